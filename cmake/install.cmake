@@ -1,0 +1,38 @@
+# Install and export: find_package(tenax) and pkg-config. Relocatable.
+include(CMakePackageConfigHelpers)
+set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/tenax")
+
+set(installed tenax)
+if(TARGET tenax_testing)
+  list(APPEND installed tenax_testing)
+endif()
+install(TARGETS ${installed} EXPORT tenax-targets
+        INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+if(TARGET tenax_program)
+  install(TARGETS tenax_program)
+endif()
+install(DIRECTORY include/tenax DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
+        FILES_MATCHING PATTERN "*.hpp")
+install(EXPORT tenax-targets NAMESPACE tenax:: DESTINATION "${package_dir}")
+
+# A shared tenax hides what it is built with; a static one has its users link it.
+get_target_property(type tenax TYPE)
+set(TENAX_IS_STATIC OFF)
+set(TENAX_PC_LIBS "")
+if(type STREQUAL "STATIC_LIBRARY")
+  set(TENAX_IS_STATIC ON)
+  set(TENAX_PC_LIBS "-lcaf_core -lrocksdb -lspdlog -lfmt -lprotobuf-lite -lxxhash -pthread")
+endif()
+
+configure_package_config_file(cmake/tenax-config.cmake.in tenax-config.cmake
+                              INSTALL_DESTINATION "${package_dir}")
+write_basic_package_version_file(tenax-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES "${PROJECT_BINARY_DIR}/tenax-config.cmake"
+              "${PROJECT_BINARY_DIR}/tenax-config-version.cmake"
+              cmake/FindCAF.cmake cmake/FindXXHash.cmake
+        DESTINATION "${package_dir}")
+
+cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX
+           BASE_DIRECTORY "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" OUTPUT_VARIABLE TENAX_PC_PREFIX)
+configure_file(cmake/tenax.pc.in tenax.pc @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/tenax.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
