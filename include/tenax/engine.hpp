@@ -1,0 +1,159 @@
+// engine.hpp - the durable workflow engine that a program embeds.
+// Depends on std only. An engine is movable; all its calls are thread safe, except move, close and
+// destruction. No call throws; handlers must not call `close`, `drain` or `await`.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tenax/options.hpp"
+#include "tenax/result.hpp"
+#include "tenax/spec.hpp"
+#include "tenax/view.hpp"
+
+namespace tenax {
+
+struct submission {
+  std::string id;
+  bool existed = false;  ///< the same workflow had been submitted before
+};
+
+/// What to do with an action that waits for a decision.
+struct resolution {
+  enum class kind : std::uint8_t { retry, skip, complete, fail };
+  kind what = kind::retry;
+  std::string value = "null";  ///< complete: the result; fail: the message
+};
+
+struct engine_stats {
+  std::uint64_t submitted = 0;  ///< ever; = open + completed + failed + cancelled + removed
+  std::uint64_t open = 0;
+  std::uint64_t completed = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t cancelled = 0;
+  std::uint64_t removed = 0;   ///< by retention
+  std::uint64_t active = 0;    ///< in memory now
+  std::uint64_t commits = 0;   ///< of workflows, since open
+  std::uint64_t syncs = 0;     ///< writes to disk, each for many commits, since open
+  std::uint64_t attempts = 0;  ///< handler calls since open
+  std::uint64_t late_results =
+      0;                    ///< outcomes that came after their attempt was given up, since open
+  std::uint64_t epoch = 0;  ///< grows at each open
+};
+
+class engine {
+ public:
+  /// Opens the engine on `data_dir` (made with mode 0700 if absent), recovers what was under way
+  /// and goes on with it. Errors: data_dir_locked, data_dir_unusable, format_too_new, corrupt,
+  /// invalid_argument.
+  static result<engine> open(const std::filesystem::path& data_dir, options opts = {});
+
+  engine(engine&&) noexcept;
+  engine& operator=(engine&&) noexcept;
+  /// Closes.
+  ~engine();
+
+  /// Returns once the workflow is durable. Submitting the same content under the same id again is
+  /// no error (`existed`). Errors: invalid_spec, conflict, overloaded, closing, stopped (nothing
+  /// happened); storage_unavailable (unknown).
+  result<submission> submit(const workflow_spec& spec);
+  result<submission> submit_json(std::string_view json);
+  /// As submit, but returns at once: `done` is called exactly once, from any thread, and must not
+  /// block.
+  void submit_async(const workflow_spec& spec, std::function<void(result<submission>)> done);
+  /// The ancestor's name of submit.
+  result<submission> propose_workflow(const workflow_spec& spec) { return submit(spec); }
+
+  /// Waits until the workflow has ended, at most `timeout` (nothing: without limit). Errors:
+  /// not_found, timed_out, closing, stopped.
+  result<workflow_summary> await(std::string_view id,
+                                 std::optional<milliseconds> timeout = std::nullopt);
+
+  /// Reads the last durable state. Errors of all queries: not_found, corrupt, storage_unavailable.
+  result<workflow_summary> summary(std::string_view id) const;
+  result<workflow_view> get(std::string_view id) const;
+  result<page<workflow_summary>> list(const list_query& query = {}) const;
+  /// Events with seq > `after`, at most `limit`.
+  result<std::vector<history_event>> history(std::string_view id, std::uint64_t after = 0,
+                                             std::size_t limit = 1'000) const;
+  /// Actions in back-off whose next_retry_at is at or before `now` / scheduled actions whose time
+  /// has come, soonest first. Default `now`: the engine's clock.
+  result<std::vector<due_view>> list_retry_eligible(
+      std::size_t limit = 100, std::optional<wall_time> now = std::nullopt) const;
+  result<std::vector<due_view>> list_ready_scheduled(
+      std::size_t limit = 100, std::optional<wall_time> now = std::nullopt) const;
+
+  /// Returns once durable: no attempt starts any more, running handlers are asked to stop.
+  /// Cancelling a cancelled workflow is no error. Errors: not_found, wrong_state (it ended
+  /// otherwise), stopped; storage_unavailable (unknown).
+  result<void> cancel(std::string_view id, std::string reason = {});
+  /// Decides for an action that waits for a decision. Errors: not_found, wrong_state,
+  /// invalid_argument, stopped; storage_unavailable (unknown).
+  result<void> resolve(std::string_view id, std::string_view action_key, resolution decision);
+
+  /// Admits no new workflow and waits until no handler runs (those of this moment may finish; no
+  /// other starts). Errors: timed_out (handlers still run).
+  result<void> drain(milliseconds timeout);
+  /// Stops: running handlers get their stop token and are waited for. What was under way goes on at
+  /// the next open. Idempotent.
+  void close();
+
+  [[nodiscard]] engine_stats stats() const;
+  /// False after a failed commit: everything answers `stopped` until the data directory is opened
+  /// again.
+  [[nodiscard]] bool healthy() const noexcept;
+
+ private:
+  class impl;
+  explicit engine(std::unique_ptr<impl> p) noexcept;
+  std::unique_ptr<impl> impl_;
+};
+
+/// Reads a data directory without an engine, beside a running one too. Shows what was durable at
+/// `open` or `refresh`.
+class reader {
+ public:
+  /// Errors: data_dir_unusable (also: not there), format_too_new, corrupt.
+  static result<reader> open(const std::filesystem::path& data_dir);
+  reader(reader&&) noexcept;
+  reader& operator=(reader&&) noexcept;
+  ~reader();
+  result<void> refresh();
+  result<workflow_summary> summary(std::string_view id) const;
+  result<workflow_view> get(std::string_view id) const;
+  result<page<workflow_summary>> list(const list_query& query = {}) const;
+  result<std::vector<history_event>> history(std::string_view id, std::uint64_t after = 0,
+                                             std::size_t limit = 1'000) const;
+  [[nodiscard]] engine_stats stats() const;
+
+ private:
+  class impl;
+  explicit reader(std::unique_ptr<impl> p) noexcept;
+  std::unique_ptr<impl> impl_;
+};
+
+struct verify_finding {
+  std::string invariant;  ///< e.g. "I12"
+  std::string where;      ///< workflow id, or the index entry
+  std::string what;
+};
+struct verify_report {
+  std::uint64_t workflows = 0;
+  std::uint64_t events = 0;
+  std::uint64_t due_entries = 0;
+  std::vector<verify_finding> findings;  ///< the first 1,000
+  std::uint64_t findings_total = 0;
+};
+/// Checks a data directory against its invariants (docs/guarantees.md). The directory may be in
+/// use: then a snapshot is read.
+[[nodiscard]] result<verify_report> verify(const std::filesystem::path& data_dir);
+
+/// The id of the process that holds the data directory open, if one does.
+[[nodiscard]] std::optional<int> data_dir_owner(const std::filesystem::path& data_dir);
+
+}  // namespace tenax

@@ -1,0 +1,138 @@
+// handler.hpp - what a program registers for an action type: the handler, its context and outcome,
+// its options. Depends on std only. Handlers run on the engine's threads, several at once unless
+// the program says otherwise.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tenax/result.hpp"
+#include "tenax/retry.hpp"
+
+namespace tenax {
+
+using wall_time = std::chrono::sys_time<milliseconds>;
+
+enum class log_level : std::uint8_t { debug, info, warning, error };
+/// Called from any thread, several at once. Must not throw and must not call the engine.
+using log_sink = std::function<void(log_level, std::string_view message)>;
+
+/// How one attempt ended. Made by the four functions; bytes are JSON by convention.
+class outcome {
+ public:
+  enum class kind : std::uint8_t { success, failure, fatal, defer };
+
+  /// Done. `result` (at most limits::payload_bytes_max bytes) is what `${actions.KEY.result}`
+  /// reads.
+  static outcome success(std::string result = "null");
+  /// Failed; tried again as the policy says. `retry_after` overrides the policy's delay.
+  static outcome failure(std::string error_class, std::string message,
+                         std::optional<milliseconds> retry_after = std::nullopt);
+  /// Failed for good: no retry whatever the policy says.
+  static outcome fatal(std::string error_class, std::string message);
+  /// Not now: call again at `until` with the same attempt number and `deferrals` one higher.
+  /// Durable, takes no thread.
+  static outcome defer(wall_time until);
+
+  kind what = kind::success;
+  std::string result;       ///< success
+  std::string error_class;  ///< failure, fatal
+  std::string message;      ///< failure, fatal
+  std::optional<milliseconds> retry_after;
+  wall_time until{};  ///< defer
+};
+
+/// What a handler is told. Views are valid during the call only.
+struct action_context {
+  std::string_view workflow_id;
+  std::string_view workflow_name;
+  std::string_view action_key;
+  std::string_view action_type;
+  std::string_view input;            ///< references already replaced
+  std::string_view idempotency_key;  ///< the same for every attempt of this action: pass it on
+  std::uint32_t attempt = 1;         ///< 1..n
+  std::uint32_t deferrals = 0;       ///< how often this attempt was deferred
+  wall_time now{};                   ///< the engine's wall clock at the start of the call
+  std::stop_token stop;              ///< requested at timeout, cancellation, and shutdown
+  const log_sink* log = nullptr;     ///< the engine's log; null: none
+};
+
+using handler = std::function<outcome(const action_context&)>;
+
+enum class run_mode : std::uint8_t {
+  blocking,  ///< on the bounded pool of handler threads
+  in_place,  ///< on the actor's own thread: for handlers that never block and take microseconds
+};
+
+enum class delivery : std::uint8_t {
+  at_least_once,  ///< an attempt in flight at a crash is made again
+  at_most_once,   ///< an attempt in flight at a crash is in doubt and waits for `engine::resolve`
+};
+
+struct action_options {
+  run_mode mode = run_mode::blocking;
+  tenax::delivery delivery = tenax::delivery::at_least_once;
+  std::optional<retry_policy> retry = {};           ///< default: the engine's
+  std::optional<milliseconds> start_to_close = {};  ///< one attempt; retried when it times out
+  /// All attempts, from the moment the action could first run.
+  std::optional<milliseconds> schedule_to_close = {};
+  /// Attempts in flight at crashes before the action fails for good.
+  std::uint32_t max_recoveries = 10;
+  /// Checks an input at submit time, on the caller's thread: what it returns rejects the whole
+  /// workflow. Paths are relative to the input. Not called for an input that holds ${...}
+  /// references.
+  std::function<std::vector<fault>(std::string_view input)> check = {};
+};
+
+/// The action types that an engine knows. Filled before `engine::open`.
+class handler_registry {
+ public:
+  struct entry {
+    action_options options;
+    tenax::handler run;
+  };
+  /// Adds or replaces. `type` is 1..128 characters of [A-Za-z0-9._:-].
+  handler_registry& add(std::string type, handler run, action_options options = {});
+  [[nodiscard]] const entry* find(std::string_view type) const;
+  [[nodiscard]] const std::map<std::string, entry, std::less<>>& all() const noexcept {
+    return entries_;
+  }
+
+ private:
+  std::map<std::string, entry, std::less<>> entries_;
+};
+
+/// What `exec` may do. Off unless added to the registry.
+struct exec_options {
+  /// What argv[0] may be, letter by letter; empty: anything. Name absolute paths.
+  std::vector<std::string> programs = {};
+  /// Of stdout and of stderr each; the rest is dropped and said so. In the result one byte takes up
+  /// to six, and the result must fit limits::payload_bytes_max.
+  std::size_t output_bytes_max = 64u << 10;
+  milliseconds timeout{60'000};  ///< then the process group is killed
+};
+
+namespace builtin {
+/// noop: succeeds with its input as result.  wait {"seconds": number, 0..10 years}: a durable
+/// timer, rounded up to milliseconds.  log_message {"level": "debug"|"info"|"warning"|"error",
+/// "message": string}: writes to the engine's log, control characters escaped. All three are
+/// registered by default. Leaves alone what the registry already has under these names.
+void add_defaults(handler_registry& registry);
+/// exec {"argv": [program, argument...]}: no shell, own process group, empty environment but PATH,
+/// stdin empty, killed at its deadline, at a stop request, and with this process (not what it
+/// started itself, nor a set-user-id program). Result {"exit_code", "stdout", "stderr",
+/// "stdout_truncated", "stderr_truncated"}. Failures: exit_code (not 0), signal, timeout, stopped;
+/// spawn_failed is fatal when the program cannot be run. Always blocking, and checked at submit
+/// unless `action` has its own check. The thread that calls it must live as long as the program.
+void add_exec(handler_registry& registry, exec_options options = {}, action_options action = {});
+}  // namespace builtin
+
+}  // namespace tenax

@@ -1,0 +1,22 @@
+// limits.hpp - every limit in one place. Each fault that they cause names its limit.
+// Depends on std only.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace tenax {
+
+struct limits {
+  std::size_t spec_bytes_max = 8u << 20;     ///< one spec document
+  std::size_t payload_bytes_max = 1u << 20;  ///< one input or result
+  std::size_t actions_max = 20'000;          ///< in one workflow
+  std::size_t json_depth_max = 64;           ///< nesting
+  std::size_t text_bytes_max = 4'096;  ///< names, descriptions, references, reasons, error messages
+  std::uint64_t history_events_max = 1'000'000;  ///< of one workflow
+  std::uint32_t attempts_max = 100;
+  std::chrono::milliseconds delay_max = std::chrono::hours(24 * 3653);  ///< 10 years
+};
+
+}  // namespace tenax

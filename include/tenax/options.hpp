@@ -1,0 +1,47 @@
+// options.hpp - everything an engine can be told when it is opened. Good defaults; units in the
+// names or types. Depends on std only.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+
+#include "tenax/handler.hpp"
+#include "tenax/limits.hpp"
+#include "tenax/view.hpp"
+
+namespace tenax {
+
+enum class durability : std::uint8_t {
+  sync,   ///< acknowledged = on disk (fdatasync)
+  async,  ///< acknowledged = handed to the operating system: survives a crash of the process, not
+          ///< of the machine
+};
+
+struct options {
+  handler_registry
+      handlers;  ///< the built-in noop, wait and log_message are added unless of the same name
+  retry_policy retry;  ///< for action types without one of their own
+  tenax::durability durability = tenax::durability::sync;
+  tenax::limits limits;
+
+  std::size_t handler_threads =
+      0;  ///< pool for blocking handlers; 0: 4 or the number of cores, if that is more
+  std::size_t scheduler_threads = 0;            ///< actor threads; 0: max(1, cores - 1)
+  std::size_t active_workflows_max = 2'048;     ///< held in memory at once; the others wait on disk
+  std::size_t open_workflows_max = 10'000'000;  ///< beyond: submit is rejected (overloaded)
+  std::size_t journal_bytes_max =
+      64u << 20;  ///< waiting for the disk; beyond: submit is rejected (overloaded)
+  milliseconds timer_horizon{60'000};          ///< timers beyond it take no memory
+  std::size_t cache_bytes = 32u << 20;         ///< read cache
+  std::size_t write_buffer_bytes = 64u << 20;  ///< recent writes, in memory and in the log
+
+  bool paused = false;  ///< accepts commands and queries, starts nothing
+
+  log_sink log;  ///< default: warnings and errors to stderr
+  /// Called after each workflow's end is durable, on an engine thread; must be quick, must not
+  /// throw or block.
+  std::function<void(const workflow_summary&)> on_finished;
+};
+
+}  // namespace tenax

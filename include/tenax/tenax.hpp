@@ -1,0 +1,11 @@
+// tenax.hpp - the whole public API.
+#pragma once
+
+#include "tenax/engine.hpp"
+#include "tenax/handler.hpp"
+#include "tenax/limits.hpp"
+#include "tenax/options.hpp"
+#include "tenax/result.hpp"
+#include "tenax/retry.hpp"
+#include "tenax/spec.hpp"
+#include "tenax/view.hpp"

@@ -1,0 +1,141 @@
+// view.hpp - what a query shows: workflows, actions, history. Plain data, read from the store.
+// Depends on std only. Value types.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tenax/handler.hpp"
+
+namespace tenax {
+
+enum class workflow_status : std::uint8_t { pending, in_progress, completed, failed, cancelled };
+
+enum class action_status : std::uint8_t {
+  validated,  ///< accepted, no attempt yet
+  executing,  ///< has been tried; see `waiting` for what it waits for, if anything
+  completed,
+  failed,
+  cancelled,
+  skipped,
+};
+
+/// Why an action is not running now.
+enum class waiting_for : std::uint8_t {
+  nothing,       ///< it runs, or is over
+  dependencies,  ///< `waiting_on` names them
+  schedule,      ///< its scheduled_at or delay; `next_at` says until when
+  retry,         ///< in back-off; `next_at` is next_retry_at
+  timer,         ///< deferred by its handler; `next_at`
+  a_thread,      ///< ready: waits for the engine to take it up
+  handler,       ///< `no_handler`: no handler of its type is registered
+  decision,      ///< in doubt or exhausted: waits for engine::resolve
+};
+
+[[nodiscard]] std::string_view to_string(workflow_status s) noexcept;
+[[nodiscard]] std::string_view to_string(action_status s) noexcept;
+[[nodiscard]] std::string_view to_string(waiting_for w) noexcept;
+[[nodiscard]] bool is_terminal(workflow_status s) noexcept;
+[[nodiscard]] std::optional<workflow_status> parse_workflow_status(std::string_view text) noexcept;
+
+struct action_error {
+  std::string error_class;
+  std::string message;
+  bool operator==(const action_error&) const = default;
+};
+
+/// How many actions are in which state.
+struct action_counts {
+  std::uint32_t total = 0;
+  std::uint32_t blocked = 0;  ///< on dependencies
+  std::uint32_t ready = 0;
+  std::uint32_t running = 0;      ///< an attempt is in flight
+  std::uint32_t timer = 0;        ///< scheduled or deferred
+  std::uint32_t backing_off = 0;  ///< waiting for a retry
+  std::uint32_t in_doubt = 0;     ///< waiting for a decision
+  std::uint32_t completed = 0;
+  std::uint32_t failed = 0;
+  std::uint32_t cancelled = 0;
+  std::uint32_t skipped = 0;
+  bool operator==(const action_counts&) const = default;
+};
+
+struct workflow_summary {
+  std::string id;
+  std::string name;
+  std::string description;
+  std::string reference;
+  workflow_status status = workflow_status::pending;
+  wall_time submitted_at{};
+  std::optional<wall_time> started_at;
+  std::optional<wall_time> closed_at;
+  std::optional<wall_time> deadline_at;
+  action_counts actions;
+  std::uint64_t events = 0;   ///< length of the history
+  std::string failed_action;  ///< key, when failed by an action
+  std::string reason;         ///< why it failed or was cancelled
+};
+
+struct action_view {
+  std::string key;
+  std::string type;
+  std::vector<std::string> depends_on;
+  action_status status = action_status::validated;
+  waiting_for waiting = waiting_for::nothing;
+  std::vector<std::string> waiting_on;     ///< keys, for waiting_for::dependencies
+  std::optional<wall_time> next_at;        ///< end of the wait, if it has one
+  std::uint32_t attempts = 0;              ///< started
+  std::uint32_t retry_count = 0;           ///< retries scheduled
+  std::uint32_t recoveries = 0;            ///< attempts interrupted by a crash
+  std::optional<wall_time> next_retry_at;  ///< set while in back-off
+  std::optional<action_error> last_error;
+  std::optional<wall_time> started_at;  ///< of the latest attempt
+  std::optional<wall_time> closed_at;
+  std::string input;                  ///< as submitted
+  std::optional<std::string> result;  ///< of a completed action
+};
+
+struct workflow_view {
+  workflow_summary summary;
+  std::string input;
+  std::vector<action_view> actions;
+};
+
+struct history_event {
+  std::uint64_t seq = 0;  ///< 1..n without gaps
+  wall_time at{};         ///< never goes back
+  std::string kind;       ///< e.g. "retry_scheduled"; all in docs/history.md
+  std::string actor;      ///< user | system | handler
+  std::string action;     ///< key, "" for events of the workflow
+  std::string data;       ///< a JSON object
+};
+
+struct list_query {
+  std::optional<workflow_status> status;
+  std::optional<std::string> name;  ///< exact
+  std::optional<wall_time> from;    ///< submitted_at >=
+  std::optional<wall_time> until;   ///< submitted_at <
+  std::size_t limit = 100;          ///< 1..1000
+  std::string page_token;           ///< from the page before
+};
+
+/// One page. `next_page_token` is empty on the last one; a page may be short, even empty, before
+/// it.
+template <class T>
+struct page {
+  std::vector<T> items;
+  std::string next_page_token;
+};
+
+/// An entry of the due index: what happens next, and when.
+struct due_view {
+  wall_time due_at{};
+  std::string kind;  ///< retry | schedule | timer | action_deadline | workflow_deadline
+  std::string workflow_id;
+  std::string action;  ///< key, "" for workflow_deadline
+};
+
+}  // namespace tenax
