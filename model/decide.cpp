@@ -1,0 +1,400 @@
+#include "model/decide.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace tenax::model {
+
+const action_options& action_rules::options() const {
+  static const action_options defaults;
+  return entry != nullptr ? entry->options : defaults;
+}
+
+action_rules rulebook::of(std::string_view type) const {
+  action_rules found;
+  found.entry = types_.find(type);
+  found.retry = found.entry != nullptr && found.entry->options.retry ? &*found.entry->options.retry
+                                                                     : &fallback_;
+  return found;
+}
+
+namespace {
+
+std::string clipped(std::string text, std::size_t bytes_max) {
+  if (text.size() <= bytes_max) return text;
+  std::size_t end = bytes_max;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // whole UTF-8
+  text.resize(end);
+  return text;
+}
+
+class decider {
+ public:
+  decider(const definition& def, const workflow_state& state, time_ms now_ms, rng& random,
+          const rulebook& rules, decision& out)
+      : def_(def),
+        state_(state),
+        now_(std::max(now_ms, state.updated_at_ms)),
+        random_(random),
+        rules_(rules),
+        out_(out) {}
+
+  void on(const create&);
+  void on(const begin_attempt&);
+  void on(const end_attempt&);
+  void on(const time_out_attempt&);
+  void on(const action_deadline&);
+  void on(const workflow_deadline&);
+  void on(const cancel&);
+  void on(const resolve&);
+  void on(const recover&);
+
+ private:
+  event& emit(event_kind kind, action_index action = no_action,
+              event_actor actor = event_actor::system) {
+    event e;
+    e.kind = kind;
+    e.actor = actor;
+    e.at_ms = now_;
+    e.action = action;
+    if (action != no_action) e.attempt = state_.actions[action].attempt;
+    out_.events.push_back(std::move(e));
+    return out_.events.back();
+  }
+  void effect_of(effect::kind what, action_index action = no_action, time_ms due_at_ms = 0) {
+    out_.effects.push_back({what, action, due_at_ms});
+  }
+  action_rules rules_of(action_index a) const { return rules_.of(def_.spec.actions[a].type); }
+
+  void make_ready(action_index a);
+  void release_dependants(action_index a);
+  void complete(action_index a, std::string result, event_actor actor);
+  void skip(action_index a, std::string why, event_actor actor);
+  void finish_if_last();
+  void fail_action(action_index a, std::string error_class, std::string text, event_actor actor);
+  void fail_workflow(action_index a, std::string text);
+  void failed_attempt(const end_attempt& c);
+  void after_failure(action_index a, std::string_view error_class, const std::string& text,
+                     std::optional<milliseconds> retry_after, bool retryable);
+  void exhaust(action_index a, std::string_view error_class, const std::string& text,
+               std::string why);
+
+  const definition& def_;
+  const workflow_state& state_;
+  const time_ms now_;
+  rng& random_;
+  const rulebook& rules_;
+  decision& out_;
+};
+
+void decider::on(const create&) {
+  auto& created = emit(event_kind::workflow_created, no_action, event_actor::user);
+  if (def_.spec.deadline) {
+    created.due_at_ms = now_ + def_.spec.deadline->count();
+    effect_of(effect::kind::watch, no_action, created.due_at_ms);
+  }
+  for (action_index a = 0; a < def_.size(); ++a) {
+    if (def_.dependencies[a].empty()) make_ready(a);
+  }
+}
+
+/// All dependencies are over: the action starts, or waits for its time.
+void decider::make_ready(action_index a) {
+  const auto& spec = def_.spec.actions[a];
+  time_ms due = 0;
+  if (spec.scheduled_at) due = spec.scheduled_at->time_since_epoch().count();
+  if (spec.delay) due = now_ + spec.delay->count();
+  if (due > now_) {
+    emit(event_kind::action_scheduled, a).due_at_ms = due;
+    effect_of(effect::kind::wait, a, due);
+  } else {
+    due = now_;
+    effect_of(effect::kind::start, a);
+  }
+  if (const auto& limit = rules_of(a).options().schedule_to_close) {
+    auto& set = emit(event_kind::action_deadline_set, a);
+    set.due_at_ms = due + limit->count();
+    effect_of(effect::kind::watch, a, set.due_at_ms);
+  }
+}
+
+void decider::release_dependants(action_index a) {
+  for (const action_index d : def_.dependants[a]) {
+    if (state_.actions[d].open_dependencies == 1 && state_.actions[d].phase == phase::blocked) {
+      make_ready(d);
+    }
+  }
+}
+
+void decider::finish_if_last() {
+  if (state_.open_actions() != 1) return;
+  emit(event_kind::workflow_completed);
+  effect_of(effect::kind::finish);
+}
+
+void decider::complete(action_index a, std::string result, event_actor actor) {
+  emit(event_kind::action_completed, a, actor).text = std::move(result);
+  effect_of(effect::kind::close, a);
+  release_dependants(a);
+  finish_if_last();
+}
+
+void decider::skip(action_index a, std::string why, event_actor actor) {
+  emit(event_kind::action_skipped, a, actor).text = std::move(why);
+  effect_of(effect::kind::close, a);
+  release_dependants(a);
+  finish_if_last();
+}
+
+void decider::fail_workflow(action_index a, std::string text) {
+  auto& failed = emit(event_kind::workflow_failed);
+  failed.action = a;
+  failed.attempt = 0;
+  failed.text = std::move(text);
+  effect_of(effect::kind::finish);
+}
+
+void decider::fail_action(action_index a, std::string error_class, std::string text,
+                          event_actor actor) {
+  auto& failed = emit(event_kind::action_failed, a, actor);
+  failed.error_class = std::move(error_class);
+  failed.text = text;
+  effect_of(effect::kind::close, a);
+  fail_workflow(a, "action " + def_.spec.actions[a].key + " failed: " + std::move(text));
+}
+
+void decider::on(const begin_attempt& c) {
+  const auto& action = state_.actions[c.action];
+  const bool goes_on = action.phase == phase::deferred;
+  const bool may_start = goes_on || action.phase == phase::ready ||
+                         action.phase == phase::scheduled || action.phase == phase::backing_off;
+  const std::uint32_t next = goes_on ? action.attempt : action.attempt + 1;
+  if (state_.terminal() || !may_start || c.attempt != next) return;
+  auto& started = emit(event_kind::attempt_started, c.action);
+  started.attempt = c.attempt;
+  started.count = goes_on ? action.deferrals : 0;
+  if (c.at_ms > 0) started.at_ms = std::clamp(c.at_ms, state_.updated_at_ms, now_);
+}
+
+void decider::on(const end_attempt& c) {
+  const auto& action = state_.actions[c.action];
+  if (state_.terminal() || action.phase != phase::executing || action.attempt != c.attempt) {
+    // Its start may have come too late to be recorded, but nothing beyond the next attempt was ever launched.
+    if (c.attempt == 0 || c.attempt > action.attempt + 1) return;
+    auto& late = emit(event_kind::late_result, c.action, event_actor::handler);
+    late.attempt = c.attempt;
+    late.text = c.what.what == outcome::kind::success ? "success" : "no success";
+    return;
+  }
+  if (state_.seq >= rules_.bounds().history_events_max) {
+    fail_workflow(c.action, "the history has reached history_events_max (" +
+                                std::to_string(rules_.bounds().history_events_max) + " events)");
+    return;
+  }
+  switch (c.what.what) {
+    case outcome::kind::success:
+      if (c.what.result.size() > rules_.bounds().payload_bytes_max) {
+        end_attempt too_large{
+            c.action, c.attempt,
+            outcome::fatal("result_too_large",
+                           "the result of " + std::to_string(c.what.result.size()) +
+                               " bytes exceeds payload_bytes_max (" +
+                               std::to_string(rules_.bounds().payload_bytes_max) + ")")};
+        failed_attempt(too_large);
+      } else {
+        complete(c.action, c.what.result, event_actor::handler);
+      }
+      break;
+    case outcome::kind::defer: {
+      const time_ms until = std::clamp<time_ms>(c.what.until.time_since_epoch().count(), 1,
+                                                now_ + rules_.bounds().delay_max.count());
+      emit(event_kind::attempt_deferred, c.action, event_actor::handler).due_at_ms = until;
+      effect_of(effect::kind::wait, c.action, until);
+      break;
+    }
+    case outcome::kind::failure:
+    case outcome::kind::fatal:
+      failed_attempt(c);
+      break;
+  }
+}
+
+void decider::failed_attempt(const end_attempt& c) {
+  const std::size_t text_max = rules_.bounds().text_bytes_max;
+  auto& failed = emit(event_kind::attempt_failed, c.action, event_actor::handler);
+  failed.error_class = clipped(c.what.error_class, 128);
+  failed.text = clipped(c.what.message, text_max);
+  const std::string error_class = failed.error_class;
+  const std::string text = failed.text;
+  after_failure(c.action, error_class, text, c.what.retry_after,
+                c.what.what != outcome::kind::fatal);
+}
+
+/// Most specific wins: the handler's word, the rule for the error class, the policy.
+void decider::after_failure(action_index a, std::string_view error_class, const std::string& text,
+                            std::optional<milliseconds> retry_after, bool retryable) {
+  const auto& action = state_.actions[a];
+  const retry_policy& policy = *rules_of(a).retry;
+  const std::uint32_t failures = action.failures + 1;
+  const auto rule = std::find_if(policy.rules.begin(), policy.rules.end(),
+                                 [&](const error_rule& r) { return r.error_class == error_class; });
+  const bool has_rule = rule != policy.rules.end();
+  if (!retryable) return exhaust(a, error_class, text, "the handler said not to retry");
+  if (has_rule && !rule->retry && !retry_after) {
+    return exhaust(a, error_class, text, "this error class is not retried");
+  }
+  if (!policy.should_retry(failures)) {
+    return exhaust(a, error_class, text, "max_attempts reached");
+  }
+  const std::uint64_t n = failures - 1;
+  const milliseconds previous{action.last_wait_ms};
+  milliseconds delay{0};
+  delay_bounds range;
+  if (retry_after || (has_rule && rule->fixed_delay)) {
+    delay = std::max(milliseconds{0}, retry_after ? *retry_after : *rule->fixed_delay);
+    delay = std::min(delay, rules_.bounds().delay_max);
+    range = {delay, delay};
+  } else {
+    delay = policy.next_delay(n, random_, previous);
+    range = policy.bounds(n, previous);
+  }
+  const time_ms due = now_ + delay.count();
+  if (action.close_by_ms != 0 && due >= action.close_by_ms) {
+    return exhaust(a, error_class, text, "the next retry would come after schedule_to_close");
+  }
+  auto& retry = emit(event_kind::retry_scheduled, a);
+  retry.due_at_ms = due;
+  retry.wait_ms = delay.count();
+  retry.least_ms = range.least.count();
+  retry.most_ms = range.most.count();
+  retry.count = policy.max_attempts;
+  effect_of(effect::kind::wait, a, due);
+}
+
+void decider::exhaust(action_index a, std::string_view error_class, const std::string& text,
+                      std::string why) {
+  const retry_policy& policy = *rules_of(a).retry;
+  auto& exhausted = emit(event_kind::retry_exhausted, a);
+  exhausted.count = policy.max_attempts;
+  exhausted.text = std::move(why);
+  switch (policy.exhausted) {
+    case on_exhausted::fail_workflow:
+      fail_action(a, std::string(error_class), text, event_actor::system);
+      break;
+    case on_exhausted::pause:
+      emit(event_kind::action_paused, a);
+      effect_of(effect::kind::close, a);
+      break;
+    case on_exhausted::skip:
+      skip(a, "exhausted: " + text, event_actor::system);
+      break;
+  }
+}
+
+void decider::on(const time_out_attempt& c) {
+  const auto& action = state_.actions[c.action];
+  if (state_.terminal() || action.phase != phase::executing || action.attempt != c.attempt) return;
+  const auto limit = rules_of(c.action).options().start_to_close;
+  auto& out = emit(event_kind::attempt_timed_out, c.action);
+  out.text = "no outcome within start_to_close" +
+             (limit ? " (" + std::to_string(limit->count()) + " ms)" : std::string());
+  const std::string text = out.text;
+  effect_of(effect::kind::stop, c.action);
+  after_failure(c.action, "timeout", text, std::nullopt, true);
+}
+
+void decider::on(const action_deadline& c) {
+  const auto& action = state_.actions[c.action];
+  if (state_.terminal() || is_over(action.phase) || action.close_by_ms == 0) return;
+  if (action.close_by_ms > now_) {  // an early alarm: the clock stepped
+    effect_of(effect::kind::watch, c.action, action.close_by_ms);
+    return;
+  }
+  if (action.phase == phase::executing) effect_of(effect::kind::stop, c.action);
+  fail_action(c.action, "timeout", "not done within schedule_to_close", event_actor::system);
+}
+
+void decider::on(const workflow_deadline&) {
+  if (state_.terminal() || state_.deadline_at_ms == 0) return;
+  if (state_.deadline_at_ms > now_) {
+    effect_of(effect::kind::watch, no_action, state_.deadline_at_ms);
+    return;
+  }
+  fail_workflow(no_action, "the workflow's deadline has passed");
+}
+
+void decider::on(const cancel& c) {
+  if (state_.status == workflow_status::cancelled) return;
+  if (state_.terminal()) {
+    out_.refused.emplace(errc::wrong_state, "workflow " + def_.spec.id + " is " +
+                                                std::string(to_string(state_.status)) +
+                                                " and cannot be cancelled");
+    return;
+  }
+  emit(event_kind::workflow_cancelled, no_action, event_actor::user).text =
+      clipped(c.reason, rules_.bounds().text_bytes_max);
+  effect_of(effect::kind::finish);
+}
+
+void decider::on(const resolve& c) {
+  const auto& action = state_.actions[c.action];
+  const std::string& key = def_.spec.actions[c.action].key;
+  if (state_.terminal() || (action.phase != phase::in_doubt && action.phase != phase::paused)) {
+    out_.refused.emplace(errc::wrong_state, "action " + key + " of workflow " + def_.spec.id +
+                                                " does not wait for a decision");
+    return;
+  }
+  auto& resolved = emit(event_kind::action_resolved, c.action, event_actor::user);
+  switch (c.decision.what) {
+    case resolution::kind::retry:
+      resolved.text = "retry";
+      effect_of(effect::kind::start, c.action);
+      break;
+    case resolution::kind::skip:
+      resolved.text = "skip";
+      skip(c.action, "decided", event_actor::user);
+      break;
+    case resolution::kind::complete:
+      resolved.text = "complete";
+      complete(c.action, c.decision.value, event_actor::user);
+      break;
+    case resolution::kind::fail:
+      resolved.text = "fail";
+      fail_action(c.action, "decided", clipped(c.decision.value, rules_.bounds().text_bytes_max),
+                  event_actor::user);
+      break;
+  }
+}
+
+void decider::on(const recover&) {
+  for (action_index a = 0; a < def_.size(); ++a) {
+    const auto& action = state_.actions[a];
+    if (action.phase != phase::executing) continue;
+    const auto rules = rules_of(a);
+    if (rules.options().delivery == delivery::at_most_once) {
+      emit(event_kind::outcome_unknown, a);
+      continue;
+    }
+    emit(event_kind::attempt_interrupted, a).count = action.recoveries + 1;
+    if (action.recoveries + 1 > rules.options().max_recoveries) {
+      fail_action(a, "max_recoveries",
+                  "attempts were interrupted by " + std::to_string(action.recoveries + 1) +
+                      " crashes, more than max_recoveries (" +
+                      std::to_string(rules.options().max_recoveries) + ")",
+                  event_actor::system);
+      return;
+    }
+    effect_of(effect::kind::start, a);
+  }
+}
+
+}  // namespace
+
+void decide(const definition& def, const workflow_state& state, const command& what, time_ms now_ms,
+            rng& random, const rulebook& rules, decision& out) {
+  std::visit(
+      [one = decider(def, state, now_ms, random, rules, out)](const auto& c) mutable { one.on(c); },
+      what);
+}
+
+}  // namespace tenax::model

@@ -1,0 +1,104 @@
+// decide.hpp - what happens next: the only place that chooses. Pure: no I/O, no clock, no state
+// changed. Depends on include/tenax and model only. Thread safe but for the random source.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "model/state.hpp"
+#include "tenax/engine.hpp"
+#include "tenax/handler.hpp"
+#include "tenax/limits.hpp"
+
+namespace tenax::model {
+
+/// What applies to an action of some type: the policy belongs to the engine and the type, never to
+/// the proposal.
+struct action_rules {
+  const handler_registry::entry* entry = nullptr;  ///< null: no handler is registered (no_handler)
+  const retry_policy* retry = nullptr;             ///< never null
+  [[nodiscard]] const action_options& options() const;
+};
+
+/// Finds the rules of a type: its own policy, else the engine's. References both arguments.
+class rulebook {
+ public:
+  rulebook(const handler_registry& types, const retry_policy& fallback, const limits& bounds)
+      : types_(types), fallback_(fallback), bounds_(bounds) {}
+  [[nodiscard]] action_rules of(std::string_view type) const;
+  [[nodiscard]] const limits& bounds() const noexcept { return bounds_; }
+
+ private:
+  const handler_registry& types_;
+  const retry_policy& fallback_;
+  const limits& bounds_;
+};
+
+// Commands: what can be asked of a workflow.
+struct create {};
+struct begin_attempt {  ///< a handler was or will be called
+  action_index action = 0;
+  std::uint32_t attempt = 0;
+  std::uint32_t deferrals = 0;
+  time_ms at_ms = 0;
+};
+struct end_attempt {
+  action_index action = 0;
+  std::uint32_t attempt = 0;
+  outcome what;
+};
+struct time_out_attempt {  ///< start-to-close has passed
+  action_index action = 0;
+  std::uint32_t attempt = 0;
+};
+struct action_deadline {
+  action_index action = 0;
+};
+struct workflow_deadline {};
+struct cancel {
+  std::string reason;
+};
+struct resolve {
+  action_index action = 0;
+  resolution decision;
+};
+struct recover {};  ///< the state was loaded: no attempt is in flight, whatever it says
+using command = std::variant<create, begin_attempt, end_attempt, time_out_attempt, action_deadline,
+                             workflow_deadline, cancel, resolve, recover>;
+
+/// What to do once the events are durable.
+struct effect {
+  enum class kind : std::uint8_t {
+    start,  ///< the action may run now
+    wait,   ///< the action's timer is due at due_at_ms
+    watch,  ///< a deadline of the action (or, with no_action, of the workflow) is at due_at_ms
+    stop,   ///< the running attempt was given up: ask it to stop
+    close,  ///< the action is over or waits for a person
+    finish  ///< the workflow is over
+  };
+  kind what{};
+  action_index action = no_action;
+  time_ms due_at_ms = 0;
+};
+
+struct decision {
+  std::vector<event> events;
+  std::vector<effect> effects;
+  std::optional<error> refused;  ///< the command does not fit the state; no events then
+  void clear() {
+    events.clear();
+    effects.clear();
+    refused.reset();
+  }
+};
+
+/// Adds to `out` what follows from the command. A command that has been overtaken (an outcome of an
+/// attempt that was given up, say) is no error: it gives a late_result event or nothing. Delays are
+/// drawn here, once, from `random`.
+void decide(const definition& def, const workflow_state& state, const command& what, time_ms now_ms,
+            rng& random, const rulebook& rules, decision& out);
+
+}  // namespace tenax::model

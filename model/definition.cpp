@@ -1,0 +1,51 @@
+#include "model/definition.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "model/assert.hpp"
+#include "model/references.hpp"
+
+namespace tenax::model {
+
+std::optional<action_index> definition::find(std::string_view key) const {
+  const auto found = by_key.find(key);
+  if (found == by_key.end()) return std::nullopt;
+  return found->second;
+}
+
+definition_ptr compile(workflow_spec spec) {
+  auto def = std::make_shared<definition>();
+  def->spec = std::move(spec);
+  const auto& actions = def->spec.actions;
+  const auto count = static_cast<action_index>(actions.size());
+  def->dependencies.resize(count);
+  def->dependants.resize(count);
+  def->has_references.resize(count);
+  def->is_referenced.resize(count);
+  def->by_key.reserve(count);
+  for (action_index i = 0; i < count; ++i) def->by_key.emplace(actions[i].key, i);
+
+  const auto index_of = [&](std::string_view key) {
+    const auto found = def->by_key.find(key);
+    TENAX_ASSERT(found != def->by_key.end(), "compile takes specs that validate accepted");
+    return found->second;
+  };
+  for (action_index i = 0; i < count; ++i) {
+    auto& needs = def->dependencies[i];
+    for (const auto& key : actions[i].depends_on) needs.push_back(index_of(key));
+    if (def->spec.order == action_order::sequential && i > 0) needs.push_back(i - 1);
+    const reference_scan scan = scan_references(actions[i].input);
+    def->has_references[i] = scan.any;
+    for (const auto& key : scan.action_keys) {
+      needs.push_back(index_of(key));
+      def->is_referenced[needs.back()] = true;
+    }
+    std::sort(needs.begin(), needs.end());
+    needs.erase(std::unique(needs.begin(), needs.end()), needs.end());
+    for (const action_index need : needs) def->dependants[need].push_back(i);
+  }
+  return def;
+}
+
+}  // namespace tenax::model

@@ -1,0 +1,44 @@
+// definition.hpp - a validated workflow, compiled: the spec, and its graph by action index.
+// Immutable, shared. Depends on include/tenax only.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "tenax/spec.hpp"
+
+namespace tenax::model {
+
+/// Position of an action in its workflow's list.
+using action_index = std::uint32_t;
+inline constexpr action_index no_action = 0xffff'ffff;
+
+struct definition {
+  workflow_spec spec;  ///< with its id
+  /// Per action, ascending and without duplicates: depends_on, the one before if sequential, and
+  /// the actions referred to.
+  std::vector<std::vector<action_index>> dependencies;
+  std::vector<std::vector<action_index>> dependants;  ///< the same edges backwards
+  std::vector<bool> has_references;                   ///< the action's input must be rendered
+  std::vector<bool> is_referenced;                    ///< an input refers to the action's result
+  std::unordered_map<std::string_view, action_index> by_key;  ///< views into spec
+
+  definition() = default;
+  definition(const definition&) = delete;  // by_key points into spec
+  definition& operator=(const definition&) = delete;
+
+  [[nodiscard]] std::size_t size() const noexcept { return spec.actions.size(); }
+  [[nodiscard]] std::optional<action_index> find(std::string_view key) const;
+};
+
+using definition_ptr = std::shared_ptr<const definition>;
+
+/// Compiles a spec that `validate` found faultless (and that has an id). Never fails on such a
+/// spec.
+[[nodiscard]] definition_ptr compile(workflow_spec spec);
+
+}  // namespace tenax::model

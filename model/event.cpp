@@ -1,0 +1,68 @@
+#include "model/event.hpp"
+
+namespace tenax::model {
+
+std::string_view to_string(event_kind k) noexcept {
+  switch (k) {
+    case event_kind::workflow_created:
+      return "workflow_created";
+    case event_kind::action_scheduled:
+      return "action_scheduled";
+    case event_kind::action_deadline_set:
+      return "action_deadline_set";
+    case event_kind::attempt_started:
+      return "attempt_started";
+    case event_kind::action_completed:
+      return "action_completed";
+    case event_kind::attempt_failed:
+      return "attempt_failed";
+    case event_kind::attempt_timed_out:
+      return "attempt_timed_out";
+    case event_kind::retry_scheduled:
+      return "retry_scheduled";
+    case event_kind::retry_exhausted:
+      return "retry_exhausted";
+    case event_kind::attempt_deferred:
+      return "attempt_deferred";
+    case event_kind::attempt_interrupted:
+      return "attempt_interrupted";
+    case event_kind::outcome_unknown:
+      return "outcome_unknown";
+    case event_kind::action_paused:
+      return "action_paused";
+    case event_kind::action_resolved:
+      return "action_resolved";
+    case event_kind::action_skipped:
+      return "action_skipped";
+    case event_kind::action_failed:
+      return "action_failed";
+    case event_kind::workflow_completed:
+      return "workflow_completed";
+    case event_kind::workflow_failed:
+      return "workflow_failed";
+    case event_kind::workflow_cancelled:
+      return "workflow_cancelled";
+    case event_kind::late_result:
+      return "late_result";
+  }
+  return "unknown";
+}
+
+std::string_view to_string(event_actor a) noexcept {
+  switch (a) {
+    case event_actor::system:
+      return "system";
+    case event_actor::user:
+      return "user";
+    case event_actor::handler:
+      return "handler";
+  }
+  return "unknown";
+}
+
+bool is_terminal(event_kind k) noexcept {
+  return k == event_kind::workflow_completed || k == event_kind::workflow_failed ||
+         k == event_kind::workflow_cancelled;
+}
+
+}  // namespace tenax::model

@@ -1,0 +1,63 @@
+// event.hpp - what can have happened to a workflow. Events are the history; replaying them gives
+// the state. Depends on include/tenax and model only. Value types.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/definition.hpp"
+#include "model/seams.hpp"
+
+namespace tenax::model {
+
+/// Numbers are stored: never reused, never renumbered.
+enum class event_kind : std::uint8_t {
+  workflow_created = 1,     ///< due_at_ms: the deadline, 0 = none
+  action_scheduled = 2,     ///< due_at_ms: not before
+  action_deadline_set = 3,  ///< due_at_ms: schedule-to-close ends
+  attempt_started = 4,      ///< attempt; count: deferrals so far, when this goes on after one
+  action_completed = 5,     ///< attempt, text: result
+  attempt_failed = 6,       ///< attempt, error_class, text
+  attempt_timed_out = 7,    ///< attempt, text; its handler may still run
+  retry_scheduled =
+      8,  ///< attempt: the failed one; due_at_ms, wait_ms, least_ms, most_ms, count: max_attempts
+  retry_exhausted = 9,       ///< attempt: the last one; count: max_attempts; text: why no retry
+  attempt_deferred = 10,     ///< attempt, due_at_ms
+  attempt_interrupted = 11,  ///< attempt: in flight at a crash, made again; count: recoveries
+  outcome_unknown = 12,      ///< attempt: in flight at a crash, in doubt
+  action_paused = 13,        ///< exhausted, waits for a decision
+  action_resolved = 14,      ///< text: retry | skip | complete | fail
+  action_skipped = 15,       ///< text: why
+  action_failed = 16,        ///< error_class, text
+  workflow_completed = 17,
+  workflow_failed = 18,     ///< action or no_action, text: why
+  workflow_cancelled = 19,  ///< text: reason
+  late_result = 20,         ///< attempt: given up before; text: what it would have been
+};
+inline constexpr std::uint8_t event_kind_max = 20;
+
+enum class event_actor : std::uint8_t { system = 0, user = 1, handler = 2 };
+
+struct event {
+  event_kind kind{};
+  event_actor actor = event_actor::system;
+  time_ms at_ms = 0;
+  action_index action = no_action;
+  std::uint32_t attempt = 0;
+  std::uint32_t count = 0;
+  time_ms due_at_ms = 0;
+  std::int64_t wait_ms = 0;   ///< retry_scheduled: the delay drawn
+  std::int64_t least_ms = 0;  ///< retry_scheduled: the bounds it was drawn from
+  std::int64_t most_ms = 0;
+  std::string error_class;
+  std::string text;
+  bool operator==(const event&) const = default;
+};
+
+[[nodiscard]] std::string_view to_string(event_kind k) noexcept;
+[[nodiscard]] std::string_view to_string(event_actor a) noexcept;
+[[nodiscard]] bool is_terminal(event_kind k) noexcept;
+
+}  // namespace tenax::model

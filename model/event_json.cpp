@@ -1,0 +1,132 @@
+#include "model/event_json.hpp"
+
+#include "model/json_text.hpp"
+#include "model/json_tree.hpp"
+#include "model/timestamp.hpp"
+
+namespace tenax::model {
+
+namespace {
+
+/// Builds {"name":value,...}.
+class object_text {
+ public:
+  void number(std::string_view name, std::int64_t value) {
+    begin(name);
+    out_.append(std::to_string(value));
+  }
+  void string(std::string_view name, std::string_view value) {
+    begin(name);
+    append_json_string(out_, value);
+  }
+  void time(std::string_view name, time_ms at) {
+    string(name, print_timestamp(wall_time(milliseconds(at))));
+  }
+  void json(std::string_view name, std::string_view bytes) {
+    begin(name);
+    const auto parsed = parse_json(bytes, {.depth_max = 64, .unique_keys = false});
+    if (parsed.failure != json_failure::none || !append_json(out_, parsed.tree, json_tree::root)) {
+      append_json_string(out_, bytes);
+    }
+  }
+  [[nodiscard]] std::string take() { return std::move(out_.append("}")); }
+
+ private:
+  void begin(std::string_view name) {
+    if (out_.size() > 1) out_.push_back(',');
+    append_json_string(out_, name);
+    out_.push_back(':');
+  }
+  std::string out_ = "{";
+};
+
+void retry_fields(object_text& o, const event& e) {
+  o.time("next_retry_at", e.due_at_ms);
+  o.number("wait_ms", e.wait_ms);
+  o.number("wait_least_ms", e.least_ms);
+  o.number("wait_most_ms", e.most_ms);
+  o.number("max_attempts", e.count);
+}
+
+void error_fields(object_text& o, const event& e) {
+  if (!e.error_class.empty()) o.string("error_class", e.error_class);
+  o.string("message", e.text);
+}
+
+bool has_attempt(event_kind k) {
+  switch (k) {
+    case event_kind::attempt_started:
+    case event_kind::action_completed:
+    case event_kind::attempt_failed:
+    case event_kind::attempt_timed_out:
+    case event_kind::retry_scheduled:
+    case event_kind::retry_exhausted:
+    case event_kind::attempt_deferred:
+    case event_kind::attempt_interrupted:
+    case event_kind::outcome_unknown:
+    case event_kind::late_result:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+std::string event_data(const event& e) {
+  object_text o;
+  if (has_attempt(e.kind)) o.number("attempt", e.attempt);
+  switch (e.kind) {
+    case event_kind::workflow_created:
+      if (e.due_at_ms != 0) o.time("deadline_at", e.due_at_ms);
+      break;
+    case event_kind::action_scheduled:
+      o.time("scheduled_at", e.due_at_ms);
+      break;
+    case event_kind::action_deadline_set:
+      o.time("close_by", e.due_at_ms);
+      break;
+    case event_kind::attempt_started:
+      if (e.count != 0) o.number("deferrals", e.count);
+      break;
+    case event_kind::action_completed:
+      o.json("result", e.text);
+      break;
+    case event_kind::attempt_failed:
+    case event_kind::attempt_timed_out:
+    case event_kind::action_failed:
+      error_fields(o, e);
+      break;
+    case event_kind::retry_scheduled:
+      retry_fields(o, e);
+      break;
+    case event_kind::retry_exhausted:
+      o.number("max_attempts", e.count);
+      o.string("reason", e.text);
+      break;
+    case event_kind::attempt_deferred:
+      o.time("until", e.due_at_ms);
+      break;
+    case event_kind::attempt_interrupted:
+      o.number("recoveries", e.count);
+      break;
+    case event_kind::action_resolved:
+      o.string("decision", e.text);
+      break;
+    case event_kind::action_skipped:
+    case event_kind::workflow_failed:
+    case event_kind::workflow_cancelled:
+      o.string("reason", e.text);
+      break;
+    case event_kind::late_result:
+      o.string("outcome", e.text);
+      break;
+    case event_kind::outcome_unknown:
+    case event_kind::action_paused:
+    case event_kind::workflow_completed:
+      break;
+  }
+  return o.take();
+}
+
+}  // namespace tenax::model

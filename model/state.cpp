@@ -1,0 +1,324 @@
+#include "model/state.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+#include "model/assert.hpp"
+
+namespace tenax::model {
+
+bool action_state::same_record(const action_state& o) const noexcept {
+  return phase == o.phase && attempt == o.attempt && failures == o.failures &&
+         retries == o.retries && recoveries == o.recoveries && deferrals == o.deferrals &&
+         due_at_ms == o.due_at_ms && close_by_ms == o.close_by_ms &&
+         started_at_ms == o.started_at_ms && closed_at_ms == o.closed_at_ms &&
+         last_wait_ms == o.last_wait_ms && result_seq == o.result_seq && last_error == o.last_error;
+}
+
+std::uint32_t workflow_state::open_actions() const noexcept {
+  std::uint32_t open = 0;
+  for (std::size_t p = 0; p < static_cast<std::size_t>(phase::completed); ++p) open += counts[p];
+  return open;
+}
+
+index_class workflow_state::listed_as() const noexcept {
+  switch (status) {
+    case workflow_status::completed:
+      return index_class::completed;
+    case workflow_status::failed:
+      return index_class::failed;
+    case workflow_status::cancelled:
+      return index_class::cancelled;
+    case workflow_status::pending:
+    case workflow_status::in_progress:
+      break;
+  }
+  return count(phase::ready) + count(phase::executing) > 0 ? index_class::active
+                                                           : index_class::parked;
+}
+
+void change_set::begin(const workflow_state& state) {
+  // A state goes from one change set to another (submit makes it, its actor takes it over), so ids
+  // must differ between change sets too.
+  static std::atomic<std::uint64_t> last_id{0};
+  id = last_id.fetch_add(1, std::memory_order_relaxed) + 1;
+  creates = state.seq == 0;
+  old_class = state.listed_as();
+  old_deadline_at_ms = state.deadline_at_ms;
+  first_seq = state.seq + 1;
+  events.clear();
+  touched.clear();
+}
+
+workflow_state initial_state(const definition& def) {
+  workflow_state state;
+  state.actions.resize(def.size());
+  derive(def, state);
+  return state;
+}
+
+void derive(const definition& def, workflow_state& state) {
+  state.counts.fill(0);
+  for (action_index a = 0; a < def.size(); ++a) {
+    auto& action = state.actions[a];
+    action.touched_in = 0;
+    action.open_dependencies = static_cast<std::uint32_t>(
+        std::count_if(def.dependencies[a].begin(), def.dependencies[a].end(), [&](action_index d) {
+          const phase p = state.actions[d].phase;
+          return p != phase::completed && p != phase::skipped;
+        }));
+    ++state.counts[static_cast<std::size_t>(action.phase)];
+  }
+}
+
+namespace {
+
+/// One event being applied: the state and the record of what changes.
+class application {
+ public:
+  application(const definition& def, workflow_state& state, change_set& changes)
+      : def_(def), state_(state), changes_(changes) {}
+
+  action_state& touch(action_index a) {
+    auto& action = state_.actions[a];
+    if (action.touched_in != changes_.id) {
+      action.touched_in = changes_.id;
+      changes_.touched.push_back({a, action.phase, action.due_at_ms, action.close_by_ms});
+    }
+    return action;
+  }
+
+  void move(action_state& action, phase to) {
+    --state_.counts[static_cast<std::size_t>(action.phase)];
+    ++state_.counts[static_cast<std::size_t>(to)];
+    action.phase = to;
+    if (!is_timed(to)) action.due_at_ms = 0;
+  }
+
+  void close(action_state& action, phase how, time_ms at) {
+    move(action, how);
+    action.close_by_ms = 0;
+    action.closed_at_ms = at;
+  }
+
+  /// Completed or skipped: dependants may become ready.
+  void release_dependants(action_index a) {
+    for (const action_index d : def_.dependants[a]) {
+      auto& dependant = state_.actions[d];
+      if (--dependant.open_dependencies == 0 && dependant.phase == phase::blocked) {
+        move(touch(d), phase::ready);
+      }
+    }
+  }
+
+  void end(workflow_status how, const event& e) {
+    state_.status = how;
+    state_.closed_at_ms = e.at_ms;
+    state_.deadline_at_ms = 0;
+    state_.reason = e.text;
+    for (action_index a = 0; a < state_.actions.size(); ++a) {
+      if (!is_over(state_.actions[a].phase)) close(touch(a), phase::cancelled, e.at_ms);
+    }
+  }
+
+  void on_action(const event& e);
+  void on_workflow(const event& e);
+
+ private:
+  const definition& def_;
+  workflow_state& state_;
+  change_set& changes_;
+};
+
+void application::on_workflow(const event& e) {
+  switch (e.kind) {
+    case event_kind::workflow_created:
+      state_.created_at_ms = e.at_ms;
+      state_.deadline_at_ms = e.due_at_ms;
+      for (action_index a = 0; a < state_.actions.size(); ++a) {
+        if (state_.actions[a].open_dependencies == 0) move(touch(a), phase::ready);
+      }
+      break;
+    case event_kind::workflow_completed:
+      end(workflow_status::completed, e);
+      break;
+    case event_kind::workflow_failed:
+      state_.failed_action = e.action;
+      end(workflow_status::failed, e);
+      break;
+    case event_kind::workflow_cancelled:
+      end(workflow_status::cancelled, e);
+      break;
+    default:
+      break;
+  }
+}
+
+void application::on_action(const event& e) {
+  auto& action = touch(e.action);
+  switch (e.kind) {
+    case event_kind::action_scheduled:
+      move(action, phase::scheduled);
+      action.due_at_ms = e.due_at_ms;
+      break;
+    case event_kind::action_deadline_set:
+      action.close_by_ms = e.due_at_ms;
+      break;
+    case event_kind::attempt_started:
+      move(action, phase::executing);
+      action.attempt = e.attempt;
+      action.deferrals = e.count;
+      action.started_at_ms = e.at_ms;
+      if (state_.status == workflow_status::pending) {
+        state_.status = workflow_status::in_progress;
+        state_.started_at_ms = e.at_ms;
+      }
+      break;
+    case event_kind::attempt_deferred:
+      move(action, phase::deferred);
+      action.due_at_ms = e.due_at_ms;
+      ++action.deferrals;
+      break;
+    case event_kind::action_completed:
+      action.result_seq = state_.seq;
+      close(action, phase::completed, e.at_ms);
+      release_dependants(e.action);
+      break;
+    case event_kind::attempt_failed:
+    case event_kind::attempt_timed_out:
+      ++action.failures;
+      action.deferrals = 0;
+      action.last_error = {e.kind == event_kind::attempt_timed_out ? "timeout" : e.error_class,
+                           e.text};
+      move(action, phase::ready);
+      break;
+    case event_kind::retry_scheduled:
+      ++action.retries;
+      action.last_wait_ms = e.wait_ms;
+      action.due_at_ms = e.due_at_ms;
+      move(action, phase::backing_off);
+      break;
+    case event_kind::retry_exhausted:
+      break;
+    case event_kind::attempt_interrupted:
+      ++action.recoveries;
+      action.deferrals = 0;
+      move(action, phase::ready);
+      break;
+    case event_kind::outcome_unknown:
+      move(action, phase::in_doubt);
+      break;
+    case event_kind::action_paused:
+      move(action, phase::paused);
+      break;
+    case event_kind::action_resolved:
+      // The events that follow in the same batch say what becomes of it; "retry" needs no other.
+      action.failures = 0;
+      action.recoveries = 0;
+      action.deferrals = 0;
+      move(action, phase::ready);
+      break;
+    case event_kind::action_skipped:
+      close(action, phase::skipped, e.at_ms);
+      release_dependants(e.action);
+      break;
+    case event_kind::action_failed:
+      action.last_error = {e.error_class, e.text};
+      close(action, phase::failed, e.at_ms);
+      break;
+    default:
+      break;  // late_result changes nothing
+  }
+}
+
+}  // namespace
+
+void apply(const definition& def, workflow_state& state, event e, change_set& changes) {
+  ++state.seq;
+  state.updated_at_ms = e.at_ms;
+  application one(def, state, changes);
+  const bool of_workflow = e.kind == event_kind::workflow_created || is_terminal(e.kind);
+  if (of_workflow) {
+    one.on_workflow(e);
+  } else if (e.kind != event_kind::late_result) {
+    one.on_action(e);
+  }
+  changes.events.push_back(std::move(e));
+}
+
+std::string check_applicable(const definition& def, const workflow_state& state, const event& e) {
+  if (e.at_ms < state.updated_at_ms) return "time goes back";
+  if ((state.seq == 0) != (e.kind == event_kind::workflow_created)) {
+    return "workflow_created is the first event and only that";
+  }
+  if (e.kind == event_kind::late_result) {
+    return e.action < def.size() ? "" : "no such action";
+  }
+  if (state.terminal()) return "the workflow is over";
+  if (e.kind == event_kind::workflow_created) return "";
+  if (e.kind == event_kind::workflow_completed) {
+    return state.open_actions() == 0 ? "" : "an action is still open";
+  }
+  if (e.kind == event_kind::workflow_cancelled) return "";
+  if (e.kind == event_kind::workflow_failed) {
+    return e.action == no_action || e.action < def.size() ? "" : "no such action";
+  }
+  if (e.action >= def.size()) return "no such action";
+  const auto& action = state.actions[e.action];
+  const phase p = action.phase;
+  const auto in = [p](std::initializer_list<phase> allowed) {
+    return std::find(allowed.begin(), allowed.end(), p) != allowed.end();
+  };
+  bool fits = false;
+  switch (e.kind) {
+    case event_kind::action_scheduled:
+      fits = p == phase::ready && action.attempt == 0 && e.due_at_ms > 0;
+      break;
+    case event_kind::action_deadline_set:
+      fits = in({phase::ready, phase::scheduled});
+      break;
+    case event_kind::attempt_started:
+      // The same attempt goes on only after a deferral; every other start has the next number.
+      fits = p == phase::deferred ? e.attempt == action.attempt && e.count == action.deferrals
+                                  : in({phase::ready, phase::scheduled, phase::backing_off}) &&
+                                        e.attempt == action.attempt + 1 && e.count == 0;
+      break;
+    case event_kind::action_completed:
+      fits = p == phase::executing ? e.attempt == action.attempt
+                                   : p == phase::ready && e.actor == event_actor::user;
+      break;
+    case event_kind::attempt_failed:
+    case event_kind::attempt_timed_out:
+    case event_kind::attempt_interrupted:
+    case event_kind::outcome_unknown:
+      fits = p == phase::executing && e.attempt == action.attempt;
+      break;
+    case event_kind::attempt_deferred:
+      fits = p == phase::executing && e.attempt == action.attempt && e.due_at_ms > 0;
+      break;
+    case event_kind::retry_scheduled:
+      fits = p == phase::ready && e.attempt == action.attempt && e.due_at_ms > 0;
+      break;
+    case event_kind::retry_exhausted:
+      fits = p == phase::ready && e.attempt == action.attempt;
+      break;
+    case event_kind::action_paused:
+      fits = p == phase::ready;
+      break;
+    case event_kind::action_resolved:
+      fits = in({phase::in_doubt, phase::paused});
+      break;
+    case event_kind::action_skipped:
+      fits = p == phase::ready;
+      break;
+    case event_kind::action_failed:
+      fits = !is_over(p) && p != phase::blocked;
+      break;
+    default:
+      break;
+  }
+  return fits ? "" : "does not fit the action's phase or attempt";
+}
+
+}  // namespace tenax::model

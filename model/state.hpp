@@ -1,0 +1,129 @@
+// state.hpp - the state of one workflow, and `apply`, the only place that changes it.
+// Depends on include/tenax and model only. Not thread safe: one owner.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "model/definition.hpp"
+#include "model/event.hpp"
+#include "tenax/view.hpp"
+
+namespace tenax::model {
+
+/// Numbers are stored: never reused.
+enum class phase : std::uint8_t {
+  blocked = 0,      ///< a dependency is open
+  ready = 1,        ///< may start now
+  executing = 2,    ///< an attempt is in flight
+  scheduled = 3,    ///< first start at due_at_ms
+  deferred = 4,     ///< the attempt goes on at due_at_ms
+  backing_off = 5,  ///< next attempt at due_at_ms
+  in_doubt = 6,     ///< outcome unknown after a crash; waits for a decision
+  paused = 7,       ///< exhausted; waits for a decision
+  completed = 8,
+  failed = 9,
+  cancelled = 10,
+  skipped = 11,
+};
+inline constexpr std::size_t phase_count = 12;
+[[nodiscard]] constexpr bool is_over(phase p) noexcept { return p >= phase::completed; }
+[[nodiscard]] constexpr bool is_timed(phase p) noexcept {
+  return p == phase::scheduled || p == phase::deferred || p == phase::backing_off;
+}
+
+struct action_state {
+  model::phase phase = phase::blocked;
+  std::uint32_t attempt = 0;     ///< number of the latest attempt started; 0: none
+  std::uint32_t failures = 0;    ///< attempts that failed since the start or the last decision
+  std::uint32_t retries = 0;     ///< retries scheduled, ever (the API's retry_count)
+  std::uint32_t recoveries = 0;  ///< attempts interrupted by crashes
+  std::uint32_t deferrals = 0;   ///< of the latest attempt
+  time_ms due_at_ms = 0;         ///< for a timed phase; else 0
+  time_ms close_by_ms = 0;       ///< schedule-to-close; 0: none, or over
+  time_ms started_at_ms = 0;     ///< latest attempt
+  time_ms closed_at_ms = 0;
+  std::int64_t last_wait_ms = 0;  ///< delay of the latest retry (decorrelated jitter needs it)
+  std::uint64_t result_seq = 0;   ///< the action_completed event that holds the result
+  action_error last_error;
+
+  // Derived or transient, not stored:
+  std::uint32_t open_dependencies = 0;  ///< derived from the definition and the others' phases
+  std::uint64_t touched_in = 0;         ///< the change_set that has seen it
+  /// Equality of what is stored.
+  [[nodiscard]] bool same_record(const action_state& o) const noexcept;
+};
+
+/// Where a workflow stands in the listing index. Numbers are stored.
+enum class index_class : std::uint8_t {
+  active = 0,
+  parked = 1,
+  completed = 2,
+  failed = 3,
+  cancelled = 4
+};
+inline constexpr std::uint8_t index_class_max = 4;
+[[nodiscard]] constexpr bool is_open(index_class c) noexcept { return c <= index_class::parked; }
+
+struct workflow_state {
+  workflow_status status = workflow_status::pending;
+  std::uint64_t seq = 0;  ///< of the latest event
+  time_ms created_at_ms = 0;
+  time_ms updated_at_ms = 0;  ///< of the latest event
+  time_ms started_at_ms = 0;
+  time_ms closed_at_ms = 0;
+  time_ms deadline_at_ms = 0;  ///< 0: none, or over
+  action_index failed_action = no_action;
+  std::string reason;  ///< why it failed or was cancelled
+  std::vector<action_state> actions;
+  std::array<std::uint32_t, phase_count> counts{};  ///< actions by phase
+
+  [[nodiscard]] std::uint32_t count(phase p) const noexcept {
+    return counts[static_cast<std::size_t>(p)];
+  }
+  [[nodiscard]] std::uint32_t open_actions() const noexcept;
+  [[nodiscard]] bool terminal() const noexcept { return is_terminal(status); }
+  /// active: something is ready or executing; parked: all that is open waits for a timer or a
+  /// person.
+  [[nodiscard]] index_class listed_as() const noexcept;
+};
+
+/// What has changed since the last commit: the next batch.
+struct change_set {
+  struct touch {
+    action_index action = 0;
+    phase old_phase = phase::blocked;
+    time_ms old_due_at_ms = 0;
+    time_ms old_close_by_ms = 0;
+  };
+  std::uint64_t id = 0;  ///< unique and > 0; `begin` sets it
+  bool creates = false;  ///< holds workflow_created: definition and index entry are new
+  index_class old_class = index_class::active;
+  time_ms old_deadline_at_ms = 0;
+  std::uint64_t first_seq = 0;  ///< of events.front()
+  std::vector<event> events;    ///< seq first_seq, first_seq + 1, ...
+  std::vector<touch> touched;   ///< each action once, with what it was
+
+  [[nodiscard]] bool empty() const noexcept { return events.empty(); }
+  /// Starts anew from `state`.
+  void begin(const workflow_state& state);
+};
+
+/// The state before the first event.
+[[nodiscard]] workflow_state initial_state(const definition& def);
+
+/// Applies the next event (seq state.seq + 1) and records the change. `e.at_ms` must not be before
+/// state.updated_at_ms. Precondition (asserted, always on): `check_applicable` says nothing.
+void apply(const definition& def, workflow_state& state, event e, change_set& changes);
+
+/// Why an event cannot follow the state (bad index, wrong phase, wrong attempt number...); "" if it
+/// can. Replay and fuzzing use it.
+[[nodiscard]] std::string check_applicable(const definition& def, const workflow_state& state,
+                                           const event& e);
+
+/// Recomputes what is derived (open_dependencies, counts) after loading stored records.
+void derive(const definition& def, workflow_state& state);
+
+}  // namespace tenax::model

@@ -1,0 +1,14 @@
+// suggest.hpp - "did you mean": names near to one that is not known. Depends on std only.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tenax::model {
+
+/// A few of `names` for a message, the ones most like `wrong` first: "wait, noop, 3 more".
+[[nodiscard]] std::string nearest_names(std::string_view wrong,
+                                        const std::vector<std::string_view>& names);
+
+}  // namespace tenax::model

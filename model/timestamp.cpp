@@ -1,0 +1,111 @@
+#include "model/timestamp.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+namespace tenax::model {
+
+namespace {
+
+using namespace std::chrono;
+
+class reader {
+ public:
+  explicit reader(std::string_view text) : rest_(text) {}
+  [[nodiscard]] bool at_end() const { return rest_.empty(); }
+  [[nodiscard]] bool at_digit() const {
+    return !rest_.empty() && rest_.front() >= '0' && rest_.front() <= '9';
+  }
+  char take() {
+    if (rest_.empty()) return '\0';
+    const char c = rest_.front();
+    rest_.remove_prefix(1);
+    return c;
+  }
+  // Exactly `count` digits with a value of at most `most`; -1 otherwise.
+  int digits(int count, int most) {
+    int value = 0;
+    for (int i = 0; i < count; ++i) {
+      if (!at_digit()) return -1;
+      value = value * 10 + (take() - '0');
+    }
+    return value <= most ? value : -1;
+  }
+
+ private:
+  std::string_view rest_;
+};
+
+// After the dot: at least one digit. -1: none.
+int fraction_ms(reader& in) {
+  if (!in.at_digit()) return -1;
+  int value = 0;
+  int unit = 100;
+  for (; in.at_digit(); unit /= 10) value += (in.take() - '0') * unit;
+  return value;
+}
+
+// "Z" or "+hh:mm" up to the end.
+std::optional<minutes> offset(reader& in, char sign) {
+  if (sign == 'Z' || sign == 'z') return in.at_end() ? std::optional(minutes{0}) : std::nullopt;
+  if (sign != '+' && sign != '-') return std::nullopt;
+  const int h = in.digits(2, 23);
+  const bool colon = in.take() == ':';
+  const int m = in.digits(2, 59);
+  if (h < 0 || !colon || m < 0 || !in.at_end()) return std::nullopt;
+  return (hours{h} + minutes{m}) * (sign == '-' ? -1 : 1);
+}
+
+}  // namespace
+
+std::optional<wall_time> parse_timestamp(std::string_view text) {
+  reader in(text);
+  const int y = in.digits(4, 9999);
+  if (y < 0 || in.take() != '-') return std::nullopt;
+  const int mo = in.digits(2, 12);
+  if (mo < 1 || in.take() != '-') return std::nullopt;
+  const int d = in.digits(2, 31);
+  const year_month_day date{year{y}, month{static_cast<unsigned>(mo)},
+                            day{static_cast<unsigned>(std::max(d, 0))}};
+  if (const char t = in.take(); !date.ok() || (t != 'T' && t != 't')) return std::nullopt;
+  const int h = in.digits(2, 23);
+  if (h < 0 || in.take() != ':') return std::nullopt;
+  const int mi = in.digits(2, 59);
+  if (mi < 0 || in.take() != ':') return std::nullopt;
+  const int s = in.digits(2, 60);
+  if (s < 0) return std::nullopt;
+  char next = in.take();
+  int ms = 0;
+  if (next == '.') {
+    ms = fraction_ms(in);
+    if (ms < 0) return std::nullopt;
+    next = in.take();
+  }
+  const auto east = offset(in, next);
+  if (!east) return std::nullopt;
+  return wall_time{sys_days{date}} + hours{h} + minutes{mi} + seconds{s} + milliseconds{ms} - *east;
+}
+
+std::string print_timestamp(wall_time time) {
+  constexpr wall_time first = sys_days{year{0} / January / 1};
+  constexpr wall_time last = wall_time{sys_days{year{10'000} / January / 1}} - milliseconds{1};
+  const wall_time clamped = std::clamp(time, first, last);
+  const auto midnight = floor<days>(clamped);
+  const year_month_day date{midnight};
+  const hh_mm_ss<milliseconds> clock{clamped - midnight};
+  std::array<char, 64> text;
+  int size = std::snprintf(
+      text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d", static_cast<int>(date.year()),
+      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+      static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
+      static_cast<int>(clock.seconds().count()));
+  std::string out(text.data(), static_cast<std::size_t>(size));
+  if (const auto ms = static_cast<int>(clock.subseconds().count()); ms > 0) {
+    size = std::snprintf(text.data(), text.size(), ".%03d", ms);
+    out.append(text.data(), static_cast<std::size_t>(size));
+  }
+  return out + "Z";
+}
+
+}  // namespace tenax::model
