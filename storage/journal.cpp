@@ -1,0 +1,253 @@
+#include "storage/journal.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "model/failpoint.hpp"
+
+namespace tenax::storage {
+
+namespace {
+
+/// Commits that are written together.
+struct group {
+  write_batch batch;
+  std::vector<ack> acks;
+  std::uint64_t commits = 0;
+
+  void add(const write_batch& more, ack done) {
+    batch.append(more);
+    ++commits;
+    if (done.call != nullptr) acks.push_back(done);
+  }
+  void answer(const tenax::error* failure) const noexcept {
+    for (const auto& a : acks) a.call(a.context, failure);
+  }
+  /// Planted bug 2: acknowledges before the write.
+  void answer_early() {
+    answer(nullptr);
+    acks.clear();
+  }
+  void clear() {
+    batch.clear(keep_bytes_max);
+    acks.clear();
+    if (acks.capacity() > keep_acks_max) acks.shrink_to_fit();
+    commits = 0;
+  }
+  [[nodiscard]] bool empty() const noexcept { return commits == 0; }
+
+  /// A burst must not hold its memory for ever.
+  static constexpr std::size_t keep_bytes_max = std::size_t{8} << 20;
+  static constexpr std::size_t keep_acks_max = 64 * 1024;
+};
+
+const tenax::error& stopped_error() {
+  static const tenax::error instance(errc::stopped, "the journal has stopped");
+  return instance;
+}
+void refuse(const ack& done) noexcept {
+  if (done.call != nullptr) done.call(done.context, &stopped_error());
+}
+
+struct counters {
+  std::atomic<std::uint64_t> commits{0};
+  std::atomic<std::uint64_t> syncs{0};
+  std::atomic<std::uint64_t> bytes_queued{0};
+
+  [[nodiscard]] journal_stats read() const noexcept {
+    return {commits.load(std::memory_order_relaxed), syncs.load(std::memory_order_relaxed),
+            bytes_queued.load(std::memory_order_relaxed)};
+  }
+};
+
+/// Writes one group and counts it.
+result<void> write_group(store& target, std::uint64_t epoch, const group& g, counters& count) {
+  if (TENAX_FAILPOINT("journal.before_write")) return error{errc::storage_unavailable, "fail point"};
+  auto written = target.write(epoch, {&g.batch});
+  if (TENAX_FAILPOINT("journal.after_write")) return error{errc::storage_unavailable, "fail point"};
+  if (written) {
+    count.commits.fetch_add(g.commits, std::memory_order_relaxed);
+    count.syncs.fetch_add(1, std::memory_order_relaxed);
+  }
+  return written;
+}
+
+class threaded_journal final : public journal {
+ public:
+  threaded_journal(store& target, std::uint64_t epoch)
+      : target_(target), epoch_(epoch), writer_([this] { run(); }) {}
+  ~threaded_journal() override { close(); }
+  threaded_journal(const threaded_journal&) = delete;
+  threaded_journal& operator=(const threaded_journal&) = delete;
+
+  void append(const write_batch& batch, flush when, ack done) override {
+    std::unique_lock lock(mutex_);
+    if (stopped_ || closing_) {
+      lock.unlock();
+      return refuse(done);
+    }
+    collecting_.add(batch, done);
+    count_.bytes_queued.fetch_add(batch.bytes(), std::memory_order_relaxed);
+    flush_wanted_ = flush_wanted_ || when == flush::now;
+    // A lazy batch wakes the writer only if it sleeps without end, to set its alarm.
+    const bool wake = waits_ == waits::for_anything ||
+                      (waits_ == waits::for_flush && when == flush::now);
+    if (!wake) return;
+    waits_ = waits::no;
+    lock.unlock();
+    changed_.notify_one();
+  }
+
+  [[nodiscard]] bool stopped() const noexcept override {
+    return stopped_.load(std::memory_order_acquire);
+  }
+  [[nodiscard]] journal_stats stats() const noexcept override { return count_.read(); }
+
+  void close() override {
+    const std::lock_guard once(close_mutex_);
+    {
+      const std::lock_guard lock(mutex_);
+      closing_ = true;
+      waits_ = waits::no;
+    }
+    changed_.notify_one();
+    if (writer_.joinable()) writer_.join();
+  }
+
+ private:
+  enum class waits : std::uint8_t { no, for_anything, for_flush };
+
+  void run() {
+    group writing;
+    while (take(writing)) {
+      if (TENAX_PLANTED(2)) writing.answer_early();
+      const auto written = write_group(target_, epoch_, writing, count_);
+      count_.bytes_queued.fetch_sub(writing.batch.bytes(), std::memory_order_relaxed);
+      if (!written) return fail(writing, written.error());
+      writing.answer(nullptr);
+      writing.clear();
+    }
+  }
+
+  /// Waits until there is something to write; false when the journal closes.
+  bool take(group& out) {
+    std::unique_lock lock(mutex_);
+    while (!flush_wanted_ && !closing_) {
+      if (collecting_.empty()) {
+        waits_ = waits::for_anything;
+        changed_.wait(lock, [this] { return waits_ == waits::no; });
+        continue;
+      }
+      waits_ = waits::for_flush;
+      const bool asked =
+          changed_.wait_for(lock, lazy_delay, [this] { return waits_ == waits::no; });
+      waits_ = waits::no;
+      if (!asked) break;  // the oldest lazy batch has waited long enough
+    }
+    if (collecting_.empty()) return false;
+    std::swap(out, collecting_);
+    flush_wanted_ = false;
+    return true;
+  }
+
+  /// The outcome of `failed` is unknown; what was queued behind it was not tried.
+  void fail(const group& failed, const tenax::error& why) {
+    group untried;
+    {
+      const std::lock_guard lock(mutex_);
+      stopped_.store(true, std::memory_order_release);
+      std::swap(untried, collecting_);
+    }
+    count_.bytes_queued.fetch_sub(untried.batch.bytes(), std::memory_order_relaxed);
+    failed.answer(&why);
+    untried.answer(&stopped_error());
+  }
+
+  store& target_;
+  const std::uint64_t epoch_;
+  counters count_;
+  std::atomic<bool> stopped_{false};
+  std::mutex close_mutex_;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  // Guarded by mutex_.
+  group collecting_;
+  bool flush_wanted_ = false;
+  bool closing_ = false;
+  waits waits_ = waits::no;  ///< what the writer waits for; reset by who wakes it
+
+  std::jthread writer_;  // last: uses all of the above
+};
+
+class stepped_journal_impl final : public stepped_journal {
+ public:
+  stepped_journal_impl(store& target, std::uint64_t epoch) : target_(target), epoch_(epoch) {}
+
+  void append(const write_batch& batch, flush when, ack done) override {
+    if (stopped_ || closed_) return refuse(done);
+    queued_.add(batch, done);
+    count_.bytes_queued += batch.bytes();
+    flush_wanted_ = flush_wanted_ || when == flush::now;
+  }
+
+  bool step(bool also_lazy) override {
+    if (queued_.empty() || !(flush_wanted_ || also_lazy)) return false;
+    // An ack may append again.
+    group writing;
+    std::swap(writing, queued_);
+    flush_wanted_ = false;
+    count_.bytes_queued = 0;
+    if (TENAX_PLANTED(2)) writing.answer_early();
+    const auto written = write_group(target_, epoch_, writing, count_);
+    stopped_ = !written;
+    writing.answer(written ? nullptr : &written.error());
+    return true;
+  }
+
+  void abandon() override {
+    queued_.clear();
+    flush_wanted_ = false;
+    count_.bytes_queued = 0;
+    closed_ = true;
+  }
+
+  [[nodiscard]] bool has_waiting() const noexcept override {
+    return !queued_.empty() && flush_wanted_;
+  }
+  [[nodiscard]] bool has_lazy() const noexcept override {
+    return !queued_.empty() && !flush_wanted_;
+  }
+  [[nodiscard]] bool stopped() const noexcept override { return stopped_; }
+  [[nodiscard]] journal_stats stats() const noexcept override { return count_.read(); }
+  void close() override {
+    while (!stopped_ && step(true)) {
+    }
+    closed_ = true;
+  }
+
+ private:
+  store& target_;
+  const std::uint64_t epoch_;
+  counters count_;
+  group queued_;
+  bool flush_wanted_ = false;
+  bool stopped_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<journal> make_threaded_journal(store& target, std::uint64_t epoch) {
+  return std::make_unique<threaded_journal>(target, epoch);
+}
+
+std::unique_ptr<stepped_journal> make_stepped_journal(store& target, std::uint64_t epoch) {
+  return std::make_unique<stepped_journal_impl>(target, epoch);
+}
+
+}  // namespace tenax::storage

@@ -1,0 +1,60 @@
+// tenax::reader: queries on a data directory without an engine.
+#include "storage/store.hpp"
+#include "storage/views.hpp"
+#include "tenax/engine.hpp"
+
+namespace tenax {
+
+class reader::impl {
+ public:
+  std::unique_ptr<storage::reading_store> store;
+};
+
+reader::reader(std::unique_ptr<impl> p) noexcept : impl_(std::move(p)) {}
+reader::reader(reader&&) noexcept = default;
+reader& reader::operator=(reader&&) noexcept = default;
+reader::~reader() = default;
+
+result<reader> reader::open(const std::filesystem::path& data_dir) {
+  auto opened = storage::open_reading_store(data_dir);
+  if (!opened) return opened.error();
+  auto p = std::make_unique<impl>();
+  p->store = std::move(*opened);
+  return reader(std::move(p));
+}
+
+result<void> reader::refresh() { return impl_->store->refresh(); }
+
+result<workflow_summary> reader::summary(std::string_view id) const {
+  const auto header = impl_->store->load_header(id);
+  if (!header) return header.error();
+  return storage::to_summary(*header);
+}
+
+result<workflow_view> reader::get(std::string_view id) const {
+  return storage::read_view(*impl_->store, id, {});
+}
+
+result<page<workflow_summary>> reader::list(const list_query& query) const {
+  return storage::list_page(*impl_->store, query);
+}
+
+result<std::vector<history_event>> reader::history(std::string_view id, std::uint64_t after,
+                                                   std::size_t limit) const {
+  return storage::read_history(*impl_->store, id, after, limit);
+}
+
+engine_stats reader::stats() const {
+  const auto totals = impl_->store->current_totals();
+  engine_stats out;
+  out.submitted = totals.submitted;
+  out.open = totals.open();
+  out.completed = totals.completed;
+  out.failed = totals.failed;
+  out.cancelled = totals.cancelled;
+  out.removed = totals.removed;
+  out.epoch = impl_->store->epoch();
+  return out;
+}
+
+}  // namespace tenax

@@ -1,0 +1,393 @@
+#include "storage/rocks_reads.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <tuple>
+
+#include "storage/keys.hpp"
+#include "storage/meta_names.hpp"
+#include "storage/records.hpp"
+#include "storage/rocks_options.hpp"
+
+namespace tenax::storage {
+
+namespace {
+
+rocksdb::Slice slice(std::string_view s) { return {s.data(), s.size()}; }
+std::string_view view(const rocksdb::Slice& s) { return {s.data(), s.size()}; }
+
+error not_found(std::string_view id) {
+  return {errc::not_found, "no workflow " + std::string(id)};
+}
+
+class rocks_snapshot final : public row_snapshot {
+ public:
+  rocks_snapshot(rocksdb::DB& db, bool with_snapshot)
+      : db_(db), snapshot_(with_snapshot ? db.GetSnapshot() : nullptr) {}
+  ~rocks_snapshot() override {
+    if (snapshot_ != nullptr) db_.ReleaseSnapshot(snapshot_);
+  }
+  rocks_snapshot(const rocks_snapshot&) = delete;
+  rocks_snapshot& operator=(const rocks_snapshot&) = delete;
+
+  [[nodiscard]] result<void> each(
+      std::string_view begin, std::string_view end,
+      const std::function<bool(std::string_view, std::string_view)>& visit) const override {
+    const auto upper = slice(end);
+    auto options = read_options();
+    if (!end.empty()) options.iterate_upper_bound = &upper;
+    const std::unique_ptr<rocksdb::Iterator> it(db_.NewIterator(options));
+    for (it->Seek(slice(begin)); it->Valid(); it->Next()) {
+      if (!visit(view(it->key()), view(it->value()))) return {};
+    }
+    if (!it->status().ok()) return read_error(it->status());
+    return {};
+  }
+
+  [[nodiscard]] result<std::optional<std::string>> get(std::string_view key) const override {
+    std::string value;
+    const auto status = db_.Get(read_options(), slice(key), &value);
+    if (status.IsNotFound()) return std::optional<std::string>();
+    if (!status.ok()) return read_error(status);
+    return std::optional<std::string>(std::move(value));
+  }
+
+ private:
+  [[nodiscard]] rocksdb::ReadOptions read_options() const {
+    rocksdb::ReadOptions options;
+    options.snapshot = snapshot_;
+    options.fill_cache = false;
+    return options;
+  }
+  rocksdb::DB& db_;
+  const rocksdb::Snapshot* snapshot_;
+};
+
+}  // namespace
+
+std::unique_ptr<rocksdb::Iterator> rocks_reads::iterate(const rocksdb::Slice& lower,
+                                                        const rocksdb::Slice& upper) const {
+  rocksdb::ReadOptions options;
+  options.iterate_lower_bound = &lower;
+  options.iterate_upper_bound = &upper;
+  return std::unique_ptr<rocksdb::Iterator>(db_.NewIterator(options));
+}
+
+result<std::optional<std::string>> rocks_reads::get(std::string_view key) const {
+  std::string value;
+  const auto status = db_.Get(rocksdb::ReadOptions(), slice(key), &value);
+  if (status.IsNotFound()) return std::optional<std::string>();
+  if (!status.ok()) return read_error(status);
+  return std::optional<std::string>(std::move(value));
+}
+
+bool rocks_reads::exists(std::string_view id) const {
+  std::string key;
+  keys::state(key, id);
+  rocksdb::PinnableSlice value;
+  return !db_.Get(rocksdb::ReadOptions(), db_.DefaultColumnFamily(), slice(key), &value)
+              .IsNotFound();
+}
+
+result<loaded_workflow> rocks_reads::load(std::string_view id) const {
+  std::string begin;
+  std::string end;
+  keys::workflow_from(begin, id, keys::record_tag::state);
+  keys::workflow_from(end, id, keys::load_end);
+  const auto lower = slice(begin);
+  const auto upper = slice(end);
+  const auto it = iterate(lower, upper);
+  it->SeekToFirst();
+  if (!it->status().ok()) return read_error(it->status());
+  if (!it->Valid()) return not_found(id);
+  if (view(it->key()) != begin) return records::corrupt_at(begin, "missing");
+
+  auto decoded = records::decode_state(begin, view(it->value()));
+  if (!decoded) return decoded.error();
+  auto& state = decoded->state;
+  std::optional<workflow_spec> spec;
+  for (it->Next(); it->Valid(); it->Next()) {
+    const auto at = view(it->key());
+    const auto key = keys::decode_workflow(at);
+    if (!key || spec) return records::corrupt_at(at, "no such row in a workflow");
+    if (key->tag == keys::record_tag::page) {
+      if (key->number * records::page_actions != state.actions.size()) {
+        return records::corrupt_at(at, "the page before is missing");
+      }
+      auto page = records::decode_page(at, view(it->value()),
+                                       static_cast<std::uint32_t>(key->number), *decoded,
+                                       state.actions);
+      if (!page) return page.error();
+    } else {
+      auto definition = records::decode_definition(at, id, view(it->value()));
+      if (!definition) return definition.error();
+      spec = std::move(*definition);
+    }
+  }
+  if (!it->status().ok()) return read_error(it->status());
+  if (!spec) return records::corrupt_at(begin, "the definition is missing");
+  if (state.actions.size() != decoded->action_count ||
+      spec->actions.size() != state.actions.size()) {
+    return records::corrupt_at(begin, "actions are missing");
+  }
+  loaded_workflow out{model::compile(std::move(*spec)), std::move(state)};
+  const auto counts = out.state.counts;
+  model::derive(*out.definition, out.state);
+  if (out.state.counts != counts) {
+    return records::corrupt_at(begin, "counts differ from the actions");
+  }
+  return out;
+}
+
+result<workflow_spec> rocks_reads::load_spec(std::string_view id) const {
+  std::string key;
+  keys::definition(key, id);
+  rocksdb::PinnableSlice value;
+  const auto status =
+      db_.Get(rocksdb::ReadOptions(), db_.DefaultColumnFamily(), slice(key), &value);
+  if (status.IsNotFound()) return not_found(id);
+  if (!status.ok()) return read_error(status);
+  return records::decode_definition(key, id, view(value));
+}
+
+result<read_store::header> rocks_reads::load_header(std::string_view id) const {
+  std::string key;
+  keys::state(key, id);
+  rocksdb::PinnableSlice value;
+  auto* const family = db_.DefaultColumnFamily();
+  auto status = db_.Get(rocksdb::ReadOptions(), family, slice(key), &value);
+  if (status.IsNotFound()) return not_found(id);
+  if (!status.ok()) return read_error(status);
+  auto state = records::decode_state(key, view(value));
+  if (!state) return state.error();
+  value.Reset();
+  keys::definition(key, id);
+  status = db_.Get(rocksdb::ReadOptions(), family, slice(key), &value);
+  if (status.IsNotFound()) return records::corrupt_at(key, "missing");
+  if (!status.ok()) return read_error(status);
+  auto head = records::decode_spec_head(key, id, view(value));
+  if (!head) return head.error();
+  state->state.actions.clear();
+  return read_store::header{std::move(state->state), std::move(*head),
+                            std::move(state->failed_key)};
+}
+
+result<std::vector<read_store::stored_event>> rocks_reads::history(std::string_view id,
+                                                                   std::uint64_t after,
+                                                                   std::size_t limit) const {
+  std::vector<read_store::stored_event> out;
+  std::string begin;
+  std::string end;
+  std::string key;
+  keys::workflow_from(begin, id, keys::record_tag::history);
+  keys::workflow_end(end, id);
+  const auto lower = slice(begin);
+  const auto upper = slice(end);
+  const auto it = iterate(lower, upper);
+  // The row that holds the event after `after` begins at or before it.
+  if (after == 0) {
+    it->SeekToFirst();
+  } else {
+    const std::uint64_t wanted = after == ~std::uint64_t{0} ? after : after + 1;
+    keys::history(key, id, wanted);
+    it->SeekForPrev(slice(key));
+    if (!it->Valid() && it->status().ok()) it->SeekToFirst();
+  }
+  for (; it->Valid() && out.size() < limit; it->Next()) {
+    const auto at = keys::decode_workflow(view(it->key()));
+    if (!at) return records::corrupt_at(view(it->key()), "no such row in a workflow");
+    const std::size_t had = out.size();
+    auto row = records::decode_history(view(it->key()), at->number, view(it->value()), out);
+    if (!row) return row.error();
+    if (had == 0) std::erase_if(out, [after](const auto& e) { return e.seq <= after; });
+  }
+  if (!it->status().ok()) return read_error(it->status());
+  if (out.size() > limit) out.resize(limit);
+  if (out.empty() && !exists(id)) return not_found(id);
+  return out;
+}
+
+result<std::string> rocks_reads::load_result(std::string_view id, std::uint64_t seq) const {
+  std::string begin;
+  std::string key;
+  keys::workflow_from(begin, id, keys::record_tag::history);
+  keys::history(key, id, seq);
+  std::string end = key + '\0';
+  const auto lower = slice(begin);
+  const auto upper = slice(end);
+  const auto it = iterate(lower, upper);
+  it->SeekForPrev(slice(key));
+  if (!it->status().ok()) return read_error(it->status());
+  if (!it->Valid()) return records::corrupt_at(key, "no history row holds this result");
+  const auto at = keys::decode_workflow(view(it->key()));
+  if (!at) return records::corrupt_at(view(it->key()), "no such row in a workflow");
+  std::vector<read_store::stored_event> events;
+  auto row = records::decode_history(view(it->key()), at->number, view(it->value()), events);
+  if (!row) return row.error();
+  const std::uint64_t index = seq - at->number;
+  if (index >= events.size() ||
+      events[index].event.kind != model::event_kind::action_completed) {
+    return records::corrupt_at(key, "no history row holds this result");
+  }
+  return std::move(events[index].event.text);
+}
+
+result<std::vector<due_entry>> rocks_reads::due(std::string_view from, std::string_view until,
+                                                std::size_t limit, std::string& first) const {
+  std::vector<due_entry> out;
+  first = until;
+  if (from >= until) return out;
+  const auto lower = slice(from);
+  const auto upper = slice(until);
+  const auto it = iterate(lower, upper);
+  it->SeekToFirst();
+  if (it->Valid()) first = view(it->key());
+  for (; it->Valid() && out.size() < limit; it->Next()) {
+    auto entry = keys::decode_due(view(it->key()));
+    if (!entry) return records::corrupt_at(view(it->key()), "not a due index entry");
+    out.push_back(std::move(*entry));
+  }
+  if (!it->status().ok()) return read_error(it->status());
+  return out;
+}
+
+namespace {
+
+/// One class of the listing index, read entry by entry.
+class list_stream {
+ public:
+  list_stream(rocksdb::DB& db, const rocksdb::Snapshot* snapshot, model::index_class c,
+              time_ms from_ms, std::string_view from_id)
+      : end_(keys::kind_begin(keys::kind::listing)) {
+    end_.push_back(static_cast<char>(static_cast<std::uint8_t>(c) + 1));
+    upper_ = slice(end_);
+    rocksdb::ReadOptions options;
+    options.snapshot = snapshot;
+    options.iterate_upper_bound = &upper_;
+    it_.reset(db.NewIterator(options));
+    std::string begin;
+    keys::listing(begin, c, from_ms, from_id);
+    it_->Seek(slice(begin));
+  }
+  list_stream(const list_stream&) = delete;
+  list_stream& operator=(const list_stream&) = delete;
+
+  /// The entry here; nothing at the end.
+  [[nodiscard]] result<std::optional<list_entry>> current() const {
+    if (!it_->status().ok()) return read_error(it_->status());
+    if (!it_->Valid()) return std::optional<list_entry>();
+    auto entry = keys::decode_listing(view(it_->key()));
+    if (!entry) return records::corrupt_at(view(it_->key()), "not a listing index entry");
+    entry->name = view(it_->value());
+    return entry;
+  }
+  void next() { it_->Next(); }
+
+ private:
+  std::string end_;
+  rocksdb::Slice upper_;
+  std::unique_ptr<rocksdb::Iterator> it_;
+};
+
+}  // namespace
+
+result<std::vector<list_entry>> rocks_reads::listed(model::index_class c, time_ms from_ms,
+                                                    std::string_view from_id,
+                                                    std::size_t limit) const {
+  std::vector<list_entry> out;
+  for (list_stream stream(db_, nullptr, c, from_ms, from_id); out.size() < limit; stream.next()) {
+    auto entry = stream.current();
+    if (!entry) return entry.error();
+    if (!*entry) break;
+    out.push_back(std::move(**entry));
+  }
+  return out;
+}
+
+result<std::vector<list_entry>> rocks_reads::list_merged(
+    const std::vector<model::index_class>& classes, time_ms from_ms, std::string_view from_id,
+    std::size_t limit, bool with_snapshot) const {
+  const auto release = [this](const rocksdb::Snapshot* s) {
+    if (s != nullptr) db_.ReleaseSnapshot(s);
+  };
+  const std::unique_ptr<const rocksdb::Snapshot, decltype(release)> snapshot(
+      with_snapshot ? db_.GetSnapshot() : nullptr, release);
+  std::deque<list_stream> streams;
+  std::vector<std::optional<list_entry>> heads;
+  for (const auto c : classes) {
+    streams.emplace_back(db_, snapshot.get(), c, from_ms, from_id);
+    auto head = streams.back().current();
+    if (!head) return head.error();
+    heads.push_back(std::move(*head));
+  }
+  const auto before = [](const std::optional<list_entry>& a, const std::optional<list_entry>& b) {
+    if (!a || !b) return a.has_value();
+    return std::tie(a->created_at_ms, a->workflow_id) < std::tie(b->created_at_ms, b->workflow_id);
+  };
+  std::vector<list_entry> out;
+  while (out.size() < limit) {
+    const auto least = std::min_element(heads.begin(), heads.end(), before);
+    if (least == heads.end() || !*least) break;
+    out.push_back(std::move(**least));
+    auto& stream = streams[static_cast<std::size_t>(least - heads.begin())];
+    stream.next();
+    auto head = stream.current();
+    if (!head) return head.error();
+    *least = std::move(*head);
+  }
+  return out;
+}
+
+std::unique_ptr<row_snapshot> rocks_reads::rows(bool with_snapshot) const {
+  return std::make_unique<rocks_snapshot>(db_, with_snapshot);
+}
+
+result<std::optional<std::uint64_t>> rocks_reads::number(std::string_view meta_name) const {
+  const auto key = keys::meta(meta_name);
+  const auto value = get(key);
+  if (!value) return value.error();
+  if (!*value) return std::optional<std::uint64_t>();
+  const auto decoded = records::decode_number(key, **value);
+  if (!decoded) return decoded.error();
+  return std::optional<std::uint64_t>(*decoded);
+}
+
+result<totals> rocks_reads::read_totals() const {
+  const auto key = keys::meta(meta_names::totals);
+  const auto value = get(key);
+  if (!value) return value.error();
+  if (!*value) return totals{};
+  return records::decode_totals(key, **value);
+}
+
+result<std::string> rocks_reads::read_due_bound() const {
+  const auto key = keys::meta(meta_names::due_bound);
+  const auto value = get(key);
+  if (!value) return value.error();
+  if (!*value) return std::string();
+  const auto decoded = records::decode_bytes(key, **value);
+  if (!decoded) return decoded.error();
+  return std::string(*decoded);
+}
+
+result<std::optional<std::uint64_t>> rocks_reads::check_format(
+    const std::filesystem::path& dir) const {
+  auto format = number(meta_names::format);
+  if (!format) return format;
+  const std::string at = "data directory " + dir.string() + ": ";
+  if (!*format) {
+    const std::unique_ptr<rocksdb::Iterator> it(db_.NewIterator(rocksdb::ReadOptions()));
+    it->SeekToFirst();
+    if (!it->status().ok()) return read_error(it->status());
+    if (it->Valid()) return error{errc::corrupt, at + "it has no format version"};
+    return format;
+  }
+  if (**format > format_version) {
+    return error{errc::format_too_new, at + "it has format " + std::to_string(**format) +
+                                           ", this program knows formats up to " +
+                                           std::to_string(format_version)};
+  }
+  return format;
+}
+
+}  // namespace tenax::storage

@@ -1,0 +1,56 @@
+// rocks_reads.hpp - every read of the store, on a RocksDB handle that someone else owns.
+// Depends on storage/ and RocksDB. Const, thread safe.
+#pragma once
+
+#include <rocksdb/db.h>
+
+#include <memory>
+
+#include "storage/rows.hpp"
+#include "storage/store.hpp"
+
+namespace tenax::storage {
+
+class rocks_reads {
+ public:
+  /// Functions as in read_store. `db` must outlive this.
+  explicit rocks_reads(rocksdb::DB& db) : db_(db) {}
+
+  [[nodiscard]] bool exists(std::string_view id) const;
+  [[nodiscard]] result<loaded_workflow> load(std::string_view id) const;
+  [[nodiscard]] result<workflow_spec> load_spec(std::string_view id) const;
+  [[nodiscard]] result<read_store::header> load_header(std::string_view id) const;
+  [[nodiscard]] result<std::vector<read_store::stored_event>> history(std::string_view id,
+                                                                      std::uint64_t after,
+                                                                      std::size_t limit) const;
+  [[nodiscard]] result<std::string> load_result(std::string_view id, std::uint64_t seq) const;
+  /// Keys of [from, until) in the due index. `first` becomes the first key seen, or `until`.
+  [[nodiscard]] result<std::vector<due_entry>> due(std::string_view from, std::string_view until,
+                                                   std::size_t limit, std::string& first) const;
+  [[nodiscard]] result<std::vector<list_entry>> listed(model::index_class c, time_ms from_ms,
+                                                       std::string_view from_id,
+                                                       std::size_t limit) const;
+  [[nodiscard]] result<std::vector<list_entry>> list_merged(
+      const std::vector<model::index_class>& classes, time_ms from_ms, std::string_view from_id,
+      std::size_t limit, bool with_snapshot) const;
+  /// Secondary instances know no snapshots; they stand still between two refreshes.
+  [[nodiscard]] std::unique_ptr<row_snapshot> rows(bool with_snapshot) const;
+
+  /// Meta rows; nothing when there is no such row.
+  [[nodiscard]] result<std::optional<std::uint64_t>> number(std::string_view meta_name) const;
+  [[nodiscard]] result<totals> read_totals() const;
+  /// The persisted lower bound of the due index: a key, or "".
+  [[nodiscard]] result<std::string> read_due_bound() const;
+  /// Error unless this program can read the database: format_too_new, or corrupt when it has no
+  /// format. Nothing: the database is empty.
+  [[nodiscard]] result<std::optional<std::uint64_t>> check_format(
+      const std::filesystem::path& dir) const;
+
+ private:
+  [[nodiscard]] result<std::optional<std::string>> get(std::string_view key) const;
+  [[nodiscard]] std::unique_ptr<rocksdb::Iterator> iterate(const rocksdb::Slice& lower,
+                                                           const rocksdb::Slice& upper) const;
+  rocksdb::DB& db_;
+};
+
+}  // namespace tenax::storage

@@ -1,0 +1,273 @@
+// The store that writes: one RocksDB, one writer.
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/write_batch.h>
+
+#include <algorithm>
+#include <mutex>
+
+#include "storage/data_dir.hpp"
+#include "storage/due_bound.hpp"
+#include "storage/keys.hpp"
+#include "storage/meta_names.hpp"
+#include "storage/records.hpp"
+#include "storage/rocks_options.hpp"
+#include "storage/rocks_reads.hpp"
+#include "storage/rows.hpp"
+#include "storage/store.hpp"
+
+namespace tenax::storage {
+
+namespace {
+
+rocksdb::Slice slice(std::string_view s) { return {s.data(), s.size()}; }
+
+class rocks_store final : public store, public row_source {
+ public:
+  struct parts {
+    std::filesystem::path dir;
+    bool on_machine = true;  ///< false: a simulated file system
+    std::unique_ptr<dir_claim> claim;
+    std::unique_ptr<rocksdb::DB> db;
+    std::uint64_t epoch = 0;
+    storage::totals totals;
+    std::string due_bound;
+    bool sync = true;
+  };
+
+  explicit rocks_store(parts p)
+      : p_(std::move(p)), reads_(*p_.db), due_bound_(p_.due_bound), totals_(p_.totals) {
+    options_.sync = p_.sync;
+  }
+
+  ~rocks_store() override {
+    if (p_.on_machine) remove_owner_pid(p_.dir);
+    p_.db->Close().PermitUncheckedError();
+    p_.db.reset();
+    p_.claim.reset();
+  }
+  rocks_store(const rocks_store&) = delete;
+  rocks_store& operator=(const rocks_store&) = delete;
+
+  result<void> write(std::uint64_t epoch, const std::vector<const write_batch*>& batches) override;
+
+  [[nodiscard]] bool exists(std::string_view id) const override { return reads_.exists(id); }
+  [[nodiscard]] result<loaded_workflow> load(std::string_view id) const override {
+    return reads_.load(id);
+  }
+  [[nodiscard]] result<workflow_spec> load_spec(std::string_view id) const override {
+    return reads_.load_spec(id);
+  }
+  [[nodiscard]] result<header> load_header(std::string_view id) const override {
+    return reads_.load_header(id);
+  }
+  [[nodiscard]] result<std::vector<stored_event>> history(std::string_view id, std::uint64_t after,
+                                                          std::size_t limit) const override {
+    return reads_.history(id, after, limit);
+  }
+  [[nodiscard]] result<std::string> load_result(std::string_view id,
+                                                std::uint64_t seq) const override {
+    return reads_.load_result(id, seq);
+  }
+  [[nodiscard]] result<std::vector<due_entry>> due(const due_entry& from, time_ms until_ms,
+                                                   std::size_t limit) const override;
+  [[nodiscard]] result<std::vector<list_entry>> listed(model::index_class c, time_ms from_ms,
+                                                       std::string_view from_id,
+                                                       std::size_t limit) const override {
+    return reads_.listed(c, from_ms, from_id, limit);
+  }
+  [[nodiscard]] result<std::vector<list_entry>> list_merged(
+      const std::vector<model::index_class>& classes, time_ms from_ms, std::string_view from_id,
+      std::size_t limit) const override {
+    return reads_.list_merged(classes, from_ms, from_id, limit, true);
+  }
+  [[nodiscard]] totals current_totals() const override {
+    const std::lock_guard lock(totals_mutex_);
+    return totals_;
+  }
+  [[nodiscard]] std::uint64_t epoch() const override { return p_.epoch; }
+  [[nodiscard]] std::unique_ptr<row_snapshot> rows() const override { return reads_.rows(true); }
+
+ private:
+  /// Collects the batches in `group_`; returns the first due entry put, "" if none.
+  std::string_view collect(const std::vector<const write_batch*>& batches, totals& delta);
+
+  parts p_;
+  rocks_reads reads_;
+  rocksdb::WriteOptions options_;
+  mutable storage::due_bound due_bound_;
+  mutable std::mutex totals_mutex_;
+  totals totals_;
+
+  // Of the writer only.
+  rocksdb::WriteBatch group_;
+  std::string value_;
+};
+
+/// A group beyond this gives its memory back.
+constexpr std::size_t keep_bytes_max = 8u << 20;
+
+std::string_view rocks_store::collect(const std::vector<const write_batch*>& batches,
+                                      totals& delta) {
+  static const std::string due_begin = keys::kind_begin(keys::kind::due);
+  if (group_.GetDataSize() > keep_bytes_max) {
+    group_ = rocksdb::WriteBatch();
+  } else {
+    group_.Clear();
+  }
+  std::string_view first_due;
+  for (const auto* batch : batches) {
+    delta += batch->delta;
+    batch->each([&](write_batch::op what, std::string_view key, std::string_view value) {
+      rocksdb::Status status;
+      switch (what) {
+        case write_batch::op::put:
+          status = group_.Put(slice(key), slice(value));
+          if (key.starts_with(due_begin) && (first_due.empty() || key < first_due)) {
+            first_due = key;
+          }
+          break;
+        case write_batch::op::remove:
+          status = group_.Delete(slice(key));
+          break;
+        case write_batch::op::remove_range:
+          status = group_.DeleteRange(slice(key), slice(value));
+          break;
+      }
+      status.PermitUncheckedError();  // only fails beyond 4 GiB, and then so does the write
+    });
+  }
+  return first_due;
+}
+
+result<void> rocks_store::write(std::uint64_t epoch,
+                                const std::vector<const write_batch*>& batches) {
+  if (epoch < p_.epoch) {
+    return error{errc::wrong_state,
+                 "epoch " + std::to_string(epoch) + " is over, now is " + std::to_string(p_.epoch)};
+  }
+  totals delta;
+  const auto first_due = collect(batches, delta);
+  if (group_.Count() == 0) return {};
+  auto after = current_totals();
+  rocksdb::Status status;
+  if (delta != totals{}) {
+    after += delta;
+    static const std::string key = keys::meta(meta_names::totals);
+    records::encode_totals(after, value_);
+    status = group_.Put(slice(key), slice(value_));
+  }
+  if (const auto bound = due_bound_.begin_write(first_due)) {
+    static const std::string key = keys::meta(meta_names::due_bound);
+    records::encode_bytes(*bound, value_);
+    if (status.ok()) status = group_.Put(slice(key), slice(value_));
+  }
+  if (status.ok()) status = p_.db->Write(options_, &group_);
+  due_bound_.end_write();
+  if (!status.ok()) return error{errc::storage_unavailable, status.ToString()};
+  const std::lock_guard lock(totals_mutex_);
+  totals_ = after;
+  return {};
+}
+
+result<std::vector<due_entry>> rocks_store::due(const due_entry& from, time_ms until_ms,
+                                                std::size_t limit) const {
+  std::string begin;
+  std::string end;
+  keys::due(begin, from);
+  keys::due(end, until_ms, timer_kind{}, {}, 0);
+  const auto scan = due_bound_.begin_scan();
+  const bool from_the_start = begin <= scan.low;
+  std::string first;
+  auto found = reads_.due(std::max(begin, scan.low), end, limit, first);
+  if (found && from_the_start && scan.low < end) due_bound_.end_scan(scan, first);
+  return found;
+}
+
+/// What a database needs before its first use, and the next epoch; durable.
+result<std::uint64_t> begin_epoch(rocksdb::DB& db, const std::filesystem::path& dir) {
+  const rocks_reads reads(db);
+  const auto format = reads.check_format(dir);
+  if (!format) return format.error();
+  const auto last = reads.number(meta_names::epoch);
+  if (!last) return last.error();
+  const std::uint64_t epoch = last->value_or(0) + 1;
+  rocksdb::WriteBatch batch;
+  std::string value;
+  records::encode_number(format_version, value);
+  auto status = batch.Put(keys::meta(meta_names::format), value);
+  records::encode_number(epoch, value);
+  if (status.ok()) status = batch.Put(keys::meta(meta_names::epoch), value);
+  rocksdb::WriteOptions options;
+  options.sync = true;
+  if (status.ok()) status = db.Write(options, &batch);
+  if (!status.ok()) return open_error(dir, status);
+  return epoch;
+}
+
+/// RocksDB syncs its own directory; the names of that one and of the data directory are ours to
+/// keep. At every open: the process that made them may have died before it came to this.
+result<void> sync_names(rocksdb::Env& env, const std::filesystem::path& dir) {
+  auto absolute = std::filesystem::absolute(dir).lexically_normal();
+  if (!absolute.has_filename()) absolute = absolute.parent_path();
+  for (const auto& path : {absolute, absolute.parent_path()}) {
+    std::unique_ptr<rocksdb::Directory> opened;
+    // A parent that may be passed but not read cannot be synced.
+    if (!env.NewDirectory(path.string(), &opened).ok()) continue;
+    if (const auto status = opened->Fsync(); !status.ok()) return open_error(dir, status);
+  }
+  return {};
+}
+
+bool is_lock_failure(const rocksdb::Status& status) {
+  const auto text = status.ToString();
+  return status.IsIOError() && (text.find("While lock file") != std::string::npos ||
+                                text.find("lock hold by current process") != std::string::npos);
+}
+
+}  // namespace
+
+result<std::unique_ptr<store>> open_store(const std::filesystem::path& dir,
+                                          const store_options& opts) {
+  rocks_store::parts p;
+  p.dir = dir;
+  p.on_machine = opts.env == nullptr;
+  p.sync = opts.durability == durability::sync;
+  auto options = writer_options(opts);
+  options.create_if_missing = true;
+  if (p.on_machine) {
+    if (auto usable = prepare_data_dir(dir); !usable) return usable.error();
+    auto claim = claim_data_dir(dir);
+    if (!claim) return claim.error();
+    p.claim = std::move(*claim);
+  } else {
+    options.env->CreateDirIfMissing(dir.string()).PermitUncheckedError();
+  }
+  rocksdb::DB* opened = nullptr;
+  const auto status = rocksdb::DB::Open(options, database_dir(dir).string(), &opened);
+  if (!status.ok()) {
+    return is_lock_failure(status) ? locked_error(dir) : open_error(dir, status);
+  }
+  p.db.reset(opened);
+  const rocks_reads reads(*p.db);
+  // A failed read here ends the opening; the handle must be closed before the claim goes.
+  const auto close_with = [&p](const error& e) {
+    p.db->Close().PermitUncheckedError();
+    p.db.reset();
+    return e;
+  };
+  const auto epoch = begin_epoch(*p.db, dir);
+  if (!epoch) return close_with(epoch.error());
+  p.epoch = *epoch;
+  if (auto synced = sync_names(*options.env, dir); !synced) return close_with(synced.error());
+  const auto totals = reads.read_totals();
+  if (!totals) return close_with(totals.error());
+  p.totals = *totals;
+  auto bound = reads.read_due_bound();
+  if (!bound) return close_with(bound.error());
+  p.due_bound = std::move(*bound);
+  if (p.on_machine) write_owner_pid(dir);
+  return std::unique_ptr<store>(std::make_unique<rocks_store>(std::move(p)));
+}
+
+}  // namespace tenax::storage

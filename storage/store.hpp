@@ -1,0 +1,139 @@
+// store.hpp - what survives: the interface to the database of one engine. RocksDB is behind it.
+// Depends on include/tenax and model only. Reads are thread safe and see what `write` has finished;
+// `write` has one caller (the journal's writer).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/state.hpp"
+#include "storage/write_batch.hpp"
+#include "tenax/options.hpp"
+#include "tenax/result.hpp"
+
+namespace tenax::storage {
+
+using model::time_ms;
+
+/// Numbers are stored: never reused.
+enum class timer_kind : std::uint8_t {
+  retry = 1,
+  schedule = 2,
+  timer = 3,
+  action_deadline = 4,
+  workflow_deadline = 5
+};
+[[nodiscard]] std::string_view to_string(timer_kind k) noexcept;
+/// The kind of timer that a timed phase has.
+[[nodiscard]] timer_kind timer_of(model::phase p) noexcept;
+
+/// An entry of the due index. Ordered by (at_ms, kind, workflow_id, action).
+struct due_entry {
+  time_ms at_ms = 0;
+  timer_kind kind{};
+  std::string workflow_id;
+  model::action_index action = model::no_action;
+  auto operator<=>(const due_entry&) const = default;
+};
+
+/// An entry of the listing index. Ordered by (listed_as, created_at_ms, workflow_id).
+struct list_entry {
+  model::index_class listed_as{};
+  time_ms created_at_ms = 0;
+  std::string workflow_id;
+  std::string name;
+};
+
+struct loaded_workflow {
+  model::definition_ptr definition;
+  model::workflow_state state;
+};
+
+/// What a read of a workflow costs: `exists` one Get, `load_header` two, `load` one range scan.
+class read_store {
+ public:
+  virtual ~read_store() = default;
+
+  /// Also true when it cannot be told (the next read says why), so that nobody overwrites.
+  [[nodiscard]] virtual bool exists(std::string_view id) const = 0;
+  /// not_found, corrupt, storage_unavailable.
+  [[nodiscard]] virtual result<loaded_workflow> load(std::string_view id) const = 0;
+  [[nodiscard]] virtual result<workflow_spec> load_spec(std::string_view id) const = 0;
+  /// The state without `actions` (counts are there), and the spec without actions and input.
+  struct header {
+    model::workflow_state state;
+    workflow_spec head;
+    std::string failed_key;  ///< of state.failed_action
+  };
+  [[nodiscard]] virtual result<header> load_header(std::string_view id) const = 0;
+  /// Events with seq > after, at most `limit`, ascending. Results are in the events. not_found if
+  /// there is no such workflow.
+  struct stored_event {
+    std::uint64_t seq = 0;
+    model::event event;
+  };
+  [[nodiscard]] virtual result<std::vector<stored_event>> history(std::string_view id,
+                                                                  std::uint64_t after,
+                                                                  std::size_t limit) const = 0;
+  /// The result bytes in the action_completed event at `seq`.
+  [[nodiscard]] virtual result<std::string> load_result(std::string_view id,
+                                                        std::uint64_t seq) const = 0;
+  /// Entries of the due index at or after `from` with at_ms < `until_ms`. Deleted ones before the
+  /// first that was ever found cost nothing: the store remembers where that is.
+  [[nodiscard]] virtual result<std::vector<due_entry>> due(const due_entry& from, time_ms until_ms,
+                                                           std::size_t limit) const = 0;
+  /// Entries of one class at or after (from_ms, from_id).
+  [[nodiscard]] virtual result<std::vector<list_entry>> listed(model::index_class c,
+                                                               time_ms from_ms,
+                                                               std::string_view from_id,
+                                                               std::size_t limit) const = 0;
+  /// Entries of several classes at or after (from_ms, from_id), as of one moment, ordered by
+  /// (created_at_ms, workflow_id).
+  [[nodiscard]] virtual result<std::vector<list_entry>> list_merged(
+      const std::vector<model::index_class>& classes, time_ms from_ms, std::string_view from_id,
+      std::size_t limit) const = 0;
+  [[nodiscard]] virtual totals current_totals() const = 0;
+  [[nodiscard]] virtual std::uint64_t epoch() const = 0;
+};
+
+class store : public read_store {
+ public:
+  /// Writes all batches as one atomic write, in order, with the new totals. With durability::sync
+  /// it is on disk when this returns. An error means that the outcome is unknown; never repeat the
+  /// write. `epoch` smaller than the store's: refused, nothing written (error wrong_state).
+  virtual result<void> write(std::uint64_t epoch,
+                             const std::vector<const write_batch*>& batches) = 0;
+};
+
+/// Appends to `out` everything that the change writes: definition (when it creates), state, changed
+/// action pages, history rows, due and listing entries, totals. `after` is the state after
+/// changes.events.
+void encode_commit(const model::definition& def, const model::workflow_state& after,
+                   const model::change_set& changes, write_batch& out);
+
+struct store_options {
+  tenax::durability durability = tenax::durability::sync;
+  std::size_t cache_bytes = 32u << 20;
+  std::size_t write_buffer_bytes = 64u << 20;
+  /// Tests put a simulated file system here (a rocksdb::Env, which must outlive the store); null:
+  /// the machine's.
+  void* env = nullptr;
+};
+
+/// Opens for writing, with the next epoch (durable before this returns). Errors as engine::open.
+[[nodiscard]] result<std::unique_ptr<store>> open_store(const std::filesystem::path& dir,
+                                                        const store_options& opts);
+/// Opens for reading, beside a writer too; `refresh` catches up with it.
+class reading_store : public read_store {
+ public:
+  virtual result<void> refresh() = 0;
+};
+[[nodiscard]] result<std::unique_ptr<reading_store>> open_reading_store(
+    const std::filesystem::path& dir, void* env = nullptr);
+
+}  // namespace tenax::storage

@@ -1,0 +1,250 @@
+#include "storage/views.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <unordered_map>
+#include <utility>
+
+#include "model/event_json.hpp"
+#include "model/summary.hpp"
+
+namespace tenax::storage {
+
+namespace {
+
+wall_time to_time(time_ms at) { return wall_time(milliseconds(at)); }
+std::optional<wall_time> to_optional_time(time_ms at) {
+  if (at == 0) return std::nullopt;
+  return to_time(at);
+}
+
+action_status status_of(const model::action_state& a) {
+  switch (a.phase) {
+    case model::phase::completed:
+      return action_status::completed;
+    case model::phase::failed:
+      return action_status::failed;
+    case model::phase::cancelled:
+      return action_status::cancelled;
+    case model::phase::skipped:
+      return action_status::skipped;
+    default:
+      return a.attempt > 0 ? action_status::executing : action_status::validated;
+  }
+}
+
+waiting_for wait_of(model::phase p) {
+  switch (p) {
+    case model::phase::blocked:
+      return waiting_for::dependencies;
+    case model::phase::ready:
+      return waiting_for::a_thread;
+    case model::phase::scheduled:
+      return waiting_for::schedule;
+    case model::phase::deferred:
+      return waiting_for::timer;
+    case model::phase::backing_off:
+      return waiting_for::retry;
+    case model::phase::in_doubt:
+    case model::phase::paused:
+      return waiting_for::decision;
+    default:
+      return waiting_for::nothing;
+  }
+}
+
+action_view to_view(const loaded_workflow& w, model::action_index index,
+                    const has_handler& handlers) {
+  const auto& spec = w.definition->spec.actions[index];
+  const auto& state = w.state.actions[index];
+  action_view v;
+  v.key = spec.key;
+  v.type = spec.type;
+  v.status = status_of(state);
+  v.waiting = wait_of(state.phase);
+  if (v.waiting == waiting_for::a_thread && handlers && !handlers(spec.type)) {
+    v.waiting = waiting_for::handler;
+  }
+  for (const auto d : w.definition->dependencies[index]) {
+    const auto& key = w.definition->spec.actions[d].key;
+    v.depends_on.push_back(key);
+    const auto p = w.state.actions[d].phase;
+    const bool open = p != model::phase::completed && p != model::phase::skipped;
+    if (open && state.phase == model::phase::blocked) v.waiting_on.push_back(key);
+  }
+  if (model::is_timed(state.phase)) v.next_at = to_time(state.due_at_ms);
+  v.attempts = state.attempt;
+  v.retry_count = state.retries;
+  v.recoveries = state.recoveries;
+  if (state.phase == model::phase::backing_off) v.next_retry_at = v.next_at;
+  if (state.last_error != action_error{}) v.last_error = state.last_error;
+  v.started_at = to_optional_time(state.started_at_ms);
+  v.closed_at = to_optional_time(state.closed_at_ms);
+  v.input = spec.input;
+  return v;
+}
+
+/// Beyond this many results, one pass over the history is cheaper than a look-up for each.
+constexpr std::size_t look_ups_max = 16;
+constexpr std::size_t events_per_read = 1'000;
+
+result<void> add_result(const read_store& store, workflow_view& view, std::string_view id,
+                        model::action_index action, std::uint64_t seq) {
+  auto found = store.load_result(id, seq);
+  if (!found) return found.error();
+  view.actions[action].result = std::move(*found);
+  return {};
+}
+
+/// Fills in the results of the completed actions. Those are in the history for good, so it does not
+/// matter that the history is read a moment after the state.
+result<void> add_results(const read_store& store, const loaded_workflow& w, workflow_view& view) {
+  const std::string& id = w.definition->spec.id;
+  std::unordered_map<std::uint64_t, model::action_index> wanted;
+  std::uint64_t first = w.state.seq;
+  for (model::action_index a = 0; a < w.state.actions.size(); ++a) {
+    const auto& action = w.state.actions[a];
+    if (action.phase != model::phase::completed) continue;
+    wanted.emplace(action.result_seq, a);
+    first = std::min(first, action.result_seq);
+  }
+  if (wanted.size() <= look_ups_max) {
+    for (const auto& [seq, action] : wanted) {
+      if (auto added = add_result(store, view, id, action, seq); !added) return added;
+    }
+    return {};
+  }
+  for (std::uint64_t after = first == 0 ? 0 : first - 1; !wanted.empty();) {
+    auto events = store.history(id, after, events_per_read);
+    if (!events) return events.error();
+    if (events->empty()) break;
+    for (auto& e : *events) {
+      const auto at = wanted.find(e.seq);
+      if (at == wanted.end()) continue;
+      if (e.event.kind != model::event_kind::action_completed) continue;
+      view.actions[at->second].result = std::move(e.event.text);
+      wanted.erase(at);
+    }
+    after = events->back().seq;
+  }
+  if (wanted.empty()) return {};
+  return error{errc::corrupt, "workflow " + id + ": the history does not hold the result of action " +
+                                  view.actions[wanted.begin()->second].key};
+}
+
+}  // namespace
+
+workflow_summary to_summary(const read_store::header& header) {
+  auto summary = model::summarize(header.head, header.state);
+  summary.failed_action = header.failed_key;
+  return summary;
+}
+
+result<workflow_view> read_view(const read_store& store, std::string_view id,
+                                const has_handler& handlers) {
+  const auto loaded = store.load(id);
+  if (!loaded) return loaded.error();
+  const auto& spec = loaded->definition->spec;
+  workflow_view view;
+  view.summary = model::summarize(spec, loaded->state);
+  view.input = spec.input;
+  view.actions.reserve(spec.actions.size());
+  for (model::action_index a = 0; a < spec.actions.size(); ++a) {
+    view.actions.push_back(to_view(*loaded, a, handlers));
+  }
+  if (auto added = add_results(store, *loaded, view); !added) return added.error();
+  return view;
+}
+
+history_event to_history(const workflow_spec& spec, std::uint64_t seq, const model::event& event) {
+  history_event out;
+  out.seq = seq;
+  out.at = to_time(event.at_ms);
+  out.kind = model::to_string(event.kind);
+  out.actor = model::to_string(event.actor);
+  if (event.action != model::no_action) {
+    out.action = event.action < spec.actions.size() ? spec.actions[event.action].key
+                                                    : "#" + std::to_string(event.action);
+  }
+  out.data = model::event_data(event);
+  return out;
+}
+
+result<std::vector<history_event>> read_history(const read_store& store, std::string_view id,
+                                                std::uint64_t after, std::size_t limit) {
+  const auto spec = store.load_spec(id);
+  if (!spec) return spec.error();
+  const auto events = store.history(id, after, limit);
+  if (!events) return events.error();
+  std::vector<history_event> out;
+  out.reserve(events->size());
+  for (const auto& e : *events) out.push_back(to_history(*spec, e.seq, e.event));
+  return out;
+}
+
+namespace {
+
+/// Keys of actions by workflow; remembers the last few specs.
+class action_names {
+ public:
+  explicit action_names(const read_store& store) : store_(store) {}
+  /// Nothing when the workflow is gone.
+  result<std::optional<std::string>> find(const std::string& id, model::action_index action) {
+    if (action == model::no_action) return std::optional<std::string>("");
+    auto at = specs_.find(id);
+    if (at == specs_.end()) {
+      auto spec = store_.load_spec(id);
+      if (!spec && spec.error().code() == errc::not_found) return std::optional<std::string>();
+      if (!spec) return spec.error();
+      if (specs_.size() >= kept_max) specs_.clear();
+      at = specs_.emplace(id, std::move(*spec)).first;
+    }
+    const auto& actions = at->second.actions;
+    return std::optional<std::string>(action < actions.size() ? actions[action].key : "");
+  }
+
+ private:
+  static constexpr std::size_t kept_max = 64;
+  const read_store& store_;
+  std::unordered_map<std::string, workflow_spec> specs_;
+};
+
+/// The least bound after an entry.
+due_entry after(due_entry e) {
+  if (e.action != model::no_action) {
+    ++e.action;
+  } else {
+    e.workflow_id.push_back('\x01');  // smaller than any character of a longer id
+  }
+  return e;
+}
+
+}  // namespace
+
+result<std::vector<due_view>> due_views(const read_store& store, timer_kind kind, time_ms until_ms,
+                                        std::size_t limit) {
+  constexpr std::size_t entries_per_read = 1'000;
+  constexpr time_ms last_ms = std::numeric_limits<time_ms>::max();
+  const time_ms end = until_ms == last_ms ? last_ms : until_ms + 1;
+  std::vector<due_view> out;
+  action_names names(store);
+  due_entry from;
+  for (from.at_ms = std::numeric_limits<time_ms>::min(); out.size() < limit;) {
+    const auto entries = store.due(from, end, entries_per_read);
+    if (!entries) return entries.error();
+    for (const auto& e : *entries) {
+      if (e.kind != kind) continue;
+      if (out.size() == limit) break;
+      auto name = names.find(e.workflow_id, e.action);
+      if (!name) return name.error();
+      if (!*name) continue;
+      out.push_back(
+          {to_time(e.at_ms), std::string(to_string(kind)), e.workflow_id, std::move(**name)});
+    }
+    if (entries->size() < entries_per_read) break;
+    from = after(entries->back());
+  }
+  return out;
+}
+
+}  // namespace tenax::storage

@@ -1,0 +1,37 @@
+// views.hpp - what queries show, made from what is stored. Shared by the engine and the reader.
+// Depends on include/tenax, model, storage/store.hpp only. Thread safe as the store's reads are.
+#pragma once
+
+#include <functional>
+#include <string_view>
+#include <vector>
+
+#include "storage/store.hpp"
+#include "tenax/view.hpp"
+
+namespace tenax::storage {
+
+[[nodiscard]] workflow_summary to_summary(const read_store::header& header);
+/// `spec` gives the actions' keys.
+[[nodiscard]] history_event to_history(const workflow_spec& spec, std::uint64_t seq,
+                                       const model::event& event);
+
+/// Whether a handler of this type is registered; null: assume that all are.
+using has_handler = std::function<bool(std::string_view type)>;
+/// not_found, corrupt, storage_unavailable.
+[[nodiscard]] result<workflow_view> read_view(const read_store& store, std::string_view id,
+                                              const has_handler& handlers);
+/// Events with seq > after. not_found if there is no such workflow.
+[[nodiscard]] result<std::vector<history_event>> read_history(const read_store& store,
+                                                              std::string_view id,
+                                                              std::uint64_t after,
+                                                              std::size_t limit);
+/// In the order of submission. A page ends early, with a token, after 10,000 entries that did not
+/// match. invalid_argument: a bad limit, or a page token that is not of this query.
+[[nodiscard]] result<page<workflow_summary>> list_page(const read_store& store,
+                                                       const list_query& query);
+/// Entries of one kind that are due at or before `until_ms`, soonest first.
+[[nodiscard]] result<std::vector<due_view>> due_views(const read_store& store, timer_kind kind,
+                                                      time_ms until_ms, std::size_t limit);
+
+}  // namespace tenax::storage
