@@ -1,0 +1,48 @@
+#include <utility>
+
+#include "tenax/handler.hpp"
+
+namespace tenax {
+
+outcome outcome::success(std::string result) {
+  outcome o;
+  o.result = std::move(result);
+  return o;
+}
+
+outcome outcome::failure(std::string error_class, std::string message,
+                         std::optional<milliseconds> retry_after) {
+  outcome o;
+  o.what = kind::failure;
+  o.error_class = std::move(error_class);
+  o.message = std::move(message);
+  o.retry_after = retry_after;
+  return o;
+}
+
+outcome outcome::fatal(std::string error_class, std::string message) {
+  outcome o;
+  o.what = kind::fatal;
+  o.error_class = std::move(error_class);
+  o.message = std::move(message);
+  return o;
+}
+
+outcome outcome::defer(wall_time until) {
+  outcome o;
+  o.what = kind::defer;
+  o.until = until;
+  return o;
+}
+
+handler_registry& handler_registry::add(std::string type, handler run, action_options options) {
+  entries_.insert_or_assign(std::move(type), entry{std::move(options), std::move(run)});
+  return *this;
+}
+
+const handler_registry::entry* handler_registry::find(std::string_view type) const {
+  const auto it = entries_.find(type);
+  return it == entries_.end() ? nullptr : &it->second;
+}
+
+}  // namespace tenax
