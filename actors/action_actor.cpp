@@ -1,0 +1,182 @@
+#include "actors/action_actor.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include <caf/send.hpp>
+
+#include "model/failpoint.hpp"
+
+namespace tenax::actors {
+
+using messages::attempt_report;
+
+action_process::action_process(caf::actor_config& cfg, runtime* rt, messages::workflow_actor parent,
+                               model::action_index action, handler_call_ptr call, time_ms due_at_ms)
+    : messages::action_actor::base(cfg),
+      rt_(rt),
+      parent_(std::move(parent)),
+      action_(action),
+      current_(std::move(call)),
+      due_at_ms_(due_at_ms) {}
+
+action_process::~action_process() = default;
+
+action_process::behavior_type action_process::make_behavior() {
+  if (current_) {
+    run(std::exchange(current_, nullptr));
+  } else {
+    wait(std::exchange(due_at_ms_, 0));
+  }
+  return {[this](messages::handler_ended m) { on_ended(std::move(m)); },
+          [this](const messages::handler_started& m) { on_started(m); },
+          [this](const messages::run_attempt& m) { run(m.call); },
+          [this](const messages::wait_until& m) { wait(m.due_at_ms); },
+          [this](const messages::give_up&) { give_up(); },
+          [this](const messages::leave&) { leave(); },
+          [this](const messages::alarm& m) { on_alarm(m); },
+          [this](const messages::timeout& m) { on_timeout(m); }};
+}
+
+attempt_report action_process::report_of(std::uint32_t attempt, std::uint32_t deferrals) const {
+  attempt_report r;
+  r.action = action_;
+  r.attempt = attempt;
+  r.deferrals = deferrals;
+  return r;
+}
+
+void action_process::run(const handler_call_ptr& call) {
+  disarm();
+  current_ = call;
+  began_ = call->recorded;
+  if (call->entry->options.mode == run_mode::in_place) {
+    run_in_place(*call);
+    return;
+  }
+  ++calls_;
+  call->reply_to = this;
+  rt_->handlers->submit(call);
+}
+
+void action_process::run_in_place(handler_call& call) {
+  if (!rt_->may_start() || !call.take()) {
+    current_.reset();
+    return;
+  }
+  auto report = report_of(call.attempt, call.deferrals);
+  report.started_at_ms = rt_->now_ms();
+  report.began = !call.recorded;
+  report.ended = true;
+  const handler_env env{rt_->wall, rt_->opts.log, nullptr, rt_->attempts};
+  report.what = actors::call_handler(call, env, report.started_at_ms);
+  report.leaves = report.what.what == outcome::kind::success;
+  current_.reset();
+  const bool leaves = report.leaves;
+  send(parent_, std::move(report));
+  if (leaves) end();
+}
+
+void action_process::on_started(const messages::handler_started& m) {
+  if (!current_ || current_->attempt != m.attempt) return;
+  if (const auto& limit = current_->entry->options.start_to_close) {
+    delayed_send(this, *limit, messages::timeout{m.attempt, current_->deferrals});
+  }
+  if (began_) return;
+  began_ = true;
+  auto report = report_of(m.attempt, current_->deferrals);
+  report.started_at_ms = m.at_ms;
+  report.began = true;
+  send(parent_, std::move(report));
+}
+
+void action_process::on_ended(messages::handler_ended m) {
+  --calls_;
+  if (m.attempt == 0) {  // revoked before it began
+    if (leaving_) leave();
+    return;
+  }
+  const bool counts = current_ && current_->attempt == m.attempt;
+  const bool shutting_down = rt_->closing && current_ && current_->stop.stop_requested();
+  const bool again = counts && current_->entry->options.delivery == delivery::at_least_once &&
+                     (m.what.what == outcome::kind::failure || m.what.what == outcome::kind::fatal);
+  if (shutting_down && again) {
+    // The handler was asked to stop because the engine closes: no failure of its own. The attempt
+    // is made again at the next open.
+    current_.reset();
+    return;
+  }
+  auto report = report_of(m.attempt, m.deferrals);
+  report.started_at_ms = m.started_at_ms;
+  report.began = counts && !began_;
+  report.ended = true;
+  report.leaves = counts && m.what.what == outcome::kind::success && calls_ == 0;
+  report.what = std::move(m.what);
+  if (counts) current_.reset();
+  const bool leaves = report.leaves;
+  send(parent_, std::move(report));
+  if (leaves) {
+    end();
+  } else if (leaving_) {
+    leave();
+  }
+}
+
+void action_process::on_timeout(const messages::timeout& m) {
+  if (!current_ || current_->attempt != m.attempt || current_->deferrals != m.deferrals) return;
+  auto report = report_of(m.attempt, m.deferrals);
+  report.timed_out = true;
+  send(parent_, std::move(report));
+}
+
+void action_process::wait(time_ms due_at_ms) {
+  if (due_at_ms_ == 0) rt_->armed.fetch_add(1, std::memory_order_relaxed);
+  due_at_ms_ = due_at_ms;
+  const auto delay = std::max<time_ms>(due_at_ms - rt_->now_ms(), 0);
+  delayed_send(this, milliseconds(delay), messages::alarm{++alarm_serial_});
+}
+
+void action_process::disarm() {
+  if (due_at_ms_ != 0) rt_->armed.fetch_sub(1, std::memory_order_relaxed);
+  due_at_ms_ = 0;
+  ++alarm_serial_;
+}
+
+void action_process::on_alarm(const messages::alarm& m) {
+  if (m.serial != alarm_serial_ && !TENAX_PLANTED(6))
+    return;  // stale: overtaken by a later word of the parent
+  // The actor clock is steady, the due time is wall time: look again if the wall clock stepped
+  // back.
+  const time_ms left = due_at_ms_ - rt_->now_ms();
+  if (left > 0) {
+    delayed_send(this, milliseconds(left), messages::alarm{++alarm_serial_});
+    return;
+  }
+  (void)TENAX_FAILPOINT("retry.fired");
+  disarm();
+  send(parent_, messages::action_due{action_});
+}
+
+void action_process::give_up() {
+  if (!current_) return;
+  current_->stop.request_stop();
+  current_.reset();
+}
+
+void action_process::leave() {
+  leaving_ = true;
+  disarm();
+  give_up();
+  if (calls_ > 0) return;  // its late result is still to be reported
+  send(parent_, messages::action_gone{action_});
+  end();
+}
+
+void action_process::end() {
+  disarm();
+  parent_ = nullptr;
+  quit();
+}
+
+}  // namespace tenax::actors

@@ -1,0 +1,405 @@
+#include "actors/core.hpp"
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include <caf/atom.hpp>
+#include <caf/scheduler/test_coordinator.hpp>
+#include <caf/send.hpp>
+
+#include "actors/engine_actor.hpp"
+#include "actors/scheduler.hpp"
+#include "model/assert.hpp"
+#include "model/failpoint.hpp"
+#include "model/validate.hpp"
+#include "storage/views.hpp"
+
+namespace tenax::actors {
+
+using model::definition_ptr;
+
+// --- ids ---
+
+std::string id_source::next(time_ms now_ms) {
+  static constexpr char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";  // Crockford's base 32
+  const std::lock_guard lock(mutex_);
+  if (now_ms > last_ms_) {
+    last_ms_ = now_ms;
+    high_ = static_cast<std::uint16_t>(random_.next());
+    low_ = random_.next();
+  } else if (++low_ == 0) {
+    ++high_;
+  }
+  std::string id(26, '0');
+  auto time = static_cast<std::uint64_t>(last_ms_);
+  for (int i = 9; i >= 0; --i, time >>= 5) id[static_cast<std::size_t>(i)] = digits[time & 31];
+  std::uint64_t low = low_;
+  std::uint64_t high = high_;
+  for (int i = 25; i >= 10; --i) {
+    id[static_cast<std::size_t>(i)] = digits[low & 31];
+    low = (low >> 5) | ((high & 31) << 59);
+    high >>= 5;
+  }
+  return id;
+}
+
+// --- opening ---
+
+namespace {
+
+options with_defaults(options o) {
+  builtin::add_defaults(o.handlers);
+  const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
+  if (o.handler_threads == 0) o.handler_threads = std::max<std::size_t>(4, cores);
+  if (o.scheduler_threads == 0) o.scheduler_threads = std::max<std::size_t>(1, cores - 1);
+  if (!o.log) {
+    o.log = [](log_level level, std::string_view message) {
+      if (level < log_level::warning) return;
+      std::fprintf(stderr, "tenax: %.*s\n", static_cast<int>(message.size()), message.data());
+    };
+  }
+  return o;
+}
+
+std::optional<error> check_options(const options& o) {
+  std::vector<fault> faults;
+  const auto check_policy = [&](const std::string& where, const retry_policy& policy) {
+    for (auto& f : policy.faults()) faults.push_back({where, std::move(f)});
+  };
+  check_policy("retry", o.retry);
+  for (const auto& [type, entry] : o.handlers.all()) {
+    if (!model::valid_id(type)) faults.push_back({"handlers", "bad action type name: " + type});
+    if (!entry.run) faults.push_back({"handlers/" + type, "no handler function"});
+    if (entry.options.retry) check_policy("handlers/" + type + "/retry", *entry.options.retry);
+    for (const auto& limit : {entry.options.start_to_close, entry.options.schedule_to_close}) {
+      if (limit && limit->count() <= 0) {
+        faults.push_back({"handlers/" + type, "a timeout must be longer than 0 ms"});
+      }
+    }
+  }
+  if (o.active_workflows_max == 0) faults.push_back({"active_workflows_max", "must be 1 or more"});
+  if (o.timer_horizon.count() < 1) faults.push_back({"timer_horizon", "must be 1 ms or more"});
+  if (faults.empty()) return std::nullopt;
+  return error(errc::invalid_argument, "the options are not usable", std::move(faults));
+}
+
+}  // namespace
+
+engine_core::engine_core(options opts, const core_seams& seams)
+    : opts_(with_defaults(std::move(opts))), seams_(seams) {}
+
+result<std::unique_ptr<engine_core>> engine_core::open(const std::filesystem::path& dir,
+                                                       options opts, const core_seams& seams) {
+  std::unique_ptr<engine_core> core(new engine_core(std::move(opts), seams));
+  if (auto bad = check_options(core->opts_)) return *bad;
+  if (auto started = core->start(dir); !started) return started.error();
+  return core;
+}
+
+result<void> engine_core::start(const std::filesystem::path& dir) {
+  storage::store_options so;
+  so.durability = opts_.durability;
+  so.cache_bytes = opts_.cache_bytes;
+  so.write_buffer_bytes = opts_.write_buffer_bytes;
+  so.env = seams_.env;
+  auto store = storage::open_store(dir, so);
+  if (!store) return store.error();
+  store_ = seams_.wrap_store ? seams_.wrap_store(std::move(*store)) : std::move(*store);
+  const auto& wall = seams_.wall != nullptr ? *seams_.wall : model::system_clock();
+  const std::uint64_t seed = seams_.seed != 0 ? seams_.seed : model::random_seed();
+  ids_ = std::make_unique<id_source>(seed);
+  if (seams_.virtual_time) {
+    auto journal = storage::make_stepped_journal(*store_, store_->epoch());
+    stepped_journal_ = journal.get();
+    journal_ = std::move(journal);
+  } else {
+    journal_ = storage::make_threaded_journal(*store_, store_->epoch());
+  }
+  runtime_ = std::make_unique<runtime>(opts_, wall, *store_, *journal_, seed + 1);
+  runtime_->opened_at_ms = wall.now_ms();
+  const handler_env env{wall, opts_.log, [rt = runtime_.get()] { return rt->may_start(); },
+                        runtime_->attempts};
+  config_ = std::make_unique<caf::actor_system_config>();
+  if (seams_.virtual_time) {
+    auto manual = make_stepped_executor(env);
+    stepped_executor_ = manual.get();
+    executor_ = std::move(manual);
+    config_->set("scheduler.policy", caf::atom("testing"));
+  } else {
+    executor_ = make_pool_executor(opts_.handler_threads, env);
+    config_->set("scheduler.max-threads", opts_.scheduler_threads);
+    config_->load<engine_scheduler>();
+  }
+  runtime_->handlers = executor_.get();
+  system_ = std::make_unique<caf::actor_system>(*config_);
+  engine_ = system_->spawn<engine_process>(runtime_.get(), [this] {
+    const std::lock_guard lock(end_mutex_);
+    actors_ended_ = true;
+    end_signal_.notify_all();
+  });
+  return {};
+}
+
+// --- submit ---
+
+struct engine_core::submit_op {
+  engine_core* core = nullptr;
+  std::string id;
+  messages::workflow_box_ptr box;
+  /// The caller, and those who submitted the same id meanwhile, with what they submitted.
+  submit_callback done;
+  std::vector<std::pair<workflow_spec, submit_callback>> joined;
+  std::shared_ptr<submit_op> self;  ///< while the journal has it
+};
+
+std::optional<error> engine_core::refuse_submit() const {
+  if (runtime_->halted) {
+    return error(errc::stopped, "the engine has stopped after a failed commit");
+  }
+  if (runtime_->closing || runtime_->draining) {
+    return error(errc::closing, "the engine is draining or closed");
+  }
+  const std::uint64_t open = store_->current_totals().open();
+  if (open >= opts_.open_workflows_max) {
+    return error(
+        errc::overloaded,
+        "open_workflows_max (" + std::to_string(opts_.open_workflows_max) + ") workflows are open");
+  }
+  if (journal_->stats().bytes_queued >= opts_.journal_bytes_max) {
+    return error(errc::overloaded, "journal_bytes_max (" + std::to_string(opts_.journal_bytes_max) +
+                                       " bytes) wait for the disk");
+  }
+  return std::nullopt;
+}
+
+void engine_core::submit(workflow_spec spec, submit_callback done) {
+  if (auto refused = refuse_submit()) return done(*refused);
+  auto faults = model::validate(spec, opts_.handlers, opts_.limits);
+  if (!faults.empty()) {
+    return done(error(errc::invalid_spec, "the workflow is not valid", std::move(faults)));
+  }
+  (void)TENAX_FAILPOINT("submit.validated");
+  const bool made_id = spec.id.empty();
+  if (made_id) spec.id = ids_->next(runtime_->now_ms());
+  auto op = std::make_shared<submit_op>();
+  op->core = this;
+  op->id = spec.id;
+  op->done = std::move(done);
+  {
+    const std::lock_guard lock(submits_mutex_);
+    const auto [found, fresh] = submits_.try_emplace(op->id, op);
+    if (!fresh) {
+      found->second->joined.emplace_back(std::move(spec), std::move(op->done));
+      return;
+    }
+  }
+  op->box = std::make_shared<messages::workflow_box>();
+  op->box->definition = model::compile(std::move(spec));
+  if (!made_id && store_->exists(op->id)) {
+    auto stored = store_->load_spec(op->id);
+    std::vector<std::pair<workflow_spec, submit_callback>> all;
+    {
+      const std::lock_guard lock(submits_mutex_);
+      all = std::move(op->joined);
+      submits_.erase(op->id);
+      submits_done_.notify_all();
+    }
+    all.insert(all.begin(), {op->box->definition->spec, std::move(op->done)});
+    for (const auto& [submitted, callback] : all) {
+      if (stored) {
+        join_existing(
+            *op, *stored, [&](auto r) { callback(std::move(r)); }, submitted);
+      } else {
+        callback(stored.error());
+      }
+    }
+    return;
+  }
+  commit(op);
+}
+
+void engine_core::join_existing(const submit_op& op, const workflow_spec& stored,
+                                const submit_callback& done, const workflow_spec& submitted) {
+  if (stored == submitted) return done(submission{op.id, true});
+  done(error(errc::conflict, "workflow " + op.id + " exists with other content"));
+}
+
+void engine_core::commit(const std::shared_ptr<submit_op>& op) {
+  const auto& def = *op->box->definition;
+  auto& state = op->box->state;
+  state = model::initial_state(def);
+  model::change_set changes;
+  changes.begin(state);
+  time_ms now = 0;
+  {
+    // Creation times never go back while this engine is open: the listing is read in their order.
+    const std::lock_guard lock(submits_mutex_);
+    now = last_created_at_ms_ = std::max(last_created_at_ms_, runtime_->now_ms());
+  }
+  model::decision decision;
+  model::decide(def, state, model::create{}, now, runtime_->random, runtime_->rules, decision);
+  for (auto& e : decision.events) model::apply(def, state, std::move(e), changes);
+  thread_local storage::write_batch batch;
+  batch.clear();
+  storage::encode_commit(def, state, changes, batch);
+  op->self = op;
+  journal_->append(batch, storage::flush::now, {&tell_submitted, op.get()});
+}
+
+void engine_core::tell_submitted(void* context, const error* failure) noexcept {
+  const auto op = std::move(static_cast<submit_op*>(context)->self);
+  op->core->finish_submit(*op, failure);
+}
+
+/// On the journal's thread.
+void engine_core::finish_submit(submit_op& op, const error* failure) {
+  (void)TENAX_FAILPOINT("engine.before_ack");
+  std::vector<std::pair<workflow_spec, submit_callback>> joined;
+  const auto definition = op.box->definition;
+  if (failure != nullptr) {
+    runtime_->halt(*failure);
+    op.done(*failure);
+  } else {
+    caf::anon_send(engine_, messages::adopt{op.box});
+    op.done(submission{op.id, false});
+  }
+  {
+    const std::lock_guard lock(submits_mutex_);
+    joined = std::move(op.joined);
+    submits_.erase(op.id);
+    submits_done_.notify_all();
+  }
+  for (const auto& [submitted, callback] : joined) {
+    if (failure != nullptr) {
+      callback(*failure);
+    } else {
+      join_existing(op, definition->spec, callback, submitted);
+    }
+  }
+}
+
+// --- commands and queries ---
+
+std::uint64_t engine_core::on_end(const std::string& id, end_callback done) {
+  // First in the list, then a look at the store: an end in between finds the list or the store.
+  struct once {
+    std::atomic<bool> called = false;
+    end_callback done;
+  };
+  auto shared = std::make_shared<once>();
+  shared->done = std::move(done);
+  const auto call = [shared](result<workflow_summary> r) {
+    if (!shared->called.exchange(true)) shared->done(std::move(r));
+  };
+  const std::uint64_t ticket = runtime_->waiters.add(id, call);
+  auto header = store_->load_header(id);
+  if (!header) {
+    runtime_->waiters.remove(id, ticket);
+    call(header.error());
+    return 0;
+  }
+  if (header->state.terminal()) {
+    runtime_->waiters.remove(id, ticket);
+    call(storage::to_summary(*header));
+    return 0;
+  }
+  return ticket;
+}
+
+void engine_core::request(std::string id, messages::request::command what,
+                          std::function<void(result<void>)> done) {
+  if (runtime_->halted) {
+    return done(error(errc::stopped, "the engine has stopped after a failed commit"));
+  }
+  if (runtime_->closing) return done(error(errc::closing, "the engine is closed"));
+  caf::anon_send(engine_, std::make_shared<messages::request>(std::move(id), std::move(what),
+                                                              std::move(done)));
+}
+
+result<workflow_view> engine_core::get(std::string_view id) const {
+  return storage::read_view(
+      *store_, id, [this](std::string_view type) { return opts_.handlers.find(type) != nullptr; });
+}
+
+result<std::vector<due_view>> engine_core::due_by(storage::timer_kind kind, std::size_t limit,
+                                                  std::optional<wall_time> now) const {
+  const time_ms until = now ? now->time_since_epoch().count() : runtime_->now_ms();
+  return storage::due_views(*store_, kind, until, limit);
+}
+
+engine_stats engine_core::stats() const {
+  engine_stats s;
+  const auto totals = store_->current_totals();
+  const auto journal = journal_->stats();
+  s.submitted = totals.submitted;
+  s.open = totals.open();
+  s.completed = totals.completed;
+  s.failed = totals.failed;
+  s.cancelled = totals.cancelled;
+  s.removed = totals.removed;
+  s.active = runtime_->residents;
+  s.commits = journal.commits;
+  s.syncs = journal.syncs;
+  s.attempts = runtime_->attempts;
+  s.late_results = runtime_->late_results;
+  s.epoch = store_->epoch();
+  return s;
+}
+
+// --- the end ---
+
+void engine_core::start_draining() { runtime_->draining = true; }
+
+/// Ends all actors: what has been decided becomes durable first.
+void engine_core::end_actors() {
+  caf::anon_send(engine_, messages::shut_down{});
+  if (seams_.virtual_time) {
+    auto& scheduler = dynamic_cast<caf::scheduler::test_coordinator&>(system_->scheduler());
+    do {
+      scheduler.run();
+    } while (stepped_journal_->step(true) || scheduler.has_job());
+    TENAX_ASSERT(actors_ended_, "every actor ends at shutdown");
+  } else {
+    std::unique_lock lock(end_mutex_);
+    end_signal_.wait(lock, [this] { return actors_ended_; });
+  }
+  engine_ = nullptr;
+}
+
+void engine_core::close() {
+  if (closed_ || !system_) return;
+  closed_ = true;
+  runtime_->closing = true;
+  runtime_->waiters.close(error(errc::closing, "the engine was closed"));
+  executor_->stop();
+  if (!seams_.virtual_time) {
+    std::unique_lock lock(submits_mutex_);
+    submits_done_.wait(lock, [this] { return submits_.empty(); });
+  } else {
+    stepped_journal_->step(true);
+  }
+  end_actors();
+  if (seams_.virtual_time) {
+    // Delayed messages hold their receivers; the coordinator would deliver them at its end.
+    dynamic_cast<caf::scheduler::test_coordinator&>(system_->scheduler()).clock().cancel_all();
+  }
+  system_.reset();
+  journal_->close();
+}
+
+void engine_core::crash() {
+  TENAX_ASSERT(seams_.virtual_time, "only a simulation crashes");
+  closed_ = true;
+  runtime_->halted = true;
+  runtime_->closing = true;
+  stepped_journal_->abandon();
+  stepped_executor_->abandon();
+  dynamic_cast<caf::scheduler::test_coordinator&>(system_->scheduler()).clock().cancel_all();
+  end_actors();
+  system_.reset();
+}
+
+engine_core::~engine_core() { close(); }
+
+}  // namespace tenax::actors

@@ -1,0 +1,129 @@
+// core.hpp - one engine, assembled: store, journal, executor, actor system. tenax::engine is a thin
+// cover of it; simulations and tenax::testing drive it under virtual time. Depends on everything
+// below actors/. Thread safe as tenax::engine says; under virtual time, one thread.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+
+#include "actors/runtime.hpp"
+#include "tenax/engine.hpp"
+
+namespace tenax::actors {
+
+/// What a simulation replaces.
+struct core_seams {
+  const model::clock* wall = nullptr;  ///< null: the machine's
+  std::uint64_t seed = 0;              ///< 0: from the operating system
+  bool virtual_time = false;           ///< CAF's test coordinator, stepped journal and executor
+  void* env = nullptr;                 ///< a rocksdb::Env; null: the machine's
+  /// Puts something between the engine and its store: counters, faults. Null: nothing.
+  std::function<std::unique_ptr<storage::store>(std::unique_ptr<storage::store>)> wrap_store =
+      nullptr;
+};
+
+/// Time-ordered ids as ULID (github.com/ulid/spec) defines them: 48 bits of milliseconds, 80 random
+/// bits, which count up within one millisecond. Thread safe.
+class id_source {
+ public:
+  explicit id_source(std::uint64_t seed) : random_(seed) {}
+  [[nodiscard]] std::string next(time_ms now_ms);
+
+ private:
+  std::mutex mutex_;
+  model::seeded_rng random_;
+  time_ms last_ms_ = 0;
+  std::uint16_t high_ = 0;
+  std::uint64_t low_ = 0;
+};
+
+class engine_core {
+ public:
+  static result<std::unique_ptr<engine_core>> open(const std::filesystem::path& dir, options opts,
+                                                   const core_seams& seams = {});
+  engine_core(const engine_core&) = delete;
+  engine_core& operator=(const engine_core&) = delete;
+  ~engine_core();
+
+  using submit_callback = std::function<void(result<submission>)>;
+  void submit(workflow_spec spec, submit_callback done);
+  using end_callback = std::function<void(result<workflow_summary>)>;
+  /// Calls back at the end of the workflow, or at once if it is over or cannot be waited for. The
+  /// ticket is for `forget_end`; 0: none.
+  std::uint64_t on_end(const std::string& id, end_callback done);
+  bool forget_end(const std::string& id, std::uint64_t ticket) {
+    return runtime_->waiters.remove(id, ticket);
+  }
+  void request(std::string id, messages::request::command what,
+               std::function<void(result<void>)> done);
+
+  [[nodiscard]] result<workflow_view> get(std::string_view id) const;
+  [[nodiscard]] result<std::vector<due_view>> due_by(storage::timer_kind kind, std::size_t limit,
+                                                     std::optional<wall_time> now) const;
+  [[nodiscard]] const storage::read_store& store() const noexcept { return *store_; }
+  [[nodiscard]] engine_stats stats() const;
+  [[nodiscard]] bool halted() const noexcept { return runtime_->halted; }
+
+  /// No new submits, no new starts; running handlers go on.
+  void start_draining();
+  [[nodiscard]] std::size_t running_handlers() const { return executor_->running(); }
+  void close();
+
+  // For virtual time only.
+  [[nodiscard]] caf::actor_system& system() noexcept { return *system_; }
+  [[nodiscard]] storage::stepped_journal& stepped() noexcept { return *stepped_journal_; }
+  [[nodiscard]] stepped_executor& manual() noexcept { return *stepped_executor_; }
+  [[nodiscard]] runtime& shared() noexcept { return *runtime_; }
+  /// As if the process had been killed: what is not durable is lost, no handler is called any more,
+  /// nothing is acknowledged.
+  void crash();
+
+ private:
+  struct submit_op;
+  engine_core(options opts, const core_seams& seams);
+  result<void> start(const std::filesystem::path& dir);
+  [[nodiscard]] std::optional<error> refuse_submit() const;
+  void commit(const std::shared_ptr<submit_op>& op);
+  static void join_existing(const submit_op& op, const workflow_spec& stored,
+                            const submit_callback& done, const workflow_spec& submitted);
+  static void tell_submitted(void* context, const error* failure) noexcept;
+  void finish_submit(submit_op& op, const error* failure);
+  void end_actors();
+
+  const options opts_;
+  const core_seams seams_;
+  std::unique_ptr<storage::store> store_;
+  std::unique_ptr<storage::journal> journal_;
+  storage::stepped_journal* stepped_journal_ = nullptr;
+  std::unique_ptr<runtime> runtime_;
+  std::unique_ptr<executor> executor_;
+  stepped_executor* stepped_executor_ = nullptr;
+  std::unique_ptr<id_source> ids_;
+
+  // Submits that are not durable yet, by id: the same id must not be committed twice.
+  mutable std::mutex submits_mutex_;
+  std::condition_variable submits_done_;
+  std::unordered_map<std::string, std::shared_ptr<submit_op>> submits_;
+  time_ms last_created_at_ms_ = 0;
+
+  std::unique_ptr<caf::actor_system_config> config_;
+  std::unique_ptr<caf::actor_system> system_;
+  messages::engine_actor engine_;
+  std::mutex end_mutex_;
+  std::condition_variable end_signal_;
+  bool actors_ended_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace tenax::actors

@@ -1,0 +1,150 @@
+// The public engine: turns callbacks into waiting.
+#include "tenax/engine.hpp"
+
+#include <chrono>
+#include <future>
+#include <utility>
+
+#include "actors/core.hpp"
+#include "storage/views.hpp"
+
+namespace tenax {
+
+using actors::engine_core;
+
+class engine::impl {
+ public:
+  explicit impl(std::unique_ptr<engine_core> c) : core(std::move(c)) {}
+  std::unique_ptr<engine_core> core;
+};
+
+namespace {
+
+/// Waits for a callback that comes from another thread.
+template <class T>
+class waiting {
+ public:
+  [[nodiscard]] std::function<void(result<T>)> callback() {
+    return [p = promise_](result<T> r) { p->set_value(std::move(r)); };
+  }
+  [[nodiscard]] bool wait(std::optional<milliseconds> timeout) {
+    if (!timeout) {
+      future_.wait();
+      return true;
+    }
+    return future_.wait_for(*timeout) == std::future_status::ready;
+  }
+  [[nodiscard]] result<T> get() { return future_.get(); }
+
+ private:
+  std::shared_ptr<std::promise<result<T>>> promise_ = std::make_shared<std::promise<result<T>>>();
+  std::future<result<T>> future_ = promise_->get_future();
+};
+
+}  // namespace
+
+engine::engine(std::unique_ptr<impl> p) noexcept : impl_(std::move(p)) {}
+engine::engine(engine&&) noexcept = default;
+engine& engine::operator=(engine&&) noexcept = default;
+engine::~engine() = default;
+
+result<engine> engine::open(const std::filesystem::path& data_dir, options opts) {
+  auto core = engine_core::open(data_dir, std::move(opts));
+  if (!core) return core.error();
+  return engine(std::make_unique<impl>(std::move(*core)));
+}
+
+result<submission> engine::submit(const workflow_spec& spec) {
+  waiting<submission> answer;
+  impl_->core->submit(spec, answer.callback());
+  return answer.get();
+}
+
+result<submission> engine::submit_json(std::string_view json) {
+  auto spec = parse_spec(json);
+  if (!spec) return spec.error();
+  return submit(*spec);
+}
+
+void engine::submit_async(const workflow_spec& spec, std::function<void(result<submission>)> done) {
+  impl_->core->submit(spec, std::move(done));
+}
+
+result<workflow_summary> engine::await(std::string_view id, std::optional<milliseconds> timeout) {
+  waiting<workflow_summary> answer;
+  const std::string key(id);
+  const auto ticket = impl_->core->on_end(key, answer.callback());
+  if (!answer.wait(timeout) && impl_->core->forget_end(key, ticket)) {
+    return error(errc::timed_out, "workflow " + key + " has not ended within " +
+                                      std::to_string(timeout->count()) + " ms");
+  }
+  return answer.get();
+}
+
+result<workflow_summary> engine::summary(std::string_view id) const {
+  auto header = impl_->core->store().load_header(id);
+  if (!header) return header.error();
+  return storage::to_summary(*header);
+}
+
+result<workflow_view> engine::get(std::string_view id) const { return impl_->core->get(id); }
+
+result<page<workflow_summary>> engine::list(const list_query& query) const {
+  return storage::list_page(impl_->core->store(), query);
+}
+
+result<std::vector<history_event>> engine::history(std::string_view id, std::uint64_t after,
+                                                   std::size_t limit) const {
+  return storage::read_history(impl_->core->store(), id, after, limit);
+}
+
+result<std::vector<due_view>> engine::list_retry_eligible(std::size_t limit,
+                                                          std::optional<wall_time> now) const {
+  return impl_->core->due_by(storage::timer_kind::retry, limit, now);
+}
+
+result<std::vector<due_view>> engine::list_ready_scheduled(std::size_t limit,
+                                                           std::optional<wall_time> now) const {
+  return impl_->core->due_by(storage::timer_kind::schedule, limit, now);
+}
+
+result<void> engine::cancel(std::string_view id, std::string reason) {
+  waiting<ok_t> answer;
+  impl_->core->request(std::string(id), model::cancel{std::move(reason)},
+                       [done = answer.callback()](result<void> r) { done(std::move(r)); });
+  auto r = answer.get();
+  if (!r) return r.error();
+  return {};
+}
+
+result<void> engine::resolve(std::string_view id, std::string_view action_key,
+                             resolution decision) {
+  waiting<ok_t> answer;
+  impl_->core->request(std::string(id), std::pair(std::string(action_key), std::move(decision)),
+                       [done = answer.callback()](result<void> r) { done(std::move(r)); });
+  auto r = answer.get();
+  if (!r) return r.error();
+  return {};
+}
+
+result<void> engine::drain(milliseconds timeout) {
+  impl_->core->start_draining();
+  const auto until = std::chrono::steady_clock::now() + timeout;
+  while (impl_->core->running_handlers() > 0) {
+    if (std::chrono::steady_clock::now() >= until) {
+      return error(errc::timed_out,
+                   std::to_string(impl_->core->running_handlers()) + " handlers still run");
+    }
+    std::this_thread::sleep_for(milliseconds(1));
+  }
+  return {};
+}
+
+void engine::close() {
+  if (impl_) impl_->core->close();
+}
+
+engine_stats engine::stats() const { return impl_->core->stats(); }
+bool engine::healthy() const noexcept { return !impl_->core->halted(); }
+
+}  // namespace tenax

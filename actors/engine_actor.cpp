@@ -1,0 +1,174 @@
+#include "actors/engine_actor.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "actors/due_actor.hpp"
+#include "actors/workflow_actor.hpp"
+
+namespace tenax::actors {
+
+using model::action_index;
+using model::no_action;
+
+engine_process::engine_process(caf::actor_config& cfg, runtime* rt, std::function<void()> on_end)
+    : messages::engine_actor::base(cfg), rt_(rt), on_end_(std::move(on_end)) {}
+
+engine_process::behavior_type engine_process::make_behavior() {
+  due_ = spawn<due_process>(rt_, messages::engine_actor{this});
+  if (!rt_->opts.paused) {
+    rt_->backlog = true;  // recovery: whatever is open and runnable in the store
+    send(this, messages::scan{});
+  }
+  return {[this](const messages::adopt& m) { adopt(m.box); },
+          [this](const messages::idle& m) { on_idle(m); },
+          [this](messages::wake_all m) { wake(std::move(m)); },
+          [this](const messages::request_ptr& r) { request(r); },
+          [this](const messages::scan&) {
+            rt_->scan_asked = false;
+            take_more();
+          },
+          [this](const messages::shut_down&) { shut_down(); }};
+}
+
+template <class Message>
+void engine_process::tell(resident& to, Message&& m) {
+  ++to.sent;
+  send(to.actor, std::forward<Message>(m));
+}
+
+std::int64_t engine_process::room() const {
+  const auto busy = static_cast<std::int64_t>(residents_.size()) - rt_->resting;
+  return static_cast<std::int64_t>(rt_->opts.active_workflows_max) - busy;
+}
+
+engine_process::resident& engine_process::load(const std::string& id,
+                                               messages::workflow_box_ptr box) {
+  auto& place = residents_[id];
+  rt_->residents = residents_.size();
+  place.actor = spawn<workflow_process, caf::lazy_init>(rt_, messages::engine_actor{this}, due_, id,
+                                                        std::move(box));
+  tell(place, messages::begin{});
+  return place;
+}
+
+void engine_process::adopt(const messages::workflow_box_ptr& box) {
+  if (ending_ || residents_.contains(box->definition->spec.id)) return;
+  const bool runnable = box->state.listed_as() == model::index_class::active;
+  if (runnable && (room() <= 0 || rt_->backlog)) {
+    leave_in_store(*box);
+    return;
+  }
+  load(box->definition->spec.id, box);
+}
+
+/// No room: the workflow is taken up from the store in its turn. Its timers are the due actor's
+/// from now on.
+void engine_process::leave_in_store(const messages::workflow_box& box) {
+  const std::string& id = box.definition->spec.id;
+  rt_->backlog = true;
+  if (std::pair(box.state.created_at_ms, std::string_view(id)) <
+      std::pair(scan_from_ms_, std::string_view(scan_from_id_))) {
+    scan_from_ms_ = box.state.created_at_ms;
+    scan_from_id_ = id;
+  }
+  const time_ms end = rt_->window_end_ms;
+  const auto hand_over = [&](time_ms due_at_ms, action_index a, bool deadline) {
+    if (due_at_ms != 0 && due_at_ms <= end)
+      send(due_, messages::hold{due_at_ms, {id, {a, deadline}}});
+  };
+  hand_over(box.state.deadline_at_ms, no_action, true);
+  for (action_index a = 0; a < box.state.actions.size(); ++a) {
+    hand_over(box.state.actions[a].due_at_ms, a, false);
+    hand_over(box.state.actions[a].close_by_ms, a, true);
+  }
+  if (residents_.empty()) take_more();
+}
+
+void engine_process::wake(messages::wake_all m) {
+  wakes_answered_ = false;
+  for (auto& one : m.wakes) {
+    if (const auto found = residents_.find(one.workflow_id); found != residents_.end()) {
+      tell(found->second, one.timer);
+    } else {
+      wakes_.push_back(std::move(one));
+    }
+  }
+  take_wakes();
+}
+
+void engine_process::request(const messages::request_ptr& r) {
+  if (ending_) return;  // its destructor answers
+  const auto found = residents_.find(r->workflow_id);
+  tell(found != residents_.end() ? found->second : load(r->workflow_id, nullptr), r);
+}
+
+void engine_process::on_idle(const messages::idle& m) {
+  const auto found = residents_.find(m.workflow_id);
+  if (found == residents_.end() || found->second.sent != m.received) return;
+  send(found->second.actor, messages::dismissed{});
+  residents_.erase(found);
+  rt_->residents = residents_.size();
+  if (ending_) {
+    end_if_empty();
+  } else {
+    take_more();
+  }
+}
+
+void engine_process::take_more() {
+  if (ending_) return;
+  take_wakes();
+  take_listed();
+}
+
+void engine_process::take_wakes() {
+  while (!wakes_.empty() && room() > 0) {
+    const auto one = std::move(wakes_.front());
+    wakes_.pop_front();
+    const auto found = residents_.find(one.workflow_id);
+    tell(found != residents_.end() ? found->second : load(one.workflow_id, nullptr), one.timer);
+  }
+  if (wakes_.empty() && !std::exchange(wakes_answered_, true)) send(due_, messages::more_wakes{});
+}
+
+/// Takes up runnable workflows from the store, oldest first, in steps that are worth a seek.
+void engine_process::take_listed() {
+  if (!rt_->backlog || rt_->opts.paused || rt_->halted) return;
+  const std::int64_t step = static_cast<std::int64_t>(rt_->opts.active_workflows_max) / 8;
+  while (room() > 0 && (room() >= step || residents_.empty())) {
+    const auto limit = static_cast<std::size_t>(room());
+    auto listed =
+        rt_->store.listed(model::index_class::active, scan_from_ms_, scan_from_id_, limit);
+    if (!listed) {
+      rt_->log(log_level::error, "cannot read the open workflows: " + listed.error().to_string());
+      return;
+    }
+    for (const auto& entry : *listed) {
+      if (!residents_.contains(entry.workflow_id)) load(entry.workflow_id, nullptr);
+      scan_from_ms_ = entry.created_at_ms;
+      scan_from_id_ = entry.workflow_id + '\0';
+    }
+    if (listed->size() < limit) {
+      rt_->backlog = false;
+      return;
+    }
+  }
+}
+
+void engine_process::shut_down() {
+  ending_ = true;
+  wakes_.clear();
+  for (auto& [id, place] : residents_) tell(place, messages::shut_down{});
+  end_if_empty();
+}
+
+void engine_process::end_if_empty() {
+  if (!residents_.empty()) return;
+  send(due_, messages::shut_down{});
+  due_ = nullptr;
+  quit();
+  if (on_end_) std::exchange(on_end_, nullptr)();
+}
+
+}  // namespace tenax::actors

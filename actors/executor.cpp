@@ -1,0 +1,195 @@
+#include "actors/executor.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <caf/send.hpp>
+
+#include "model/failpoint.hpp"
+
+namespace tenax::actors {
+
+outcome call_handler(const handler_call& call, const handler_env& env,
+                     model::time_ms now_ms) noexcept {
+  const auto& spec = call.definition->spec;
+  const auto& action = spec.actions[call.action];
+  action_context context;
+  context.workflow_id = spec.id;
+  context.workflow_name = spec.name;
+  context.action_key = action.key;
+  context.action_type = action.type;
+  context.input = call.input ? *call.input : action.input;
+  const std::string idempotency_key = spec.id + "/" + action.key;
+  context.idempotency_key = idempotency_key;
+  context.attempt = call.attempt;
+  context.deferrals = call.deferrals;
+  context.now = wall_time(milliseconds(now_ms));
+  context.stop = call.stop.get_token();
+  context.log = &env.log;
+  env.attempts.fetch_add(1, std::memory_order_relaxed);
+  try {
+    return call.entry->run(context);
+  } catch (const std::exception& e) {
+    return outcome::failure("exception", e.what());
+  } catch (...) {
+    return outcome::failure("exception", "the handler threw something that is no std::exception");
+  }
+}
+
+namespace {
+
+using messages::handler_ended;
+using messages::handler_started;
+
+/// It never begins.
+void drop(handler_call& call) {
+  (void)call.revoke();
+  caf::anon_send(call.reply_to, handler_ended{});
+}
+
+class pool_executor final : public executor {
+ public:
+  pool_executor(std::size_t threads, handler_env env) : env_(std::move(env)) {
+    threads_.reserve(threads);
+    for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+  }
+  ~pool_executor() override { stop(); }
+
+  void submit(handler_call_ptr call) override {
+    {
+      const std::lock_guard lock(mutex_);
+      if (stopping_) return;
+      queue_.push_back(std::move(call));
+    }
+    wake_.notify_one();
+  }
+
+  void stop() override {
+    std::deque<handler_call_ptr> dropped;
+    std::vector<handler_call_ptr> running;
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+      dropped.swap(queue_);
+      running = running_;
+    }
+    for (const auto& call : dropped) drop(*call);
+    for (const auto& call : running) call->stop.request_stop();
+    wake_.notify_all();
+    for (auto& thread : threads_) {
+      if (thread.joinable()) thread.join();
+    }
+  }
+
+  [[nodiscard]] std::size_t running() const override {
+    const std::lock_guard lock(mutex_);
+    return running_.size();
+  }
+
+ private:
+  void work() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+      if (stopping_) return;
+      auto call = std::move(queue_.front());
+      queue_.pop_front();
+      if (!env_.may_start()) {
+        drop(*call);
+        continue;
+      }
+      running_.push_back(call);
+      lock.unlock();
+      run(*call);
+      lock.lock();
+      running_.erase(std::find(running_.begin(), running_.end(), call));
+    }
+  }
+
+  void run(handler_call& call) {
+    if (!call.take()) return drop(call);
+    const model::time_ms at = env_.wall.now_ms();
+    caf::anon_send(call.reply_to, handler_started{call.attempt, at});
+    outcome what = call_handler(call, env_, at);
+    caf::anon_send(call.reply_to, handler_ended{call.attempt, call.deferrals, at, std::move(what)});
+  }
+
+  const handler_env env_;
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<handler_call_ptr> queue_;
+  std::vector<handler_call_ptr> running_;
+  bool stopping_ = false;
+  std::vector<std::thread> threads_;
+};
+
+class manual_executor final : public stepped_executor {
+ public:
+  explicit manual_executor(handler_env env) : env_(std::move(env)) {}
+
+  void submit(handler_call_ptr call) override { queue_.push_back(std::move(call)); }
+
+  void stop() override {
+    for (const auto& call : queue_) drop(*call);
+    queue_.clear();
+    for (const auto& one : started_) one.call->stop.request_stop();
+    while (!started_.empty()) finish(0);
+  }
+
+  void abandon() override {
+    for (const auto& call : queue_) drop(*call);
+    for (const auto& one : started_) drop(*one.call);
+    queue_.clear();
+    started_.clear();
+  }
+
+  [[nodiscard]] std::size_t running() const override { return started_.size(); }
+  [[nodiscard]] std::size_t queued() const override { return queue_.size(); }
+  [[nodiscard]] const handler_call& started(std::size_t n) const override {
+    return *started_[n].call;
+  }
+
+  void start(std::size_t n) override {
+    auto call = std::move(queue_[n]);
+    queue_.erase(queue_.begin() + static_cast<std::ptrdiff_t>(n));
+    if (!env_.may_start() || !call->take()) return drop(*call);
+    const model::time_ms at = env_.wall.now_ms();
+    caf::anon_send(call->reply_to, handler_started{call->attempt, at});
+    started_.push_back({std::move(call), at});
+  }
+
+  void finish(std::size_t n) override {
+    const one_started one = std::move(started_[n]);
+    started_.erase(started_.begin() + static_cast<std::ptrdiff_t>(n));
+    outcome what = call_handler(*one.call, env_, one.at_ms);
+    caf::anon_send(one.call->reply_to, handler_ended{one.call->attempt, one.call->deferrals,
+                                                     one.at_ms, std::move(what)});
+  }
+
+ private:
+  struct one_started {
+    handler_call_ptr call;
+    model::time_ms at_ms = 0;
+  };
+  const handler_env env_;
+  std::deque<handler_call_ptr> queue_;
+  std::deque<one_started> started_;
+};
+
+}  // namespace
+
+std::unique_ptr<executor> make_pool_executor(std::size_t threads, handler_env env) {
+  return std::make_unique<pool_executor>(threads, std::move(env));
+}
+
+std::unique_ptr<stepped_executor> make_stepped_executor(handler_env env) {
+  return std::make_unique<manual_executor>(std::move(env));
+}
+
+}  // namespace tenax::actors

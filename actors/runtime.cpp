@@ -1,0 +1,72 @@
+#include "actors/runtime.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace tenax::actors {
+
+std::uint64_t end_waiters::add(const std::string& workflow_id, callback done) {
+  std::unique_lock lock(mutex_);
+  if (closed_) {
+    const error why = *closed_;
+    lock.unlock();
+    done(why);
+    return 0;
+  }
+  waiting_[workflow_id].push_back({++last_ticket_, std::move(done)});
+  return last_ticket_;
+}
+
+bool end_waiters::remove(const std::string& workflow_id, std::uint64_t ticket) {
+  const std::lock_guard lock(mutex_);
+  const auto found = waiting_.find(workflow_id);
+  if (found == waiting_.end()) return false;
+  const auto removed =
+      std::erase_if(found->second, [&](const waiter& w) { return w.ticket == ticket; });
+  if (found->second.empty()) waiting_.erase(found);
+  return removed > 0;
+}
+
+void end_waiters::notify(const workflow_summary& summary) {
+  std::vector<waiter> called;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = waiting_.find(summary.id);
+    if (found == waiting_.end()) return;
+    called = std::move(found->second);
+    waiting_.erase(found);
+  }
+  for (const auto& w : called) w.done(summary);
+}
+
+bool end_waiters::any(std::string_view workflow_id) const {
+  const std::lock_guard lock(mutex_);
+  return waiting_.find(workflow_id) != waiting_.end();
+}
+
+void end_waiters::close(const error& why) {
+  std::map<std::string, std::vector<waiter>, std::less<>> called;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!closed_) closed_ = std::make_unique<error>(why);
+    called.swap(waiting_);
+  }
+  for (const auto& [id, waiters] : called) {
+    for (const auto& w : waiters) w.done(why);
+  }
+}
+
+void runtime::halt(const error& why) {
+  if (halted.exchange(true)) return;
+  log(log_level::error, "the engine stops: " + why.to_string());
+  waiters.close(error(errc::stopped, "the engine has stopped: " + why.message()));
+}
+
+void runtime::finished(const model::definition& def, const model::workflow_state& state) {
+  if (!opts.on_finished && !waiters.any(def.spec.id)) return;
+  const auto summary = model::summarize(def.spec, state);
+  waiters.notify(summary);
+  if (opts.on_finished) opts.on_finished(summary);
+}
+
+}  // namespace tenax::actors

@@ -1,0 +1,117 @@
+// runtime.hpp - what all actors of one engine share: the seams, the rules, the gates, the counters.
+// Depends on include/tenax, model, messages, storage interfaces. Thread safe. Outlives the actors.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "actors/executor.hpp"
+#include "model/decide.hpp"
+#include "model/seams.hpp"
+#include "model/summary.hpp"
+#include "storage/journal.hpp"
+#include "storage/store.hpp"
+#include "tenax/options.hpp"
+
+namespace tenax::actors {
+
+using model::time_ms;
+
+/// A random source for many threads. Draws are rare: one a failed attempt.
+class locked_rng final : public rng {
+ public:
+  explicit locked_rng(std::uint64_t seed) : source_(seed) {}
+  double uniform() override {
+    const std::lock_guard lock(mutex_);
+    return source_.uniform();
+  }
+
+ private:
+  std::mutex mutex_;
+  model::seeded_rng source_;
+};
+
+/// Those who wait for the end of a workflow.
+class end_waiters {
+ public:
+  using callback = std::function<void(result<workflow_summary>)>;
+  /// Returns a ticket for `remove`. After `close`, calls back at once.
+  std::uint64_t add(const std::string& workflow_id, callback done);
+  /// False if it was called already, or is being called.
+  bool remove(const std::string& workflow_id, std::uint64_t ticket);
+  /// Calls and forgets those who wait for this one.
+  void notify(const workflow_summary& summary);
+  [[nodiscard]] bool any(std::string_view workflow_id) const;
+  /// Calls everyone with the error, now and later.
+  void close(const error& why);
+
+ private:
+  struct waiter {
+    std::uint64_t ticket;
+    callback done;
+  };
+  mutable std::mutex mutex_;
+  std::uint64_t last_ticket_ = 0;
+  std::unique_ptr<error> closed_;
+  std::map<std::string, std::vector<waiter>, std::less<>> waiting_;
+};
+
+struct runtime {
+  /// Timers that action actors hold at once; more go to the due actor, which keeps as many (design:
+  /// 4,096).
+  static constexpr std::int64_t armed_max = 4'096;
+
+  const options& opts;
+  const model::clock& wall;
+  storage::store& store;
+  storage::journal& journal;
+  executor* handlers = nullptr;
+  model::rulebook rules;
+  locked_rng random;
+  time_ms opened_at_ms = 0;
+  end_waiters waiters;
+
+  /// Every due entry at or before this time is in the due actor's window or held by an actor; later
+  /// ones are in the store only.
+  std::atomic<time_ms> window_end_ms{0};
+  std::atomic<std::int64_t> armed{0};       ///< timers that action actors hold
+  std::atomic<std::uint64_t> residents{0};  ///< workflow actors
+  std::atomic<std::int64_t> resting{0};     ///< of these, those that only wait for timers
+  std::atomic<bool> backlog{false};         ///< workflows in the store wait for a place in memory
+  std::atomic<bool> scan_asked{false};      ///< a `scan` is on its way to the engine actor
+
+  std::atomic<bool> halted{false};  ///< a commit failed
+  std::atomic<bool> closing{false};
+  std::atomic<bool> draining{false};  ///< nothing new may start
+  std::atomic<std::uint64_t> attempts{0};
+  std::atomic<std::uint64_t> late_results{0};
+
+  runtime(const options& o, const model::clock& c, storage::store& s, storage::journal& j,
+          std::uint64_t seed)
+      : opts(o),
+        wall(c),
+        store(s),
+        journal(j),
+        rules(o.handlers, o.retry, o.limits),
+        random(seed) {}
+
+  [[nodiscard]] time_ms now_ms() const { return wall.now_ms(); }
+  [[nodiscard]] bool may_start() const noexcept {
+    return !halted && !closing && !draining && !opts.paused;
+  }
+  void log(log_level level, std::string_view message) const {
+    if (opts.log) opts.log(level, message);
+  }
+  /// Commits have begun to fail: everything stops.
+  void halt(const error& why);
+  /// Tells those who wait that a workflow has ended, after its end is durable.
+  void finished(const model::definition& def, const model::workflow_state& state);
+};
+
+}  // namespace tenax::actors

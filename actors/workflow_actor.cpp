@@ -1,0 +1,509 @@
+#include "actors/workflow_actor.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <caf/actor_control_block.hpp>
+#include <caf/send.hpp>
+
+#include "actors/action_actor.hpp"
+#include "model/assert.hpp"
+#include "model/failpoint.hpp"
+#include "model/references.hpp"
+
+namespace tenax::actors {
+
+using model::action_index;
+using model::effect;
+using model::no_action;
+using model::phase;
+
+namespace {
+
+/// The journal's word to a workflow actor. The context is a counted reference to the actor.
+void tell_committed(void* context, const error* failure) noexcept {
+  auto* block = static_cast<caf::actor_control_block*>(context);
+  const caf::strong_actor_ptr target{block, false};  // takes over the count
+  target->enqueue(nullptr, caf::make_message_id(),
+                  caf::make_message(messages::committed{failure == nullptr}), nullptr);
+}
+
+}  // namespace
+
+void workflow_process::aftermath::clear() {
+  effects.clear();
+  launches.clear();
+  answers.clear();
+  ended = false;
+}
+
+workflow_process::workflow_process(caf::actor_config& cfg, runtime* rt,
+                                   messages::engine_actor engine, messages::due_actor due,
+                                   std::string id, messages::workflow_box_ptr box)
+    : messages::workflow_actor::base(cfg),
+      rt_(rt),
+      engine_(std::move(engine)),
+      due_(std::move(due)),
+      id_(std::move(id)),
+      box_(std::move(box)) {}
+
+workflow_process::~workflow_process() = default;
+
+workflow_process::behavior_type workflow_process::make_behavior() {
+  return {[this](messages::attempt_report r) { on_report(std::move(r)); },
+          [this](const messages::committed& m) { on_committed(m); },
+          [this](const messages::begin&) {
+            ++received_;
+            on_begin();
+          },
+          [this](const messages::action_due& m) { on_action_due(m.action); },
+          [this](const messages::action_gone& m) { on_action_gone(m.action); },
+          [this](const messages::timer_due& m) {
+            ++received_;
+            on_timer(m);
+          },
+          [this](const messages::request_ptr& r) {
+            ++received_;
+            on_request(r);
+          },
+          [this](const messages::dismissed&) {
+            if (resting_) rt_->resting.fetch_sub(1, std::memory_order_relaxed);
+            engine_ = nullptr;
+            due_ = nullptr;
+            quit();
+          },
+          [this](const messages::shut_down&) {
+            ++received_;
+            on_shut_down();
+          }};
+}
+
+// --- taking up ---
+
+void workflow_process::on_begin() {
+  if (box_) {
+    def_ = std::move(box_->definition);
+    state_ = std::move(box_->state);
+    box_.reset();
+    take_up(false);
+    return;
+  }
+  auto loaded = rt_->store.load(id_);
+  if (!loaded) {
+    broken_ = std::make_unique<error>(loaded.error());
+    rt_->log(log_level::error, "workflow " + id_ + ": " + loaded.error().to_string());
+    check_idle();
+    return;
+  }
+  def_ = std::move(loaded->definition);
+  state_ = std::move(loaded->state);
+  take_up(true);
+}
+
+void workflow_process::take_up(bool loaded) {
+  changes_.begin(state_);
+  slots_.resize(def_->size());
+  if (loaded && !state_.terminal()) {
+    const bool touched_since_open = state_.updated_at_ms >= rt_->opened_at_ms;
+    for (action_index a = 0; a < slots_.size(); ++a) {
+      const auto& action = state_.actions[a];
+      // Its start may have been lost with the last crash, unless it was not due before this open.
+      slots_[a].durable_first = !touched_since_open &&
+                                (action.phase == phase::ready || action.phase == phase::executing ||
+                                 (is_timed(action.phase) && action.due_at_ms <= rt_->opened_at_ms));
+    }
+    if (state_.count(phase::executing) > 0) {
+      process(model::recover{}, urgency::now);
+      // The sweep below finds what recover would start.
+      next_.effects.erase(
+          std::remove_if(next_.effects.begin(), next_.effects.end(),
+                         [](const effect& e) { return e.what == effect::kind::start; }),
+          next_.effects.end());
+      (void)TENAX_FAILPOINT("recovery.mid");
+    }
+  }
+  // Timers of a loaded workflow are in the due actor's hands; those of a new one are not.
+  for (action_index a = 0; a < slots_.size() && !state_.terminal(); ++a) {
+    const auto& action = state_.actions[a];
+    if (action.phase == phase::ready) {
+      next_.effects.push_back({effect::kind::start, a, 0});
+    } else if (!loaded && is_timed(action.phase)) {
+      next_.effects.push_back({effect::kind::wait, a, action.due_at_ms});
+    }
+    if (!loaded && action.close_by_ms != 0) {
+      next_.effects.push_back({effect::kind::watch, a, action.close_by_ms});
+    }
+  }
+  if (!loaded && state_.deadline_at_ms != 0) {
+    next_.effects.push_back({effect::kind::watch, no_action, state_.deadline_at_ms});
+  }
+  pump();
+}
+
+// --- deciding ---
+
+void workflow_process::process(const model::command& what, urgency how) {
+  decision_.clear();
+  model::decide(*def_, state_, what, rt_->now_ms(), rt_->random, rt_->rules, decision_);
+  if (decision_.events.empty() && decision_.effects.empty()) return;
+  if (how == urgency::now && !decision_.events.empty()) flush_wanted_ = true;
+  apply_decision();
+}
+
+void workflow_process::apply_decision() {
+  for (auto& e : decision_.events) {
+    if (e.kind == model::event_kind::late_result) {
+      rt_->late_results.fetch_add(1, std::memory_order_relaxed);
+    }
+    if (e.kind == model::event_kind::action_completed && def_->is_referenced[e.action]) {
+      results_[e.action] = e.text;
+    }
+    const auto why = model::check_applicable(*def_, state_, e);
+    TENAX_ASSERT(why.empty(), why.c_str());
+    model::apply(*def_, state_, std::move(e), changes_);
+  }
+  for (const auto& e : decision_.effects) {
+    if (e.what == effect::kind::finish) {
+      // What has not begun must not begin once the end is durable, so it is taken back now.
+      for (action_index a = 0; a < slots_.size(); ++a) revoke(a);
+      next_.ended = true;
+    } else if (e.what == effect::kind::stop) {
+      revoke(e.action);
+    }
+    next_.effects.push_back(e);
+  }
+}
+
+/// Sends what has collected, unless a batch is in flight; acts at once where nothing has to be
+/// durable first.
+void workflow_process::pump() {
+  while (!in_flight_ && !rt_->halted) {
+    if (!changes_.empty()) {
+      commit(flush_wanted_ ? storage::flush::now : storage::flush::lazy);
+      if (in_flight_) return;
+    }
+    if (next_.empty()) break;
+    std::swap(next_, pending_);
+    settle(pending_);
+  }
+  check_idle();
+}
+
+void workflow_process::commit(storage::flush when) {
+  batch_.clear();
+  storage::encode_commit(*def_, state_, changes_, batch_);
+  changes_.begin(state_);
+  flush_wanted_ = false;
+  if (when == storage::flush::lazy) {
+    rt_->journal.append(batch_, when, {});
+    return;
+  }
+  in_flight_ = true;
+  pending_.clear();
+  std::swap(next_, pending_);
+  (void)TENAX_FAILPOINT(pending_.ended ? "terminal.before" : "handler.done_before_commit");
+  auto self = caf::strong_actor_ptr{ctrl()};
+  rt_->journal.append(batch_, when, {&tell_committed, self.release()});
+  if (TENAX_PLANTED(1)) settle(pending_);  // acts before the commit
+}
+
+void workflow_process::on_committed(const messages::committed& m) {
+  in_flight_ = false;
+  if (!m.ok) {
+    const error why(errc::storage_unavailable,
+                    "workflow " + id_ +
+                        ": a commit failed; its outcome is unknown until the data "
+                        "directory is opened again");
+    rt_->halt(why);
+    fail_all(why);
+    check_idle();
+    return;
+  }
+  settle(pending_);
+  pump();
+}
+
+/// The batch is durable: now act. What this decides collects in next_, never in `done`.
+void workflow_process::settle(aftermath& done) {
+  if (done.ended) {
+    (void)TENAX_FAILPOINT("terminal.after");
+    rt_->finished(*def_, state_);
+  }
+  for (const auto& e : done.effects) perform(e);
+  for (const action_index a : done.launches) {
+    if (slots_[a].call) begin_call(slots_[a].call);
+  }
+  for (const auto& r : done.answers) {
+    if (std::holds_alternative<model::cancel>(r->what)) (void)TENAX_FAILPOINT("cancel.committed");
+    r->answer({});
+  }
+  done.clear();
+}
+
+// --- acting ---
+
+void workflow_process::perform(const effect& e) {
+  switch (e.what) {
+    case effect::kind::start:
+      try_start(e.action);
+      break;
+    case effect::kind::wait:
+      (void)TENAX_FAILPOINT("retry.committed_before_timer");
+      arm(e.action, e.due_at_ms);
+      break;
+    case effect::kind::watch:
+      watch(e.action, e.due_at_ms);
+      break;
+    case effect::kind::stop:
+      if (slots_[e.action].child) send(slots_[e.action].child, messages::give_up{});
+      break;
+    case effect::kind::close:
+      (void)TENAX_FAILPOINT("action.committed_before_reply");
+      release(e.action);
+      break;
+    case effect::kind::finish:
+      for (action_index a = 0; a < slots_.size(); ++a) release(a);
+      break;
+  }
+}
+
+/// The action may run: its dependencies are over, and its time, if it waited for one, has come.
+void workflow_process::try_start(action_index a) {
+  if (state_.terminal() || !rt_->may_start()) return;
+  const auto& action = state_.actions[a];
+  const bool due = is_timed(action.phase) && action.due_at_ms <= rt_->now_ms();
+  if (action.phase != phase::ready && !due) return;
+  auto& place = slots_[a];
+  const bool goes_on = action.phase == phase::deferred;
+  const std::uint32_t attempt = goes_on ? action.attempt : action.attempt + 1;
+  const std::uint32_t deferrals = goes_on ? action.deferrals : 0;
+  if (place.call && place.call->attempt == attempt && place.call->deferrals == deferrals) {
+    return;  // launched already: this timer came twice
+  }
+  const auto rules = rt_->rules.of(def_->spec.actions[a].type);
+  if (rules.entry == nullptr) return;  // waits, with the reason no_handler
+  const bool durable_first =
+      place.durable_first || rules.options().delivery == delivery::at_most_once;
+  auto call = std::make_shared<handler_call>();
+  call->entry = rules.entry;
+  call->definition = def_;
+  call->action = a;
+  call->attempt = attempt;
+  call->deferrals = deferrals;
+  call->recorded = durable_first;
+  place.call = call;
+  if (rules.options().mode == run_mode::blocking) call->stop = std::stop_source();
+  if (def_->has_references[a]) {
+    auto input = render(a);
+    if (!input) {
+      process(model::begin_attempt{a, attempt, deferrals, rt_->now_ms()}, urgency::now);
+      process(
+          model::end_attempt{a, attempt, outcome::fatal("bad_reference", input.error().message())},
+          urgency::now);
+      pump();
+      return;
+    }
+    call->input = std::move(*input);
+  }
+  if (!durable_first) {
+    begin_call(call);
+    return;
+  }
+  place.durable_first = false;
+  process(model::begin_attempt{a, attempt, deferrals, rt_->now_ms()}, urgency::now);
+  next_.launches.push_back(a);
+}
+
+result<std::string> workflow_process::render(action_index a) {
+  for (const action_index d : def_->dependencies[a]) {
+    if (!def_->is_referenced[d] || state_.actions[d].phase != phase::completed) continue;
+    if (results_.contains(d)) continue;
+    auto stored = rt_->store.load_result(id_, state_.actions[d].result_seq);
+    if (!stored) return stored.error();
+    results_[d] = std::move(*stored);
+  }
+  const auto lookup = [this](action_index d) -> std::optional<std::string_view> {
+    const auto found = results_.find(d);
+    if (found == results_.end()) return std::nullopt;
+    return found->second;
+  };
+  return model::render_input(*def_, a, lookup, rt_->opts.limits.payload_bytes_max);
+}
+
+void workflow_process::begin_call(const handler_call_ptr& call) {
+  (void)TENAX_FAILPOINT(call->recorded ? "action.started_durable" : "workflow.before_spawn");
+  auto& place = slots_[call->action];
+  if (place.child && place.leaving) return;  // on_action_gone comes back to it
+  if (place.child) {
+    if (place.waits) --waiting_;
+    place.waits = false;
+    send(place.child, messages::run_attempt{call});
+    return;
+  }
+  place.child =
+      spawn<action_process>(rt_, messages::workflow_actor{this}, call->action, call, time_ms{0});
+  ++children_;
+}
+
+/// A timer of an action: within the horizon its actor waits for it, beyond it only the store knows
+/// of it.
+void workflow_process::arm(action_index a, time_ms due_at_ms) {
+  const auto& action = state_.actions[a];
+  if (!is_timed(action.phase) || action.due_at_ms != due_at_ms) return;  // overtaken
+  auto& place = slots_[a];
+  if (due_at_ms > rt_->window_end_ms.load()) {
+    release(a);
+  } else if (place.leaving || rt_->armed.load(std::memory_order_relaxed) >= runtime::armed_max) {
+    send(due_, messages::hold{due_at_ms, {id_, {a, false}}});
+    release(a);
+  } else {
+    if (place.child) {
+      send(place.child, messages::wait_until{due_at_ms});
+    } else {
+      place.child = spawn<action_process>(rt_, messages::workflow_actor{this}, a,
+                                          handler_call_ptr{}, due_at_ms);
+      ++children_;
+    }
+    if (!place.waits) ++waiting_;
+    place.waits = true;
+    update_rest();
+  }
+}
+
+void workflow_process::watch(action_index a, time_ms due_at_ms) {
+  if (due_at_ms <= rt_->window_end_ms.load()) {
+    send(due_, messages::hold{due_at_ms, {id_, {a, true}}});
+  }
+}
+
+void workflow_process::release(action_index a) {
+  auto& place = slots_[a];
+  if (!place.child || place.leaving) return;
+  place.leaving = true;
+  send(place.child, messages::leave{});
+}
+
+void workflow_process::revoke(action_index a) {
+  if (slots_[a].call) (void)slots_[a].call->revoke();
+}
+
+/// The action's actor has ended.
+void workflow_process::forget(action_index a) {
+  auto& place = slots_[a];
+  if (!place.child) return;
+  if (place.waits) --waiting_;
+  place.waits = false;
+  place.leaving = false;
+  place.child = nullptr;
+  --children_;
+}
+
+// --- messages ---
+
+void workflow_process::on_report(messages::attempt_report r) {
+  if (r.leaves) forget(r.action);
+  if (r.began) {
+    process(model::begin_attempt{r.action, r.attempt, r.deferrals, r.started_at_ms}, urgency::lazy);
+  }
+  if (r.timed_out) process(model::time_out_attempt{r.action, r.attempt}, urgency::now);
+  if (r.ended) {
+    process(model::end_attempt{r.action, r.attempt, std::move(r.what)}, urgency::now);
+  }
+  pump();
+}
+
+void workflow_process::on_action_due(action_index a) {
+  auto& place = slots_[a];
+  if (place.waits) --waiting_;
+  place.waits = false;
+  update_rest();
+  try_start(a);
+  pump();
+}
+
+void workflow_process::on_action_gone(action_index a) {
+  forget(a);
+  // It may have been released for a timer beyond the horizon and be wanted again by now.
+  const auto& call = slots_[a].call;
+  if (call && call->is_waiting() && !state_.terminal()) begin_call(call);
+  check_idle();
+}
+
+void workflow_process::on_timer(const messages::timer_due& m) {
+  if (broken_ || !def_ || (m.action != no_action && m.action >= slots_.size())) {
+    check_idle();
+    return;
+  }
+  if (!m.deadline) {
+    try_start(m.action);
+  } else if (m.action == no_action) {
+    process(model::workflow_deadline{}, urgency::now);
+  } else {
+    process(model::action_deadline{m.action}, urgency::now);
+  }
+  pump();
+}
+
+void workflow_process::on_request(const messages::request_ptr& r) {
+  if (broken_ || rt_->halted) {
+    r->answer(broken_ ? *broken_
+                      : error(errc::stopped, "the engine has stopped after a failed commit"));
+    check_idle();
+    return;
+  }
+  model::command what;
+  if (const auto* cancel = std::get_if<model::cancel>(&r->what)) {
+    what = *cancel;
+  } else {
+    const auto& [key, choice] = std::get<std::pair<std::string, resolution>>(r->what);
+    const auto action = def_->find(key);
+    if (!action) {
+      r->answer(error(errc::not_found, "workflow " + id_ + " has no action " + key));
+      check_idle();
+      return;
+    }
+    what = model::resolve{*action, choice};
+  }
+  process(what, urgency::now);
+  if (decision_.refused) {
+    r->answer(*decision_.refused);
+  } else {
+    next_.answers.push_back(r);
+  }
+  pump();
+}
+
+void workflow_process::on_shut_down() {
+  shutting_down_ = true;
+  for (action_index a = 0; a < slots_.size(); ++a) release(a);
+  check_idle();
+}
+
+// --- resting and leaving ---
+
+/// Tells the engine when a place for a running workflow has become free.
+void workflow_process::update_rest() {
+  const bool rests = !in_flight_ && changes_.empty() && children_ > 0 && waiting_ == children_;
+  if (rests == resting_) return;
+  resting_ = rests;
+  rt_->resting.fetch_add(rests ? 1 : -1, std::memory_order_relaxed);
+  if (rests && rt_->backlog && !rt_->scan_asked.exchange(true)) send(engine_, messages::scan{});
+}
+
+void workflow_process::check_idle() {
+  update_rest();
+  if (in_flight_ || children_ > 0 || !engine_) return;
+  if (!rt_->halted && (!changes_.empty() || !next_.effects.empty())) return;
+  if (idle_at_ == received_ + 1) return;
+  idle_at_ = received_ + 1;
+  send(engine_, messages::idle{id_, received_});
+}
+
+void workflow_process::fail_all(const error& why) {
+  for (const auto& r : pending_.answers) r->answer(why);
+  for (const auto& r : next_.answers) r->answer(why);
+  pending_.clear();
+  next_.clear();
+}
+
+}  // namespace tenax::actors

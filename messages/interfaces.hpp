@@ -1,0 +1,79 @@
+// interfaces.hpp - every actor of the engine: what it takes, a sentence a message.
+// Depends on messages/types.hpp and CAF only.
+#pragma once
+
+#include <caf/typed_actor.hpp>
+
+#include "messages/types.hpp"
+
+namespace tenax::messages {
+
+/// Owns one action's life: its attempts, its stop token, its delayed message to itself. Child of a
+/// workflow actor.
+using action_actor = caf::typed_actor<
+    // The executor has an outcome.
+    caf::reacts_to<handler_ended>,
+    // The executor has called the handler.
+    caf::reacts_to<handler_started>,
+    // Start this attempt now.
+    caf::reacts_to<run_attempt>,
+    // Send yourself a message for then, and tell your parent when it comes.
+    caf::reacts_to<wait_until>,
+    // Ask the running handler to stop; its result will be late.
+    caf::reacts_to<give_up>,
+    // End once no handler runs.
+    caf::reacts_to<leave>,
+    // INTERNAL: the delayed message.
+    caf::reacts_to<alarm>,
+    // INTERNAL: the attempt has had its time.
+    caf::reacts_to<timeout>>;
+
+/// Owns one workflow: alone calls decide and apply for it, numbers its events, commits them, and
+/// acts once they are durable.
+using workflow_actor = caf::typed_actor<
+    // An attempt began or ended.
+    caf::reacts_to<attempt_report>,
+    // The journal: the batch in flight is durable, or the engine has stopped.
+    caf::reacts_to<committed>,
+    // From the engine: take up your work.
+    caf::reacts_to<begin>,
+    // From an action: the time that it waited for has come.
+    caf::reacts_to<action_due>,
+    // From an action: it has ended.
+    caf::reacts_to<action_gone>,
+    // From the engine: a timer of the due index has come.
+    caf::reacts_to<timer_due>,
+    // From the engine: a command of a user.
+    caf::reacts_to<request_ptr>,
+    // From the engine: you are forgotten, end.
+    caf::reacts_to<dismissed>,
+    // From the engine: end, once what runs has ended and what is decided is durable.
+    caf::reacts_to<shut_down>>;
+
+/// Owns which workflows are in memory: takes them up, routes to them, lets them go.
+using engine_actor = caf::typed_actor<
+    // From a submit: the workflow is durable.
+    caf::reacts_to<adopt>,
+    // From a workflow: it has nothing to do now.
+    caf::reacts_to<idle>,
+    // From the due actor: timers are due.
+    caf::reacts_to<wake_all>,
+    // From the API: a command for a workflow.
+    caf::reacts_to<request_ptr>,
+    // INTERNAL: take up workflows from the store.
+    caf::reacts_to<scan>,
+    // From the API: end all workflows, then yourself.
+    caf::reacts_to<shut_down>>;
+
+/// Owns the window on the due index: timers nearer than the horizon, at most 4,096.
+using due_actor = caf::typed_actor<
+    // From a workflow: wake it at this time.
+    caf::reacts_to<hold>,
+    // From the engine: the last wakes are taken up.
+    caf::reacts_to<more_wakes>,
+    // INTERNAL: time has passed.
+    caf::reacts_to<tick>,
+    // From the engine: end.
+    caf::reacts_to<shut_down>>;
+
+}  // namespace tenax::messages
