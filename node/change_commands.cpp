@@ -1,0 +1,100 @@
+#include "node/change_commands.hpp"
+
+#include <memory>
+#include <utility>
+
+#include "node/run_options.hpp"
+#include "node/text.hpp"
+
+namespace tenax::node {
+
+namespace {
+
+std::string about(std::string_view id) { return "workflow " + std::string{id}; }
+
+/// A paused engine on a directory that exists and has this workflow. The reader looks first: it
+/// neither makes a store nor takes the lock.
+result<engine> open_paused(const common_options& common, const std::string& id,
+                           const std::vector<std::string>& at_most_once) {
+  if (auto gone = missing(common.data_dir)) return *std::move(gone);
+  if (const auto owner = data_dir_owner(common.data_dir))
+    return error{errc::data_dir_locked, common.data_dir.string() + ": " + process_name(*owner) +
+                                            " has it open; stop that process first (it stops "
+                                            "cleanly at SIGTERM), or ask it"};
+  {
+    auto from = reader::open(common.data_dir);
+    if (!from) return explained(from.error(), common.data_dir);
+    if (const auto known = from->summary(id); !known) return known.error();
+  }
+  run_options run;
+  run.at_most_once = at_most_once;
+  if (auto faults = faults_of(run); !faults.empty())
+    return error{errc::invalid_argument, faults.front()};
+  auto opts = engine_options(run, std::make_shared<attempt_counters>());
+  opts.paused = true;
+  opts.log = make_log(common.log_level);
+  auto opened = engine::open(common.data_dir, std::move(opts));
+  if (!opened) return explained(opened.error(), common.data_dir);
+  return opened;
+}
+
+/// Tells what became of it, from what is durable now.
+int report(const common_options& common, const engine& target, const std::string& id,
+           std::string_view done) {
+  const auto w = target.summary(id);
+  if (!w) return report_error(common, about(id), w.error());
+  if (common.json)
+    print_line({{"workflow", to_json(*w)}});
+  else
+    print(printable(id) + ": " + printable(done) + "; the workflow is " +
+          std::string{to_string(w->status)} + '\n');
+  return finish_output(exit_ok);
+}
+
+result<resolution> make_resolution(const resolve_options& o) {
+  using kind = resolution::kind;
+  const auto wrong = [](std::string message) {
+    return error{errc::invalid_argument, std::move(message)};
+  };
+  resolution out;
+  if (o.decision == "retry")
+    out.what = kind::retry;
+  else if (o.decision == "skip")
+    out.what = kind::skip;
+  else if (o.decision == "complete")
+    out.what = kind::complete;
+  else if (o.decision == "fail")
+    out.what = kind::fail;
+  else
+    return wrong("the decision is retry, skip, complete or fail, not " + o.decision);
+  if (o.value && out.what != kind::complete) return wrong("--value goes with complete");
+  if (o.message && out.what != kind::fail) return wrong("--message goes with fail");
+  if (o.value && !nlohmann::json::accept(*o.value))
+    return wrong("--value must be JSON (a text needs its own quotes: '\"text\"')");
+  if (out.what == kind::complete) out.value = o.value.value_or("null");
+  if (out.what == kind::fail) out.value = o.message.value_or("failed by decision");
+  return out;
+}
+
+}  // namespace
+
+int cancel_command(const common_options& common, const cancel_options& o) {
+  auto target = open_paused(common, o.id, o.at_most_once);
+  if (!target) return report_error(common, "cannot cancel " + o.id, target.error());
+  if (const auto done = target->cancel(o.id, o.reason); !done)
+    return report_error(common, "cannot cancel " + o.id, done.error());
+  return report(common, *target, o.id, "cancelled");
+}
+
+int resolve_command(const common_options& common, const resolve_options& o) {
+  auto decision = make_resolution(o);
+  if (!decision) return report_error(common, "bad option", decision.error());
+  const auto what = "cannot resolve " + o.id + " " + o.key;
+  auto target = open_paused(common, o.id, o.at_most_once);
+  if (!target) return report_error(common, what, target.error());
+  if (const auto done = target->resolve(o.id, o.key, *std::move(decision)); !done)
+    return report_error(common, what, done.error());
+  return report(common, *target, o.id, "action " + o.key + ": " + o.decision);
+}
+
+}  // namespace tenax::node

@@ -1,0 +1,56 @@
+// command.hpp - what all commands share: the common options, how results and errors are printed,
+// how a data directory is opened.
+// Depends on include/tenax and node/json_output. Main thread only.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "node/exit_codes.hpp"
+#include "node/json_output.hpp"
+#include "tenax/engine.hpp"
+
+namespace tenax::node {
+
+struct common_options {
+  std::filesystem::path data_dir = "tenax-data";
+  bool json = false;
+  std::string log_level = "warning";  ///< debug | info | warning | error | off
+};
+
+/// Writes to stdout. Once that has failed (a full disk, say) everything after is dropped.
+void print(std::string_view text);
+void print_line(const json& value);
+/// Flushes; exit_engine_error, with a message, when anything could not be written, else `code`.
+[[nodiscard]] int finish_output(int code);
+
+/// One line to stderr: "tenax: ...". Control characters are escaped.
+void complain(std::string_view message);
+/// The same without the program's name: for "FILE:path: message", which editors can jump to.
+void complain_at(std::string_view place_and_message);
+
+/// Tells what went wrong while doing `what` (on stderr, and with --output json on stdout too), and
+/// returns the exit code.
+int report_error(const common_options& common, std::string_view what, const error& e);
+
+/// "process 1234 (tenax)".
+[[nodiscard]] std::string process_name(int pid);
+
+/// The error for a data directory that does not exist. Only `run` makes one.
+[[nodiscard]] std::optional<error> missing(const std::filesystem::path& data_dir);
+
+/// Opens for reading; says that the directory does not exist when it does not.
+[[nodiscard]] result<reader> open_reader(const std::filesystem::path& data_dir);
+
+/// An engine::open error with what helps: who holds the directory.
+[[nodiscard]] error explained(const error& e, const std::filesystem::path& data_dir);
+
+/// Where the engine's log goes: stderr, from the level on. `around` is called with the function
+/// that writes one line, so that a progress display can step aside; empty: written at once.
+[[nodiscard]] log_sink make_log(std::string_view level,
+                                std::function<void(const std::function<void()>&)> around = {});
+
+}  // namespace tenax::node

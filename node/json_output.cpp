@@ -1,0 +1,159 @@
+#include "node/json_output.hpp"
+
+#include <algorithm>
+
+#include "node/text.hpp"
+
+namespace tenax::node {
+
+namespace {
+
+/// How deep brackets nest outside of strings. Printing a tree recurses, so its depth is bounded
+/// before there is one; results come from handlers, which no validation has seen.
+std::size_t depth_of(std::string_view text) noexcept {
+  std::size_t depth = 0;
+  std::size_t deepest = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\')
+        ++i;
+      else if (c == '"')
+        in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      deepest = std::max(deepest, ++depth);
+    } else if ((c == ']' || c == '}') && depth > 0) {
+      --depth;
+    }
+  }
+  return deepest;
+}
+
+void put_time(json& object, const char* name, const std::optional<wall_time>& at) {
+  if (at) object[name] = format_time(*at);
+}
+
+void put_text(json& object, const char* name, const std::string& text) {
+  if (!text.empty()) object[name] = text;
+}
+
+}  // namespace
+
+std::string dump(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::string base64(std::string_view bytes) {
+  constexpr std::string_view digits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const auto left = std::min<std::size_t>(bytes.size() - i, 3);
+    unsigned group = 0;
+    for (std::size_t k = 0; k < 3; ++k)
+      group = group << 8 | (k < left ? static_cast<unsigned char>(bytes[i + k]) : 0u);
+    for (std::size_t k = 0; k < 4; ++k) out += k <= left ? digits[group >> (18 - 6 * k) & 63] : '=';
+  }
+  return out;
+}
+
+void put_bytes(json& object, const std::string& name, std::string_view bytes) {
+  constexpr std::size_t depth_max = 100;
+  if (!valid_utf8(bytes)) {
+    object[name + "_base64"] = base64(bytes);
+    return;
+  }
+  if (depth_of(bytes) <= depth_max) {
+    auto value = json::parse(bytes, nullptr, false);
+    if (!value.is_discarded()) {
+      object[name] = std::move(value);
+      return;
+    }
+  }
+  object[name + "_text"] = bytes;
+}
+
+json to_json(const action_counts& c) {
+  return {{"total", c.total},         {"blocked", c.blocked},     {"ready", c.ready},
+          {"running", c.running},     {"timer", c.timer},         {"backing_off", c.backing_off},
+          {"in_doubt", c.in_doubt},   {"completed", c.completed}, {"failed", c.failed},
+          {"cancelled", c.cancelled}, {"skipped", c.skipped}};
+}
+
+json to_json(const workflow_summary& w) {
+  json out{{"id", w.id}, {"name", w.name}, {"status", to_string(w.status)}};
+  put_text(out, "description", w.description);
+  put_text(out, "reference", w.reference);
+  out["submitted_at"] = format_time(w.submitted_at);
+  put_time(out, "started_at", w.started_at);
+  put_time(out, "closed_at", w.closed_at);
+  put_time(out, "deadline_at", w.deadline_at);
+  out["actions"] = to_json(w.actions);
+  out["events"] = w.events;
+  put_text(out, "failed_action", w.failed_action);
+  put_text(out, "reason", w.reason);
+  return out;
+}
+
+json to_json(const action_view& a) {
+  json out{{"key", a.key},
+           {"type", a.type},
+           {"depends_on", a.depends_on},
+           {"status", to_string(a.status)},
+           {"waiting", to_string(a.waiting)}};
+  if (!a.waiting_on.empty()) out["waiting_on"] = a.waiting_on;
+  put_time(out, "next_at", a.next_at);
+  out["attempts"] = a.attempts;
+  out["retry_count"] = a.retry_count;
+  out["recoveries"] = a.recoveries;
+  put_time(out, "next_retry_at", a.next_retry_at);
+  if (a.last_error)
+    out["last_error"] = {{"class", a.last_error->error_class}, {"message", a.last_error->message}};
+  put_time(out, "started_at", a.started_at);
+  put_time(out, "closed_at", a.closed_at);
+  put_bytes(out, "input", a.input);
+  if (a.result) put_bytes(out, "result", *a.result);
+  return out;
+}
+
+json to_json(const workflow_view& w) {
+  json out{{"workflow", to_json(w.summary)}};
+  put_bytes(out, "input", w.input);
+  auto& actions = out["actions"] = json::array();
+  for (const auto& a : w.actions) actions.push_back(to_json(a));
+  return out;
+}
+
+json to_json(const history_event& e) {
+  json out{{"seq", e.seq}, {"at", format_time(e.at)}, {"kind", e.kind}, {"actor", e.actor}};
+  put_text(out, "action", e.action);
+  put_bytes(out, "data", e.data);
+  return out;
+}
+
+json to_json(const verify_report& r) {
+  json out{{"clean", r.findings_total == 0},
+           {"workflows", r.workflows},
+           {"events", r.events},
+           {"due_entries", r.due_entries},
+           {"findings_total", r.findings_total},
+           {"findings", json::array()}};
+  for (const auto& f : r.findings)
+    out["findings"].push_back({{"invariant", f.invariant}, {"where", f.where}, {"what", f.what}});
+  return out;
+}
+
+json to_json(const error& e) {
+  json inner{{"code", to_string(e.code())},
+             {"message", e.message().empty() ? std::string{describe(e.code())} : e.message()}};
+  if (!e.faults().empty()) {
+    auto& faults = inner["faults"] = json::array();
+    for (const auto& f : e.faults()) faults.push_back({{"path", f.path}, {"message", f.message}});
+  }
+  return {{"error", std::move(inner)}};
+}
+
+}  // namespace tenax::node

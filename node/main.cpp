@@ -1,0 +1,162 @@
+// main.cpp - the tenax program: its command line. Each command has its own file.
+#include "node/change_commands.hpp"
+#include "node/command.hpp"
+#include "node/exit_codes.hpp"
+#include "node/read_commands.hpp"
+#include "node/run_command.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <exception>
+#include <functional>
+
+namespace {
+
+using namespace tenax::node;  // a program of its own, nothing includes it
+
+/// Runs the chosen command. The structs that it reads live as long as the program.
+using action = std::function<int()>;
+
+void add_common(CLI::App& app, common_options& common) {
+  app.add_option("--data-dir", common.data_dir, "Where workflows live")->capture_default_str();
+  app.add_option_function<std::string>(
+         "--output", [&common](const std::string& o) { common.json = o == "json"; },
+         "text or json (on stdout; progress is off then)")
+      ->check(CLI::IsMember({"text", "json"}));
+  app.add_option("--log-level", common.log_level, "Of the engine's log on stderr")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error", "off"}))
+      ->capture_default_str();
+}
+
+void add_at_most_once(CLI::App& app, std::vector<std::string>& types) {
+  app.add_option("--at-most-once", types,
+                 "Action type whose attempts are never made again after a crash: they wait for a "
+                 "decision. Give it to run, cancel and resolve alike")
+      ->expected(1)
+      ->take_all()
+      ->type_name("TYPE");
+}
+
+void add_run(CLI::App& app, const common_options& common, action& chosen) {
+  static run_options o;
+  auto& run = *app.add_subcommand("run", "Run workflows to their end; run again to go on");
+  run.add_option("FILE", o.files, "Native specs (JSON) or WfFormat 1.5 traces")->required();
+  run.add_option("--time-scale", o.time_scale, "Traces: recorded seconds times this")
+      ->capture_default_str();
+  run.add_flag("--spin", o.spin, "Traces: real CPU work instead of durable waits");
+  run.add_option("--fail-rate", o.faults.rate, "Share of attempts made to fail, 0..1")
+      ->capture_default_str();
+  run.add_option("--seed", o.faults.seed, "Which attempts these are")->capture_default_str();
+  run.add_option("--max-attempts", o.max_attempts, "Per action, the first included");
+  run.add_option("--min-wait-ms", o.min_wait_ms, "Before the first retry");
+  run.add_option("--max-wait-ms", o.max_wait_ms, "Before any retry, jitter not included");
+  run.add_option("--on-exhausted", o.on_exhausted,
+                 "After the last attempt: fail the workflow, pause for a decision, skip the action")
+      ->check(CLI::IsMember({"fail", "pause", "skip"}))
+      ->capture_default_str();
+  add_at_most_once(run, o.at_most_once);
+  run.add_flag("--new", o.another, "Start another workflow, even if this one exists");
+  run.add_option("--repeat", o.repeat, "Run each file N times, as ID-1 to ID-N")
+      ->check(CLI::Range(1u, 10'000'000u))
+      ->type_name("N");
+  run.add_flag("--allow-exec", o.allow_exec, "Let specs run programs (action type exec)");
+  run.add_option("--exec-program", o.exec_programs, "The only programs they may run; repeatable")
+      ->expected(1)
+      ->take_all()
+      ->type_name("PATH");
+  run.add_option("--exec-timeout-ms", o.exec_timeout_ms, "Per attempt")->capture_default_str();
+  run.add_option("--handler-threads", o.handler_threads, "0: 4, or the number of cores if more")
+      ->check(CLI::Range(0u, 4'096u))
+      ->capture_default_str();
+  run.add_option("--durability", o.durability,
+                 "sync: acknowledged is on disk; async: survives a crash of the process only")
+      ->check(CLI::IsMember({"sync", "async"}))
+      ->capture_default_str();
+  run.add_option("--horizon-ms", o.horizon_ms)->group("");  // for tests
+  run.footer(
+      "A file without `id` gets one from its name, content and the options above that change what\n"
+      "happens, so the same command goes on with the same workflow.");
+  run.callback([&common, &chosen] { chosen = [&common] { return run_command(common, o); }; });
+}
+
+void add_reading(CLI::App& app, const common_options& common, action& chosen) {
+  static list_options list_o;
+  auto& list = *app.add_subcommand("list", "Workflows, newest last");
+  list.add_option("--status", list_o.status,
+                  "pending, in_progress, completed, failed or cancelled");
+  list.add_option("--name", list_o.name, "Exactly this name");
+  list.add_option("--since", list_o.since, "Submitted at or after: a date or RFC 3339");
+  list.add_option("--until", list_o.until, "Submitted before");
+  list.add_option("--limit", list_o.limit, "At most so many")->capture_default_str();
+  list.add_option("--page-token", list_o.page_token, "From the page before");
+  list.callback([&common, &chosen] { chosen = [&] { return list_command(common, list_o); }; });
+
+  static show_options show_o;
+  auto& show = *app.add_subcommand("show", "One workflow and its actions");
+  show.add_option("ID", show_o.id)->required();
+  show.add_flag("--all", show_o.all, "Completed actions too when there are more than 200");
+  show.callback([&common, &chosen] { chosen = [&] { return show_command(common, show_o); }; });
+
+  static history_options history_o;
+  auto& history = *app.add_subcommand("history", "Everything that happened to a workflow");
+  history.add_option("ID", history_o.id)->required();
+  history.add_option("--after", history_o.after, "Events after this seq")->capture_default_str();
+  history.add_option("--limit", history_o.limit, "At most so many")->capture_default_str();
+  history.callback(
+      [&common, &chosen] { chosen = [&] { return history_command(common, history_o); }; });
+
+  app.add_subcommand("verify", "Check the data directory against the engine's invariants")
+      ->callback([&common, &chosen] { chosen = [&] { return verify_command(common); }; });
+  app.add_subcommand("export", "All workflows and histories as JSON lines")
+      ->callback([&common, &chosen] { chosen = [&] { return export_command(common); }; });
+}
+
+void add_changing(CLI::App& app, const common_options& common, action& chosen) {
+  static cancel_options cancel_o;
+  auto& cancel = *app.add_subcommand("cancel", "End a workflow; no process may be running it");
+  cancel.add_option("ID", cancel_o.id)->required();
+  cancel.add_option("--reason", cancel_o.reason);
+  add_at_most_once(cancel, cancel_o.at_most_once);
+  cancel.callback(
+      [&common, &chosen] { chosen = [&] { return cancel_command(common, cancel_o); }; });
+
+  static resolve_options resolve_o;
+  auto& resolve = *app.add_subcommand("resolve", "Decide for an action that waits for a decision");
+  resolve.add_option("ID", resolve_o.id)->required();
+  resolve.add_option("KEY", resolve_o.key, "The action")->required();
+  resolve.add_option("DECISION", resolve_o.decision)
+      ->required()
+      ->check(CLI::IsMember({"retry", "skip", "complete", "fail"}));
+  resolve.add_option("--value", resolve_o.value, "complete: the result, JSON")->type_name("JSON");
+  resolve.add_option("--message", resolve_o.message, "fail: why");
+  add_at_most_once(resolve, resolve_o.at_most_once);
+  resolve.callback(
+      [&common, &chosen] { chosen = [&] { return resolve_command(common, resolve_o); }; });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    static common_options common;
+    action chosen;
+    CLI::App app{"tenax: durable workflows in a directory", "tenax"};
+    app.set_version_flag("--version", "tenax " TENAX_VERSION);
+    app.require_subcommand(1);
+    app.fallthrough();  // --data-dir and the like may also follow the command
+    app.footer(exit_codes_text);
+    add_common(app, common);
+    add_run(app, common, chosen);
+    add_reading(app, common, chosen);
+    add_changing(app, common, chosen);
+    try {
+      app.parse(argc, argv);
+    } catch (const CLI::ParseError& e) {
+      return app.exit(e) == 0 ? exit_ok : exit_bad_input;
+    }
+    return chosen();
+  } catch (const std::exception& e) {
+    complain(e.what());
+    return exit_engine_error;
+  }
+}

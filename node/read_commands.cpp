@@ -1,0 +1,179 @@
+#include "node/read_commands.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <iterator>
+#include <limits>
+#include <optional>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "node/render.hpp"
+#include "node/text.hpp"
+
+namespace tenax::node {
+
+namespace {
+
+/// What one call may ask for (list_query), and how many events are held at once.
+constexpr std::size_t page_max = 1'000;
+
+wall_time now() { return std::chrono::floor<milliseconds>(std::chrono::system_clock::now()); }
+
+int refuse(const common_options& common, std::string message) {
+  return report_error(common, "bad option", error{errc::invalid_argument, std::move(message)});
+}
+
+int cannot_open(const common_options& common, const error& e) {
+  return report_error(common, "cannot read the data directory", explained(e, common.data_dir));
+}
+
+std::string about(std::string_view id) { return "workflow " + std::string{id}; }
+
+/// The query, or what is wrong with the options.
+result<list_query> make_query(const list_options& o) {
+  list_query q;
+  if (!o.status.empty()) {
+    q.status = parse_workflow_status(o.status);
+    if (!q.status)
+      return error{errc::invalid_argument, "--status " + o.status +
+                                               ": use pending, in_progress, "
+                                               "completed, failed or cancelled"};
+  }
+  if (!o.name.empty()) q.name = o.name;
+  for (const auto& [option, text, target] :
+       {std::tuple{"--since ", &o.since, &q.from}, std::tuple{"--until ", &o.until, &q.until}}) {
+    if (text->empty()) continue;
+    *target = parse_time(*text);
+    if (!*target)
+      return error{errc::invalid_argument, option + *text +
+                                               ": use a date or RFC 3339, as "
+                                               "2026-03-01T12:00:00Z"};
+  }
+  q.page_token = o.page_token;
+  return q;
+}
+
+std::string holder(const common_options& common) {
+  const auto pid = data_dir_owner(common.data_dir);
+  return pid ? process_name(*pid) : std::string{};
+}
+
+/// Calls `use` with the history in pieces; stops when it returns false.
+template <class Use>
+std::optional<error> each_page(const reader& from, const std::string& id, std::uint64_t after,
+                               std::size_t limit, Use use) {
+  while (limit > 0) {
+    auto events = from.history(id, after, std::min(limit, page_max));
+    if (!events) return events.error();
+    if (events->empty()) break;
+    limit -= std::min(limit, events->size());
+    after = events->back().seq;
+    use(std::move(*events));
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+int list_command(const common_options& common, const list_options& o) {
+  auto query = make_query(o);
+  if (!query) return report_error(common, "bad option", query.error());
+  if (o.limit == 0) return refuse(common, "--limit must be at least 1");
+  auto from = open_reader(common.data_dir);
+  if (!from) return cannot_open(common, from.error());
+  std::vector<workflow_summary> found;
+  do {  // a page may be short, even empty, before the last one
+    query->limit = std::min(o.limit - found.size(), page_max);
+    auto page = from->list(*query);
+    if (!page) return report_error(common, "cannot list", page.error());
+    std::move(page->items.begin(), page->items.end(), std::back_inserter(found));
+    query->page_token = std::move(page->next_page_token);
+  } while (!query->page_token.empty() && found.size() < o.limit);
+
+  if (common.json) {
+    json out{{"workflows", json::array()}, {"next_page_token", query->page_token}};
+    for (const auto& w : found) out["workflows"].push_back(to_json(w));
+    print_line(out);
+  } else {
+    print(render_list(found, now()));
+    if (!query->page_token.empty())
+      print("more: --page-token " + printable(query->page_token) + '\n');
+  }
+  return finish_output(exit_ok);
+}
+
+int show_command(const common_options& common, const show_options& o) {
+  auto from = open_reader(common.data_dir);
+  if (!from) return cannot_open(common, from.error());
+  const auto view = from->get(o.id);
+  if (!view) return report_error(common, about(o.id), view.error());
+  if (common.json)
+    print_line(to_json(*view));
+  else
+    print(render_workflow(*view, {now(), holder(common), o.all}));
+  return finish_output(exit_ok);
+}
+
+int history_command(const common_options& common, const history_options& o) {
+  auto from = open_reader(common.data_dir);
+  if (!from) return cannot_open(common, from.error());
+  if (const auto known = from->summary(o.id); !known)
+    return report_error(common, about(o.id), known.error());
+  std::vector<history_event> events;
+  const auto failed = each_page(*from, o.id, o.after, o.limit, [&](std::vector<history_event> p) {
+    std::move(p.begin(), p.end(), std::back_inserter(events));
+  });
+  if (failed) return report_error(common, about(o.id), *failed);
+  if (common.json) {
+    json out{{"workflow", o.id}, {"events", json::array()}};
+    for (const auto& e : events) out["events"].push_back(to_json(e));
+    print_line(out);
+  } else {
+    print(render_history(events));
+  }
+  return finish_output(exit_ok);
+}
+
+int verify_command(const common_options& common) {
+  if (const auto gone = missing(common.data_dir)) return cannot_open(common, *gone);
+  const auto report = verify(common.data_dir);
+  if (!report) return cannot_open(common, report.error());
+  if (common.json)
+    print_line(to_json(*report));
+  else
+    print(render_findings(*report));
+  return finish_output(report->findings_total == 0 ? exit_ok : exit_findings);
+}
+
+int export_command(const common_options& common) {
+  auto from = open_reader(common.data_dir);
+  if (!from) return cannot_open(common, from.error());
+  list_query query;
+  query.limit = page_max;
+  do {
+    auto page = from->list(query);
+    if (!page) return report_error(common, "cannot list", page.error());
+    for (const auto& w : page->items) {
+      const auto view = from->get(w.id);
+      if (!view) return report_error(common, about(w.id), view.error());
+      json line{{"type", "workflow"}};
+      line.update(to_json(*view));
+      print_line(line);
+      const auto failed = each_page(*from, w.id, 0, std::numeric_limits<std::size_t>::max(),
+                                    [&](const std::vector<history_event>& events) {
+                                      for (const auto& e : events) {
+                                        json event{{"type", "event"}, {"workflow", w.id}};
+                                        event.update(to_json(e));
+                                        print_line(event);
+                                      }
+                                    });
+      if (failed) return report_error(common, about(w.id), *failed);
+    }
+    query.page_token = std::move(page->next_page_token);
+  } while (!query.page_token.empty());
+  return finish_output(exit_ok);
+}
+
+}  // namespace tenax::node

@@ -1,0 +1,42 @@
+// read_commands.hpp - the commands that only look: list, show, history, verify, export. They open
+// no engine, start nothing and work beside a running process. Depends on include/tenax and node/.
+// Main thread only. Each returns the exit code.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "node/command.hpp"
+
+namespace tenax::node {
+
+struct list_options {
+  std::string status;  ///< "" for all, as the next ones
+  std::string name;
+  std::string since;  ///< RFC 3339 or a date
+  std::string until;
+  std::size_t limit = 100;
+  std::string page_token;
+};
+[[nodiscard]] int list_command(const common_options& common, const list_options& o);
+
+struct show_options {
+  std::string id;
+  bool all = false;
+};
+[[nodiscard]] int show_command(const common_options& common, const show_options& o);
+
+struct history_options {
+  std::string id;
+  std::uint64_t after = 0;
+  std::size_t limit = 1'000;
+};
+[[nodiscard]] int history_command(const common_options& common, const history_options& o);
+
+[[nodiscard]] int verify_command(const common_options& common);
+
+/// JSON lines: {"type":"workflow", ...} as `show --output json`, then its {"type":"event",
+/// "workflow": id, ...}, for every workflow. Needs the memory of one workflow.
+[[nodiscard]] int export_command(const common_options& common);
+
+}  // namespace tenax::node

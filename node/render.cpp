@@ -1,0 +1,220 @@
+#include "node/render.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <queue>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "node/text.hpp"
+
+namespace tenax::node {
+
+namespace {
+
+constexpr std::size_t actions_shown_max = 200;
+constexpr std::size_t name_columns_max = 40;
+constexpr std::size_t note_columns_max = 120;
+
+/// "2026-03-01T12:00:00.000Z (in 5.0 s)"
+std::string at(wall_time when, wall_time now) {
+  const auto left = when - now;
+  return format_time(when) + (left >= milliseconds{0} ? " (in " + format_duration(left) + ")"
+                                                      : " (" + format_duration(-left) + " ago)");
+}
+
+std::string or_dash(const std::optional<wall_time>& when) {
+  return when ? format_time(*when) : "-";
+}
+
+/// "a, b +3"
+std::string names(const std::vector<std::string>& keys, std::size_t shown_max) {
+  std::string out;
+  for (std::size_t i = 0; i < keys.size() && i < shown_max; ++i)
+    out += (i > 0 ? ", " : "") + printable(keys[i]);
+  if (keys.size() > shown_max) out += " +" + std::to_string(keys.size() - shown_max);
+  return out;
+}
+
+std::string done_of(const action_counts& a) {
+  return format_count(std::uint64_t{a.completed} + a.skipped) + "/" + format_count(a.total);
+}
+
+/// What keeps an open workflow from going on right now, in a few words.
+std::string state_note(const workflow_summary& w) {
+  if (is_terminal(w.status)) {
+    std::string out;
+    if (!w.failed_action.empty()) out = "action " + printable(w.failed_action) + ": ";
+    return shortened(out + printable(w.reason), note_columns_max);
+  }
+  std::string out;
+  const auto put = [&out](std::uint32_t n, std::string_view what) {
+    if (n == 0) return;
+    out += (out.empty() ? "" : ", ") + format_count(n) + ' ';
+    out += what;
+  };
+  put(w.actions.running, "running");
+  put(w.actions.ready, "ready");
+  put(w.actions.timer, "on timers");
+  put(w.actions.backing_off, "retrying");
+  put(w.actions.in_doubt, "to decide");
+  return out;
+}
+
+std::string took(const action_view& a, wall_time now) {
+  if (!a.started_at) return "-";
+  if (a.closed_at) return format_duration(*a.closed_at - *a.started_at);
+  return a.status == action_status::executing ? format_duration(now - *a.started_at) + "..." : "-";
+}
+
+std::string facts(const workflow_view& w, const show_context& c) {
+  const auto& s = w.summary;
+  std::string out;
+  const auto put = [&out](std::string_view name, const std::string& value) {
+    if (!value.empty()) out += padded(std::string{name}, 13) + value + '\n';
+  };
+  put("workflow", printable(s.id));
+  put("name", printable(s.name));
+  put("description", printable(s.description));
+  put("reference", printable(s.reference));
+  put("status", std::string{to_string(s.status)});
+  put("actions", done_of(s.actions) + " done");
+  if (const auto note = state_note(s); !note.empty())
+    put(is_terminal(s.status) ? "reason" : "now", note);
+  put("submitted", at(s.submitted_at, c.now));
+  if (s.started_at) put("started", format_time(*s.started_at));
+  if (s.closed_at)
+    put("ended", format_time(*s.closed_at) + " (took " +
+                     format_duration(*s.closed_at - s.submitted_at) + ")");
+  if (s.deadline_at) put("deadline", at(*s.deadline_at, c.now));
+  put("events", format_count(s.events));
+  if (!is_terminal(s.status))
+    put("engine", c.holder.empty()
+                      ? "no process has the data directory open: goes on with the next tenax run"
+                      : printable(c.holder) + " has the data directory open");
+  return out;
+}
+
+}  // namespace
+
+std::string render_list(const std::vector<workflow_summary>& workflows, wall_time now) {
+  table t{{"ID", "NAME", "STATUS", "DONE", "SUBMITTED", "TOOK", "NOTE"}};
+  for (const auto& w : workflows) {
+    const auto end = w.closed_at.value_or(now);
+    t.add({printable(w.id), shortened(printable(w.name), name_columns_max),
+           std::string{to_string(w.status)}, done_of(w.actions), format_time(w.submitted_at),
+           format_duration(end - w.submitted_at) + (w.closed_at ? "" : "..."), state_note(w)});
+  }
+  return t.text();
+}
+
+std::string render_waiting(const workflow_summary& w, const action_view& a, const show_context& c) {
+  const auto until = a.next_at ? " " + at(*a.next_at, c.now) : std::string{};
+  switch (a.waiting) {
+    case waiting_for::dependencies:
+      return "waits for " + names(a.waiting_on, 3);
+    case waiting_for::schedule:
+      return "scheduled for" + until;
+    case waiting_for::retry:
+      return "retry at" + until;
+    case waiting_for::timer:
+      return "timer until" + until;
+    case waiting_for::a_thread:
+      return c.holder.empty() ? "ready: starts with the next tenax run"
+                              : "ready: waits for a thread";
+    case waiting_for::handler:
+      return "no_handler: no handler for " + printable(a.type) + " is registered";
+    case waiting_for::decision:
+      return "waits for a decision: tenax resolve " + printable(w.id) + ' ' + printable(a.key) +
+             " retry|skip|complete|fail";
+    case waiting_for::nothing:
+      break;
+  }
+  if (a.status == action_status::executing && c.holder.empty())
+    return "was running when its process ended";
+  return a.status == action_status::executing ? "running" : "";
+}
+
+std::vector<std::size_t> dependency_order(const std::vector<action_view>& actions) {
+  std::unordered_map<std::string_view, std::size_t> by_key;
+  for (std::size_t i = 0; i < actions.size(); ++i) by_key.emplace(actions[i].key, i);
+  std::vector<std::size_t> open(actions.size());
+  std::vector<std::vector<std::size_t>> dependants(actions.size());
+  for (std::size_t i = 0; i < actions.size(); ++i) {
+    for (const auto& key : actions[i].depends_on) {
+      const auto found = by_key.find(key);
+      if (found == by_key.end()) continue;
+      dependants[found->second].push_back(i);
+      ++open[i];
+    }
+  }
+  // The first in the author's order of those whose dependencies are all placed.
+  std::priority_queue<std::size_t, std::vector<std::size_t>, std::greater<>> ready;
+  for (std::size_t i = 0; i < actions.size(); ++i)
+    if (open[i] == 0) ready.push(i);
+  std::vector<std::size_t> out;
+  out.reserve(actions.size());
+  for (; !ready.empty();) {
+    const auto i = ready.top();
+    ready.pop();
+    out.push_back(i);
+    for (const auto d : dependants[i])
+      if (--open[d] == 0) ready.push(d);
+  }
+  return out;
+}
+
+std::string render_workflow(const workflow_view& w, const show_context& c) {
+  const bool cut = !c.all && w.actions.size() > actions_shown_max;
+  table t{{"ACTION", "TYPE", "STATUS", "ATTEMPTS", "STARTED", "TOOK", "AFTER", "NOTE"}};
+  std::size_t hidden = 0;
+  for (const auto i : dependency_order(w.actions)) {
+    const auto& a = w.actions[i];
+    if (cut && a.status == action_status::completed) {
+      ++hidden;
+      continue;
+    }
+    auto note = is_terminal(w.summary.status) ? std::string{} : render_waiting(w.summary, a, c);
+    if (a.last_error) {
+      if (!note.empty()) note += "; ";
+      note += "last error: " + shortened(printable(a.last_error->error_class) + ": " +
+                                             printable(a.last_error->message),
+                                         note_columns_max);
+    }
+    if (a.recoveries > 0) {
+      if (!note.empty()) note += "; ";
+      note += "interrupted " + std::to_string(a.recoveries) + "x";
+    }
+    t.add({printable(a.key), printable(a.type), std::string{to_string(a.status)},
+           std::to_string(a.attempts), or_dash(a.started_at), took(a, c.now),
+           a.depends_on.empty() ? "-" : names(a.depends_on, 2), std::move(note)});
+  }
+  auto out = facts(w, c) + '\n' + t.text();
+  if (hidden > 0) out += "and " + counted(hidden, "completed action") + " (--all shows them)\n";
+  return out;
+}
+
+std::string render_history(const std::vector<history_event>& events) {
+  table t{{"SEQ", "TIME", "KIND", "ACTION", "ACTOR", "DATA"}};
+  for (const auto& e : events)
+    t.add({std::to_string(e.seq), format_time(e.at), printable(e.kind),
+           e.action.empty() ? "-" : printable(e.action), printable(e.actor),
+           shortened(printable(e.data == "{}" ? "" : e.data), note_columns_max)});
+  return t.text();
+}
+
+std::string render_findings(const verify_report& r) {
+  auto out = counted(r.workflows, "workflow") + ", " + counted(r.events, "event") + ", " +
+             counted(r.due_entries, "timer") + ": ";
+  if (r.findings_total == 0) return out + "no findings\n";
+  out += counted(r.findings_total, "finding") + '\n';
+  for (const auto& f : r.findings)
+    out +=
+        "  " + printable(f.invariant) + "  " + printable(f.where) + ": " + printable(f.what) + '\n';
+  if (r.findings_total > r.findings.size())
+    out += "  and " + format_count(r.findings_total - r.findings.size()) + " more\n";
+  return out;
+}
+
+}  // namespace tenax::node

@@ -1,0 +1,38 @@
+// render.hpp - workflows, histories and findings as text for people. Everything that comes from a
+// document or a handler is escaped.
+// Depends on include/tenax and node/text. Pure functions.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tenax/engine.hpp"
+
+namespace tenax::node {
+
+/// A table with a header, also when there are no rows.
+[[nodiscard]] std::string render_list(const std::vector<workflow_summary>& workflows,
+                                      wall_time now);
+
+struct show_context {
+  wall_time now{};
+  std::string holder;  ///< the process that has the data directory open, "" if none has
+  bool all = false;    ///< every action; else, of more than 200, those that are not completed
+};
+/// The workflow's facts, then its actions, each after those it depends on.
+[[nodiscard]] std::string render_workflow(const workflow_view& w, const show_context& c);
+
+/// What an action waits for and until when, "" when it does not wait.
+[[nodiscard]] std::string render_waiting(const workflow_summary& w, const action_view& a,
+                                         const show_context& c);
+
+/// Positions of the actions, each after its dependencies, else in the author's order.
+[[nodiscard]] std::vector<std::size_t> dependency_order(const std::vector<action_view>& actions);
+
+/// One row per event, data cut to what fits a line.
+[[nodiscard]] std::string render_history(const std::vector<history_event>& events);
+
+[[nodiscard]] std::string render_findings(const verify_report& r);
+
+}  // namespace tenax::node

@@ -1,0 +1,150 @@
+#include "node/run_command.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <utility>
+
+#include "node/progress.hpp"
+#include "node/run_loop.hpp"
+#include "node/run_report.hpp"
+#include "node/run_tracker.hpp"
+#include "node/signals.hpp"
+#include "node/spec_files.hpp"
+#include "node/text.hpp"
+
+namespace tenax::node {
+
+namespace {
+
+constexpr std::size_t faults_shown_max = 100;
+constexpr std::size_t decisions_max = 100;
+
+/// What --new appends to ids: the time in milliseconds. One process at a time has the directory.
+std::string make_stamp() {
+  const auto now = std::chrono::floor<milliseconds>(std::chrono::system_clock::now());
+  std::array<char, 24> out{};
+  std::snprintf(out.data(), out.size(), "%llx",
+                static_cast<unsigned long long>(now.time_since_epoch().count()));
+  return out.data();
+}
+
+int report_usage(const common_options& common, const std::vector<std::string>& faults) {
+  for (const auto& f : faults) complain(f);
+  if (common.json) {
+    json list = json::array();
+    for (const auto& f : faults) list.push_back({{"path", ""}, {"message", f}});
+    print_line({{"error",
+                 {{"code", "invalid_argument"},
+                  {"message", "the options do not fit"},
+                  {"faults", std::move(list)}}}});
+  }
+  return finish_output(exit_bad_input);
+}
+
+int report_faults(const common_options& common, const std::vector<file_fault>& faults) {
+  std::size_t shown = 0;
+  for (const auto& f : faults) {
+    if (shown++ == faults_shown_max) {
+      complain("and " + format_count(faults.size() - faults_shown_max) + " more faults");
+      break;
+    }
+    complain_at(f.file + ":" + f.path + (f.path.empty() ? " " : ": ") + f.message);
+  }
+  complain("nothing was submitted");
+  if (common.json) {
+    json list = json::array();
+    for (const auto& f : faults)
+      list.push_back({{"file", f.file}, {"path", f.path}, {"message", f.message}});
+    print_line({{"error",
+                 {{"code", to_string(errc::invalid_spec)},
+                  {"message", "nothing was submitted"},
+                  {"faults", std::move(list)}}}});
+  }
+  return finish_output(exit_bad_input);
+}
+
+/// Which actions wait for a decision, of the workflows that did not end.
+std::vector<open_decision> find_decisions(const engine& target, const run_tracker& tracker) {
+  std::vector<open_decision> out;
+  for (const auto& t : tracker.all()) {
+    if (!t.submitted || t.over() || t.actions.in_doubt == 0) continue;
+    const auto view = target.get(t.id);
+    if (!view) continue;
+    for (const auto& a : view->actions) {
+      if (a.waiting != waiting_for::decision) continue;
+      out.push_back({t.id, a.key,
+                     a.last_error ? a.last_error->error_class + ": " + a.last_error->message : ""});
+      if (out.size() == decisions_max) return out;
+    }
+  }
+  return out;
+}
+
+run_report make_report(const run_end& end, const engine& target, const run_tracker& tracker) {
+  run_report out;
+  out.end = end;
+  out.decisions = find_decisions(target, tracker);
+  const auto totals = tracker.totals();
+  const auto mine = totals.submitted - std::min(totals.submitted, totals.over());
+  const auto open = target.stats().open;
+  out.others_open = open > mine ? open - mine : 0;
+  return out;
+}
+
+void tell_stopping(const common_options& common, const run_end& end) {
+  if (end.what == run_end::kind::interrupted && !common.json)
+    complain("stopping; once more to leave at once, which loses nothing either");
+}
+
+}  // namespace
+
+int run_command(const common_options& common, const run_options& run) {
+  if (const auto faults = faults_of(run); !faults.empty()) return report_usage(common, faults);
+  const auto counters = std::make_shared<attempt_counters>();
+  auto opts = engine_options(run, counters);
+  const auto planned = make_plan(run, opts.handlers, make_stamp());
+  if (!planned.faults.empty()) return report_faults(common, planned.faults);
+
+  run_tracker tracker{planned};
+  const signals alarm;
+  progress display{common.json ? progress::mode::off : progress::mode_of_stdout()};
+  opts.log = make_log(common.log_level,
+                      [&display](const std::function<void()>& write) { display.around(write); });
+  opts.on_finished = [&tracker, &alarm](const workflow_summary& w) {
+    if (tracker.update(w)) alarm.wake();
+  };
+
+  auto opened = engine::open(common.data_dir, std::move(opts));
+  if (!opened)
+    return report_error(common, "cannot open the data directory",
+                        explained(opened.error(), common.data_dir));
+  auto& target = *opened;
+  const auto end = run_to_end({target, planned, tracker, alarm, display, *counters});
+  auto report = make_report(end, target, tracker);
+  tell_stopping(common, end);
+  target.close();
+
+  // What ended while the engine closed counts.
+  report.totals = tracker.totals();
+  report.workflows = tracker.all();
+  report.attempts = counters->ended;
+  report.failed_attempts = counters->failed;
+  report.another = run.another;
+  report.data_dir = common.data_dir;
+  if (end.why) {
+    const auto& e = *end.why;
+    complain((end.where.empty() ? std::string{"the engine"} : "workflow " + end.where) + ": " +
+             (e.message().empty() ? std::string{describe(e.code())} : e.message()) + " [" +
+             std::string{to_string(e.code())} + "]");
+  }
+  if (common.json)
+    print_line(report_json(report, planned));
+  else
+    print(report_text(report));
+  return finish_output(exit_of(report));
+}
+
+}  // namespace tenax::node

@@ -1,0 +1,41 @@
+// run_loop.hpp - submits the workflows of a run and waits for them.
+// Depends on include/tenax and node/. One call, on the main thread.
+#pragma once
+
+#include <optional>
+
+#include "node/progress.hpp"
+#include "node/run_tracker.hpp"
+#include "node/signals.hpp"
+#include "node/spec_files.hpp"
+#include "tenax/engine.hpp"
+
+namespace tenax::node {
+
+struct run_parts {
+  engine& target;
+  const plan& planned;
+  run_tracker& tracker;
+  const signals& alarm;  ///< on_finished must wake it
+  progress& display;
+  const attempt_counters& counters;
+};
+
+struct run_end {
+  enum class kind : std::uint8_t {
+    over,         ///< every workflow has ended
+    decision,     ///< what is left waits for a decision
+    interrupted,  ///< by a signal
+    failed,       ///< `why`
+  };
+  kind what = kind::over;
+  std::optional<error> why;
+  std::string where;  ///< failed: the workflow that could not be submitted, if it was one
+  std::chrono::milliseconds elapsed{0};
+};
+
+/// Workflows that exist already come first: when one of them has other content (conflict), nothing
+/// new has been stored.
+[[nodiscard]] run_end run_to_end(const run_parts& parts);
+
+}  // namespace tenax::node

@@ -1,0 +1,111 @@
+#include "node/run_options.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <utility>
+
+#include "node/spin.hpp"
+#include "tenax/limits.hpp"
+
+namespace tenax::node {
+
+namespace {
+
+std::string number(double n) {
+  std::array<char, 32> out{};
+  std::snprintf(out.data(), out.size(), "%.17g", n);
+  return out.data();
+}
+
+milliseconds to_ms(std::uint64_t n) {
+  // Beyond the longest wait there is; the policy's check names the limit.
+  const auto most = static_cast<std::uint64_t>(limits{}.delay_max.count()) + 1;
+  return milliseconds{static_cast<std::int64_t>(std::min(n, most))};
+}
+
+}  // namespace
+
+retry_policy policy_of(const run_options& run) {
+  retry_policy p;
+  if (run.max_attempts) p.max_attempts = *run.max_attempts;
+  if (run.min_wait_ms) p.min_wait = to_ms(*run.min_wait_ms);
+  if (run.max_wait_ms) p.max_wait = to_ms(*run.max_wait_ms);
+  if (run.min_wait_ms && !run.max_wait_ms) p.max_wait = std::max(p.min_wait, p.max_wait);
+  if (run.max_wait_ms && !run.min_wait_ms) p.min_wait = std::min(p.min_wait, p.max_wait);
+  if (run.on_exhausted == "pause") p.exhausted = on_exhausted::pause;
+  if (run.on_exhausted == "skip") p.exhausted = on_exhausted::skip;
+  return p;
+}
+
+std::vector<std::string> faults_of(const run_options& run) {
+  auto out = policy_of(run).faults();
+  if (!(run.faults.rate >= 0 && run.faults.rate <= 1)) out.emplace_back("--fail-rate must be 0..1");
+  if (!(run.time_scale >= 0) || !std::isfinite(run.time_scale))
+    out.emplace_back("--time-scale must be a number that is not negative");
+  if (run.repeat && *run.repeat == 0) out.emplace_back("--repeat must be at least 1");
+  if (!run.exec_programs.empty() && !run.allow_exec)
+    out.emplace_back("--exec-program needs --allow-exec");
+  const auto handlers = make_handlers(run, std::make_shared<attempt_counters>());
+  for (const auto& type : run.at_most_once)
+    if (handlers.find(type) == nullptr)
+      out.push_back("--at-most-once: there is no action type " + type);
+  return out;
+}
+
+std::string fingerprint(const run_options& run) {
+  const run_options standard;
+  std::string out;
+  const auto put = [&out](std::string_view name, const std::string& value) {
+    out += name;
+    out += '=' + value + '\n';
+  };
+  if (run.faults.rate > 0) {  // without a rate, the seed decides nothing
+    put("fail_rate", number(run.faults.rate));
+    put("seed", std::to_string(run.faults.seed));
+  }
+  if (run.max_attempts) put("max_attempts", std::to_string(*run.max_attempts));
+  if (run.min_wait_ms) put("min_wait_ms", std::to_string(*run.min_wait_ms));
+  if (run.max_wait_ms) put("max_wait_ms", std::to_string(*run.max_wait_ms));
+  if (run.on_exhausted != standard.on_exhausted) put("on_exhausted", run.on_exhausted);
+  auto types = run.at_most_once;
+  std::sort(types.begin(), types.end());
+  types.erase(std::unique(types.begin(), types.end()), types.end());
+  for (const auto& type : types) put("at_most_once", type);
+  return out;
+}
+
+handler_registry make_handlers(const run_options& run, std::shared_ptr<attempt_counters> counters) {
+  handler_registry registry;
+  builtin::add_defaults(registry);
+  // Always there, so that a workflow that was begun with --spin goes on without it.
+  add_spin(registry);
+  if (run.allow_exec) {
+    exec_options exec;
+    exec.programs = run.exec_programs;
+    exec.timeout = to_ms(run.exec_timeout_ms);
+    builtin::add_exec(registry, std::move(exec));
+  }
+  for (const auto& type : run.at_most_once) {
+    const auto* found = registry.find(type);
+    if (found == nullptr) continue;
+    auto entry = *found;
+    entry.options.delivery = delivery::at_most_once;
+    registry.add(type, std::move(entry.run), std::move(entry.options));
+  }
+  inject_faults(registry, run.faults, std::move(counters));
+  return registry;
+}
+
+options engine_options(const run_options& run, std::shared_ptr<attempt_counters> counters) {
+  options out;
+  out.handlers = make_handlers(run, std::move(counters));
+  out.retry = policy_of(run);
+  out.handler_threads = run.handler_threads;
+  if (run.durability == "async") out.durability = durability::async;
+  if (run.horizon_ms) out.timer_horizon = to_ms(*run.horizon_ms);
+  return out;
+}
+
+}  // namespace tenax::node

@@ -1,0 +1,183 @@
+#include "node/spec_files.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <sys/stat.h>
+#include <unordered_map>
+#include <utility>
+
+#include "node/hash.hpp"
+#include "tenax/limits.hpp"
+
+namespace tenax::node {
+
+namespace {
+
+/// Stops at the first top-level field that decides. Reads no tree, so neither size nor depth of the
+/// document matter here; faults are the real parsers' business.
+struct format_probe : nlohmann::json_sax<nlohmann::json> {
+  bool trace = false;
+  int depth = 0;
+
+  bool key(string_t& name) override {
+    if (depth != 1) return true;
+    trace = name == "workflow" || name == "schemaVersion";
+    return !trace && name != "actions";
+  }
+  bool start_object(std::size_t) override { return ++depth > 0; }
+  bool end_object() override { return --depth > 0; }
+  bool start_array(std::size_t) override { return depth++ > 0; }  // not on the top level
+  bool end_array() override { return --depth > 0; }
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override {
+    return false;
+  }
+};
+
+/// The file's text, or what is wrong with it. Never reads more than a spec may have.
+result<std::string> read_file(const std::string& name) {
+  const auto failed = [](std::string what, int code) {
+    return error{errc::invalid_argument, std::move(what) + ": " + std::strerror(code)};
+  };
+  struct closer {
+    void operator()(std::FILE* f) const noexcept { std::fclose(f); }
+  };
+  const std::unique_ptr<std::FILE, closer> file{std::fopen(name.c_str(), "rbe")};
+  if (!file) return failed("cannot be opened", errno);
+  struct stat info {};
+  if (::fstat(::fileno(file.get()), &info) != 0) return failed("cannot be examined", errno);
+  if (S_ISDIR(info.st_mode)) return error{errc::invalid_argument, "is a directory"};
+
+  const auto bytes_max = limits{}.spec_bytes_max;
+  std::string text;
+  std::array<char, 64 * 1024> buffer{};
+  while (text.size() <= bytes_max) {
+    const auto n = std::fread(buffer.data(), 1, buffer.size(), file.get());
+    if (n == 0) break;
+    text.append(buffer.data(), n);
+  }
+  if (std::ferror(file.get()) != 0) return failed("cannot be read", errno);
+  if (text.size() > bytes_max) {
+    const auto size = S_ISREG(info.st_mode) ? std::to_string(info.st_size) + " bytes, " : "";
+    return error{errc::invalid_argument, "is too large: " + size + "more than spec_bytes_max (" +
+                                             std::to_string(bytes_max) + ")"};
+  }
+  return text;
+}
+
+result<workflow_spec> read_spec(const std::string& name, const run_options& run) {
+  auto text = read_file(name);
+  if (!text) return text.error();
+  if (!is_trace(*text)) return parse_spec(*text);
+  trace_options trace;
+  trace.time_scale = run.time_scale;
+  if (run.spin) trace.action_type = "spin";
+  return parse_trace(*text, trace);
+}
+
+void add_faults(plan& out, const std::string& file, const error& e) {
+  if (e.faults().empty()) {
+    out.faults.push_back(
+        {file, "", e.message().empty() ? std::string{describe(e.code())} : e.message()});
+    return;
+  }
+  for (const auto& f : e.faults()) out.faults.push_back({file, f.path, f.message});
+}
+
+/// Checks a spec under the longest id that it will get.
+void check(plan& out, const std::string& file, const workflow_spec& spec, const run_options& run,
+           const handler_registry& handlers) {
+  auto longest = spec;
+  if (run.repeat) longest.id += "-" + std::to_string(*run.repeat);
+  for (auto& f : check_spec(longest, handlers)) out.faults.push_back({file, f.path, f.message});
+  if (run.allow_exec) return;
+  for (const auto& a : spec.actions) {
+    if (a.type != "exec") continue;
+    out.faults.push_back({file, "", "exec is off; --allow-exec lets this file run programs"});
+    break;
+  }
+}
+
+void add_workflows(plan& out, std::size_t spec, const run_options& run) {
+  const auto& id = out.specs[spec].id;
+  if (!run.repeat) {
+    out.workflows.push_back({id, spec});
+    return;
+  }
+  for (std::uint32_t n = 1; n <= *run.repeat; ++n)
+    out.workflows.push_back({id + "-" + std::to_string(n), spec});
+}
+
+}  // namespace
+
+bool is_trace(std::string_view text) {
+  format_probe probe;
+  nlohmann::json::sax_parse(text, &probe);
+  return probe.trace;
+}
+
+std::string content_id(const workflow_spec& spec, std::string_view fingerprint) {
+  constexpr std::size_t name_max = 64;
+  std::string out;
+  for (const char c : spec.name) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '.' || c == '_' || c == ':';
+    if (plain)
+      out += c;
+    else if (!out.empty() && out.back() != '-')
+      out += '-';
+    if (out.size() == name_max) break;
+  }
+  while (!out.empty() && out.back() == '-') out.pop_back();
+  if (out.empty()) out = "workflow";
+
+  auto content = spec;
+  content.id.clear();
+  std::array<char, 16> hex{};
+  const auto hash = stable_hash{}.add(print_spec(content)).add(fingerprint).value();
+  std::snprintf(hex.data(), hex.size(), "-%012llx", static_cast<unsigned long long>(hash >> 16));
+  return out + hex.data();
+}
+
+plan make_plan(const run_options& run, const handler_registry& handlers, std::string_view stamp) {
+  plan out;
+  std::unordered_map<std::string, std::size_t> by_id;
+  const auto options = fingerprint(run);
+  for (const auto& file : run.files) {
+    auto spec = read_spec(file, run);
+    if (!spec) {
+      add_faults(out, file, spec.error());
+      continue;
+    }
+    if (spec->id.empty()) spec->id = content_id(*spec, options);
+    if (run.another) spec->id += "-" + std::string{stamp};
+    check(out, file, *spec, run, handlers);
+    if (const auto known = by_id.find(spec->id); known != by_id.end()) {
+      if (out.specs[known->second] != *spec)
+        out.faults.push_back(
+            {file, "/id",
+             "is also the id of " + out.files[known->second] + ", which has other content"});
+      continue;
+    }
+    by_id.emplace(spec->id, out.specs.size());
+    out.specs.push_back(std::move(*spec));
+    out.files.push_back(file);
+  }
+  if (!out.faults.empty()) return out;
+  for (std::size_t i = 0; i < out.specs.size(); ++i) add_workflows(out, i, run);
+  return out;
+}
+
+}  // namespace tenax::node

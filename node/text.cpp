@@ -1,0 +1,250 @@
+#include "node/text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+namespace tenax::node {
+
+namespace {
+
+struct character {
+  std::size_t bytes = 0;  ///< 0: not UTF-8
+  std::uint32_t code = 0;
+};
+
+/// The character at the front (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF).
+character first_character(std::string_view s) noexcept {
+  const auto lead = static_cast<unsigned char>(s[0]);
+  if (lead < 0x80) return {1, lead};
+  const std::size_t bytes = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+  if (lead < 0xC2 || lead > 0xF4 || s.size() < bytes) return {};
+  std::uint32_t code = lead & (0xFFu >> (bytes + 1));
+  for (std::size_t i = 1; i < bytes; ++i) {
+    const auto next = static_cast<unsigned char>(s[i]);
+    if ((next & 0xC0u) != 0x80) return {};
+    code = code << 6 | (next & 0x3Fu);
+  }
+  constexpr std::array<std::uint32_t, 5> least{0, 0, 0x80, 0x800, 0x10000};
+  const bool surrogate = code >= 0xD800 && code <= 0xDFFF;
+  if (code < least[bytes] || code > 0x10FFFF || surrogate) return {};
+  return {bytes, code};
+}
+
+bool must_escape(std::uint32_t code) noexcept {
+  return code < 0x20 || (code >= 0x7F && code < 0xA0)  // C0, DEL, C1
+         || (code >= 0x200B && code <= 0x200F)         // zero width, direction marks
+         || (code >= 0x2028 && code <= 0x202E)         // separators, embeddings, overrides
+         || (code >= 0x2066 && code <= 0x2069) || code == 0xFEFF;
+}
+
+std::string escaped(std::uint32_t code) {
+  if (code == '\n') return "\\n";
+  if (code == '\r') return "\\r";
+  if (code == '\t') return "\\t";
+  std::array<char, 12> out{};
+  std::snprintf(out.data(), out.size(), code < 0x80 ? "\\x%02x" : "\\u%04x",
+                static_cast<unsigned>(code));
+  return out.data();
+}
+
+/// Digits only, so that neither signs nor blanks pass.
+std::optional<int> number(std::string_view& s, std::size_t digits) {
+  if (s.size() < digits) return std::nullopt;
+  int n = 0;
+  for (const char c : s.substr(0, digits)) {
+    if (c < '0' || c > '9') return std::nullopt;
+    n = n * 10 + (c - '0');
+  }
+  s.remove_prefix(digits);
+  return n;
+}
+
+bool skip(std::string_view& s, std::string_view any_of) {
+  if (s.empty() || any_of.find(s.front()) == std::string_view::npos) return false;
+  s.remove_prefix(1);
+  return true;
+}
+
+/// ".123456" to milliseconds; nothing there: 0.
+std::optional<int> fraction_ms(std::string_view& s) {
+  if (!skip(s, ".")) return 0;
+  int ms = 0;
+  int digits = 0;
+  for (; !s.empty() && s.front() >= '0' && s.front() <= '9'; s.remove_prefix(1), ++digits)
+    if (digits < 3) ms = ms * 10 + (s.front() - '0');
+  if (digits == 0 || digits > 9) return std::nullopt;
+  for (; digits < 3; ++digits) ms *= 10;
+  return ms;
+}
+
+/// "Z" or "+hh:mm".
+std::optional<std::chrono::minutes> offset(std::string_view& s) {
+  if (skip(s, "Zz")) return std::chrono::minutes{0};
+  const bool minus = !s.empty() && s.front() == '-';
+  if (!skip(s, "+-")) return std::nullopt;
+  const auto hours = number(s, 2);
+  if (!hours || !skip(s, ":")) return std::nullopt;
+  const auto minutes = number(s, 2);
+  if (!minutes || *hours > 23 || *minutes > 59) return std::nullopt;
+  const std::chrono::minutes ahead{*hours * 60 + *minutes};
+  return minus ? -ahead : ahead;
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const auto c = first_character(text);
+    if (c.bytes == 0) {
+      std::array<char, 8> hex{};
+      std::snprintf(hex.data(), hex.size(), "\\x%02x", static_cast<unsigned char>(text[0]));
+      out += hex.data();
+      text.remove_prefix(1);
+      continue;
+    }
+    if (must_escape(c.code))
+      out += escaped(c.code);
+    else
+      out += text.substr(0, c.bytes);
+    text.remove_prefix(c.bytes);
+  }
+  return out;
+}
+
+bool valid_utf8(std::string_view text) noexcept {
+  while (!text.empty()) {
+    const auto c = first_character(text);
+    if (c.bytes == 0) return false;
+    text.remove_prefix(c.bytes);
+  }
+  return true;
+}
+
+std::size_t columns(std::string_view text) noexcept {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0u) != 0x80;  // not a continuation byte
+  }));
+}
+
+std::string shortened(std::string text, std::size_t columns_max) {
+  if (columns(text) <= columns_max) return text;
+  const std::string_view dots = columns_max >= 3 ? "..." : "";
+  std::size_t left = columns_max - dots.size();
+  std::size_t end = 0;
+  while (end < text.size()) {
+    if ((static_cast<unsigned char>(text[end]) & 0xC0u) != 0x80 && left-- == 0) break;
+    ++end;
+  }
+  text.resize(end);
+  return text += dots;
+}
+
+std::string padded(std::string text, std::size_t width) {
+  const auto used = columns(text);
+  if (used < width) text.append(width - used, ' ');
+  return text;
+}
+
+std::string format_time(wall_time at) {
+  using namespace std::chrono;
+  // RFC 3339 has years of four digits.
+  constexpr wall_time first = sys_days{year{0} / 1 / 1};
+  constexpr wall_time last = wall_time{sys_days{year{9999} / 12 / 31}} + days{1} - milliseconds{1};
+  at = std::clamp(at, first, last);
+  const auto day = floor<days>(at);
+  const year_month_day date{day};
+  const hh_mm_ss time{at - day};
+  std::array<char, 40> out{};
+  std::snprintf(out.data(), out.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ",
+                static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                static_cast<unsigned>(date.day()), static_cast<int>(time.hours().count()),
+                static_cast<int>(time.minutes().count()), static_cast<int>(time.seconds().count()),
+                static_cast<int>(time.subseconds().count()));
+  return out.data();
+}
+
+std::optional<wall_time> parse_time(std::string_view s) {
+  using namespace std::chrono;
+  const auto y = number(s, 4);
+  if (!y || !skip(s, "-")) return std::nullopt;
+  const auto m = number(s, 2);
+  if (!m || !skip(s, "-")) return std::nullopt;
+  const auto d = number(s, 2);
+  if (!d) return std::nullopt;
+  const year_month_day date{year{*y}, month(static_cast<unsigned>(*m)),
+                            day(static_cast<unsigned>(*d))};
+  if (!date.ok()) return std::nullopt;
+  if (s.empty()) return wall_time{sys_days{date}};
+  if (!skip(s, "Tt ")) return std::nullopt;
+  const auto hour = number(s, 2);
+  if (!hour || !skip(s, ":")) return std::nullopt;
+  const auto minute = number(s, 2);
+  if (!minute || !skip(s, ":")) return std::nullopt;
+  const auto second = number(s, 2);
+  if (!second || *hour > 23 || *minute > 59 || *second > 59) return std::nullopt;
+  const auto ms = fraction_ms(s);
+  if (!ms) return std::nullopt;
+  const auto ahead = offset(s);
+  if (!ahead || !s.empty()) return std::nullopt;
+  return wall_time{sys_days{date}} + hours{*hour} + minutes{*minute} + seconds{*second} +
+         milliseconds{*ms} - *ahead;
+}
+
+std::string format_duration(milliseconds d) {
+  const bool minus = d < milliseconds{0};
+  const auto ms =
+      static_cast<std::uint64_t>(minus ? -(d.count() + 1) : d.count()) + (minus ? 1 : 0);
+  const auto s = ms / 1'000;
+  std::array<char, 48> out{};
+  const auto print = [&](const char* format, auto... parts) {
+    std::snprintf(out.data(), out.size(), format, parts...);
+  };
+  using number = unsigned long long;
+  if (ms < 1'000)
+    print("%llu ms", number{ms});
+  else if (s < 60)
+    print("%llu.%llu s", number{s}, number{ms % 1'000 / 100});
+  else if (s < 3'600)
+    print("%llum %02llus", number{s / 60}, number{s % 60});
+  else if (s < 86'400)
+    print("%lluh %02llum", number{s / 3'600}, number{s / 60 % 60});
+  else
+    print("%llud %02lluh", number{s / 86'400}, number{s / 3'600 % 24});
+  return (minus ? "-" : "") + std::string{out.data()};
+}
+
+std::string format_count(std::uint64_t n) {
+  auto digits = std::to_string(n);
+  for (auto i = static_cast<std::ptrdiff_t>(digits.size()) - 3; i > 0; i -= 3)
+    digits.insert(static_cast<std::size_t>(i), 1, ',');
+  return digits;
+}
+
+std::string counted(std::uint64_t n, std::string_view noun) {
+  auto out = format_count(n) + ' ';
+  out += noun;
+  if (n != 1) out += 's';
+  return out;
+}
+
+std::string table::text() const {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows_) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], columns(row[i]));
+  }
+  std::string out;
+  for (const auto& row : rows_) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i)
+      line += i + 1 < row.size() ? padded(row[i], widths[i]) + "  " : row[i];
+    line.erase(line.find_last_not_of(' ') + 1);
+    out += line + '\n';
+  }
+  return out;
+}
+
+}  // namespace tenax::node

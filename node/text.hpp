@@ -1,0 +1,52 @@
+// text.hpp - text for people: what may go to a terminal, times, durations, numbers, tables.
+// Depends on include/tenax only. Pure functions and value types.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tenax/handler.hpp"
+
+namespace tenax::node {
+
+/// The text with everything escaped that a terminal could obey or that could pass for something
+/// else: control characters (\n, \x1b, \u0085), line separators and direction marks (\u202e),
+/// bytes that are not UTF-8 (\xff). Names and errors come from documents that nobody vouches for.
+[[nodiscard]] std::string printable(std::string_view text);
+[[nodiscard]] bool valid_utf8(std::string_view text) noexcept;
+
+/// Columns that printable text takes (characters; wide ones count as one).
+[[nodiscard]] std::size_t columns(std::string_view text) noexcept;
+/// At most `columns_max` columns, the last three "..." when something is cut.
+[[nodiscard]] std::string shortened(std::string text, std::size_t columns_max);
+/// Filled with spaces to at least `width` columns.
+[[nodiscard]] std::string padded(std::string text, std::size_t width);
+
+/// RFC 3339 in UTC with milliseconds: 2026-03-01T12:00:00.250Z.
+[[nodiscard]] std::string format_time(wall_time at);
+/// Reads RFC 3339 (any offset, up to nanoseconds, cut to milliseconds) or a date, which is its
+/// midnight in UTC.
+[[nodiscard]] std::optional<wall_time> parse_time(std::string_view text);
+/// "7 ms", "2.5 s", "3m 05s", "2h 03m", "5d 02h"; negative ones with a minus.
+[[nodiscard]] std::string format_duration(milliseconds d);
+/// With thousands separators: 12,345.
+[[nodiscard]] std::string format_count(std::uint64_t n);
+/// "1 workflow", "2 workflows".
+[[nodiscard]] std::string counted(std::uint64_t n, std::string_view noun);
+
+/// Rows under a header, columns aligned, the last one ragged. Cells must be printable.
+class table {
+ public:
+  explicit table(std::vector<std::string> header) { rows_.push_back(std::move(header)); }
+  /// As many cells as the header has.
+  void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  [[nodiscard]] std::string text() const;
+
+ private:
+  std::vector<std::vector<std::string>> rows_;
+};
+
+}  // namespace tenax::node
