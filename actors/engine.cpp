@@ -61,7 +61,7 @@ result<submission> engine::submit(const workflow_spec& spec) {
 }
 
 result<submission> engine::submit_json(std::string_view json) {
-  auto spec = parse_spec(json);
+  auto spec = parse_spec(json, impl_->core->bounds());
   if (!spec) return spec.error();
   return submit(*spec);
 }

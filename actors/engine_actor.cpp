@@ -12,13 +12,17 @@ using model::action_index;
 using model::no_action;
 
 engine_process::engine_process(caf::actor_config& cfg, runtime* rt, std::function<void()> on_end)
-    : messages::engine_actor::base(cfg), rt_(rt), on_end_(std::move(on_end)) {}
+    : messages::engine_actor::base(cfg),
+      rt_(rt),
+      on_end_(std::move(on_end)),
+      retention_(rt->opts.retention, rt->store) {}
 
 engine_process::behavior_type engine_process::make_behavior() {
   due_ = spawn<due_process>(rt_, messages::engine_actor{this});
   if (!rt_->opts.paused) {
     rt_->backlog = true;  // recovery: whatever is open and runnable in the store
     send(this, messages::scan{});
+    if (retention_.enabled()) send(this, messages::sweep{});
   }
   return {[this](const messages::adopt& m) { adopt(m.box); },
           [this](const messages::idle& m) { on_idle(m); },
@@ -27,6 +31,15 @@ engine_process::behavior_type engine_process::make_behavior() {
           [this](const messages::scan&) {
             rt_->scan_asked = false;
             take_more();
+          },
+          [this](const messages::sweep&) { sweep(); },
+          [this](const messages::committed&) {
+            removing_ = false;
+            if (ending_) {
+              end_if_empty();
+            } else {
+              sweep();
+            }
           },
           [this](const messages::shut_down&) { shut_down(); }};
 }
@@ -46,8 +59,13 @@ engine_process::resident& engine_process::load(const std::string& id,
                                                messages::workflow_box_ptr box) {
   auto& place = residents_[id];
   rt_->residents = residents_.size();
-  place.actor = spawn<workflow_process, caf::lazy_init>(rt_, messages::engine_actor{this}, due_, id,
-                                                        std::move(box));
+  if (box) {  // takes up its work as soon as it runs
+    place.actor =
+        spawn<workflow_process>(rt_, messages::engine_actor{this}, due_, id, std::move(box));
+    return place;
+  }
+  place.actor =
+      spawn<workflow_process, caf::lazy_init>(rt_, messages::engine_actor{this}, due_, id, nullptr);
   tell(place, messages::begin{});
   return place;
 }
@@ -156,6 +174,21 @@ void engine_process::take_listed() {
   }
 }
 
+/// Removes finished workflows, one batch in flight: the next look must not see what the last one
+/// removed.
+void engine_process::sweep() {
+  if (ending_ || removing_ || !rt_->may_start()) return;
+  removals_.clear();
+  const auto in_use = [this](const std::string& id) { return residents_.contains(id); };
+  if (retention_.collect(rt_->now_ms(), in_use, removals_) == 0) {
+    delayed_send(this, retention::every, messages::sweep{});
+    return;
+  }
+  removing_ = true;
+  rt_->journal.append(removals_, storage::flush::now,
+                      tell_committed(caf::strong_actor_ptr{ctrl()}));
+}
+
 void engine_process::shut_down() {
   ending_ = true;
   wakes_.clear();
@@ -164,7 +197,7 @@ void engine_process::shut_down() {
 }
 
 void engine_process::end_if_empty() {
-  if (!residents_.empty()) return;
+  if (!residents_.empty() || removing_) return;
   send(due_, messages::shut_down{});
   due_ = nullptr;
   quit();

@@ -10,6 +10,7 @@
 
 #include <caf/typed_event_based_actor.hpp>
 
+#include "actors/retention.hpp"
 #include "actors/runtime.hpp"
 
 namespace tenax::actors {
@@ -37,6 +38,7 @@ class engine_process final : public messages::engine_actor::base {
   void take_more();
   void take_wakes();
   void take_listed();
+  void sweep();
   void shut_down();
   void end_if_empty();
   resident& load(const std::string& id, messages::workflow_box_ptr box);
@@ -52,6 +54,9 @@ class engine_process final : public messages::engine_actor::base {
   bool wakes_answered_ = true;
   time_ms scan_from_ms_ = 0;  ///< where the scan of open workflows goes on
   std::string scan_from_id_;
+  retention retention_;
+  storage::write_batch removals_;
+  bool removing_ = false;  ///< removals are on their way to the disk
   bool ending_ = false;
 };
 

@@ -3,7 +3,20 @@
 #include <algorithm>
 #include <utility>
 
+#include <caf/actor_control_block.hpp>
+#include <caf/message.hpp>
+
 namespace tenax::actors {
+
+storage::ack tell_committed(const caf::strong_actor_ptr& target) {
+  // The context is a counted reference to the actor.
+  const auto call = [](void* context, const error* failure) noexcept {
+    const caf::strong_actor_ptr actor{static_cast<caf::actor_control_block*>(context), false};
+    actor->enqueue(nullptr, caf::make_message_id(),
+                   caf::make_message(messages::committed{failure == nullptr}), nullptr);
+  };
+  return {call, caf::strong_actor_ptr(target).release()};
+}
 
 std::uint64_t end_waiters::add(const std::string& workflow_id, callback done) {
   std::unique_lock lock(mutex_);

@@ -62,6 +62,9 @@ class end_waiters {
   std::map<std::string, std::vector<waiter>, std::less<>> waiting_;
 };
 
+/// The journal's word to an actor, as a `committed` message.
+[[nodiscard]] storage::ack tell_committed(const caf::strong_actor_ptr& target);
+
 struct runtime {
   /// Timers that action actors hold at once; more go to the due actor, which keeps as many (design:
   /// 4,096).

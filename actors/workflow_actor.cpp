@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include <caf/actor_control_block.hpp>
 #include <caf/send.hpp>
 
 #include "actors/action_actor.hpp"
@@ -17,18 +16,6 @@ using model::action_index;
 using model::effect;
 using model::no_action;
 using model::phase;
-
-namespace {
-
-/// The journal's word to a workflow actor. The context is a counted reference to the actor.
-void tell_committed(void* context, const error* failure) noexcept {
-  auto* block = static_cast<caf::actor_control_block*>(context);
-  const caf::strong_actor_ptr target{block, false};  // takes over the count
-  target->enqueue(nullptr, caf::make_message_id(),
-                  caf::make_message(messages::committed{failure == nullptr}), nullptr);
-}
-
-}  // namespace
 
 void workflow_process::aftermath::clear() {
   effects.clear();
@@ -50,6 +37,7 @@ workflow_process::workflow_process(caf::actor_config& cfg, runtime* rt,
 workflow_process::~workflow_process() = default;
 
 workflow_process::behavior_type workflow_process::make_behavior() {
+  if (box_) on_begin();
   return {[this](messages::attempt_report r) { on_report(std::move(r)); },
           [this](const messages::committed& m) { on_committed(m); },
           [this](const messages::begin&) {
@@ -104,7 +92,9 @@ void workflow_process::take_up(bool loaded) {
   changes_.begin(state_);
   slots_.resize(def_->size());
   if (loaded && !state_.terminal()) {
-    const bool touched_since_open = state_.updated_at_ms >= rt_->opened_at_ms;
+    // In the very millisecond of the open it cannot be told; a start that is durable first does no
+    // harm.
+    const bool touched_since_open = state_.updated_at_ms > rt_->opened_at_ms;
     for (action_index a = 0; a < slots_.size(); ++a) {
       const auto& action = state_.actions[a];
       // Its start may have been lost with the last crash, unless it was not due before this open.
@@ -202,8 +192,7 @@ void workflow_process::commit(storage::flush when) {
   pending_.clear();
   std::swap(next_, pending_);
   (void)TENAX_FAILPOINT(pending_.ended ? "terminal.before" : "handler.done_before_commit");
-  auto self = caf::strong_actor_ptr{ctrl()};
-  rt_->journal.append(batch_, when, {&tell_committed, self.release()});
+  rt_->journal.append(batch_, when, tell_committed(caf::strong_actor_ptr{ctrl()}));
   if (TENAX_PLANTED(1)) settle(pending_);  // acts before the commit
 }
 
@@ -300,8 +289,7 @@ void workflow_process::try_start(action_index a) {
       process(
           model::end_attempt{a, attempt, outcome::fatal("bad_reference", input.error().message())},
           urgency::now);
-      pump();
-      return;
+      return;  // the caller pumps
     }
     call->input = std::move(*input);
   }

@@ -62,6 +62,10 @@ using engine_actor = caf::typed_actor<
     caf::reacts_to<request_ptr>,
     // INTERNAL: take up workflows from the store.
     caf::reacts_to<scan>,
+    // INTERNAL: look for finished workflows that may leave the store.
+    caf::reacts_to<sweep>,
+    // The journal: the removals of the last sweep are durable, or the engine has stopped.
+    caf::reacts_to<committed>,
     // From the API: end all workflows, then yourself.
     caf::reacts_to<shut_down>>;
 

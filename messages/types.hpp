@@ -82,6 +82,7 @@ struct idle {  ///< this workflow has nothing to do; `received` counts the messa
   std::uint64_t received = 0;
 };
 struct scan {};       ///< INTERNAL: take up the next workflows from the store
+struct sweep {};      ///< INTERNAL: remove finished workflows that may go
 struct shut_down {};  ///< end everything; also to workflow and action actors
 
 // To the due actor.
@@ -155,6 +156,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::adopt)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::wake_all)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::idle)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::scan)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::sweep)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::shut_down)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::hold)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::more_wakes)

@@ -1,5 +1,4 @@
 // event_json.hpp - the data of an event as JSON: what the history shows and the audit log exports.
-// docs/history.md lists the fields of every kind.
 // Depends on include/tenax and model only. Pure functions.
 #pragma once
 
@@ -9,9 +8,9 @@
 
 namespace tenax::model {
 
-/// A JSON object on one line with the fields that the kind has, e.g. {"attempt":1,"result":{"a":1}}.
-/// Results that are JSON are embedded as such (64 levels at most), others as strings; what is not
-/// UTF-8 becomes U+FFFD.
+/// A JSON object on one line with the fields that the kind has, e.g.
+/// {"attempt":1,"result":{"a":1}}. Results that are JSON are embedded as such (64 levels at most),
+/// others as strings; what is not UTF-8 becomes U+FFFD.
 [[nodiscard]] std::string event_data(const event& e);
 
 }  // namespace tenax::model

@@ -21,7 +21,8 @@ struct reference_scan {
 };
 [[nodiscard]] reference_scan scan_references(std::string_view input);
 
-/// The result bytes of an action that is over; nothing for a skipped one (it reads as null).
+/// The result bytes of an action that is over; nothing for a skipped one (it reads as null, at any
+/// path).
 using result_lookup = std::function<std::optional<std::string_view>(action_index)>;
 
 /// The input of an action with its references replaced: a string that is exactly one reference

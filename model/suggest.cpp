@@ -31,6 +31,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 std::string nearest_names(std::string_view wrong, const std::vector<std::string_view>& names) {
   if (names.empty()) return "none";
   std::vector<std::pair<std::size_t, std::string_view>> ranked;
+  ranked.reserve(names.size());
   for (const auto name : names) ranked.emplace_back(edit_distance(wrong, name), name);
   std::sort(ranked.begin(), ranked.end());
   std::string text;

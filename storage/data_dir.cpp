@@ -174,8 +174,7 @@ std::optional<int> data_dir_owner(const std::filesystem::path& data_dir) {
   const auto what = storage::identity(data_dir);
   if (!what) return std::nullopt;
   if (claims.held.contains(*what)) return ::getpid();
-  const int file =
-      ::open((storage::database_dir(data_dir) / "LOCK").c_str(), O_RDONLY | O_CLOEXEC);
+  const int file = ::open((storage::database_dir(data_dir) / "LOCK").c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) return std::nullopt;
   struct flock probe {};
   probe.l_type = F_WRLCK;

@@ -66,7 +66,8 @@ struct counters {
 
 /// Writes one group and counts it.
 result<void> write_group(store& target, std::uint64_t epoch, const group& g, counters& count) {
-  if (TENAX_FAILPOINT("journal.before_write")) return error{errc::storage_unavailable, "fail point"};
+  if (TENAX_FAILPOINT("journal.before_write"))
+    return error{errc::storage_unavailable, "fail point"};
   auto written = target.write(epoch, {&g.batch});
   if (TENAX_FAILPOINT("journal.after_write")) return error{errc::storage_unavailable, "fail point"};
   if (written) {
@@ -94,8 +95,8 @@ class threaded_journal final : public journal {
     count_.bytes_queued.fetch_add(batch.bytes(), std::memory_order_relaxed);
     flush_wanted_ = flush_wanted_ || when == flush::now;
     // A lazy batch wakes the writer only if it sleeps without end, to set its alarm.
-    const bool wake = waits_ == waits::for_anything ||
-                      (waits_ == waits::for_flush && when == flush::now);
+    const bool wake =
+        waits_ == waits::for_anything || (waits_ == waits::for_flush && when == flush::now);
     if (!wake) return;
     waits_ = waits::no;
     lock.unlock();
@@ -210,10 +211,12 @@ class stepped_journal_impl final : public stepped_journal {
   }
 
   void abandon() override {
-    queued_.clear();
+    closed_ = true;
+    group lost;
+    std::swap(lost, queued_);
     flush_wanted_ = false;
     count_.bytes_queued = 0;
-    closed_ = true;
+    lost.answer(&stopped_error());
   }
 
   [[nodiscard]] bool has_waiting() const noexcept override {

@@ -57,7 +57,8 @@ class stepped_journal : public journal {
   /// Writes one group: all that is queued, if a flush was asked for or `also_lazy`. False if there
   /// was nothing to do.
   virtual bool step(bool also_lazy) = 0;
-  /// A crash: what is queued is gone, nobody is told.
+  /// A crash: what is queued is gone. Who waits for it is answered `stopped`, so that nothing that
+  /// an ack holds on to leaks.
   virtual void abandon() = 0;
   [[nodiscard]] virtual bool has_waiting() const noexcept = 0;
   [[nodiscard]] virtual bool has_lazy() const noexcept = 0;

@@ -76,7 +76,8 @@ result<void> catch_up(rocksdb::DB& db) {
     if (stood_still) return status.ok() ? result<void>() : read_error(status);
   }
   if (!status.ok()) return read_error(status);
-  return error{errc::storage_unavailable, "the writer of " + db.GetName() + " is too busy to follow"};
+  return error{errc::storage_unavailable,
+               "the writer of " + db.GetName() + " is too busy to follow"};
 }
 
 struct meta_values {
@@ -103,10 +104,7 @@ class rocks_reading_store final : public reading_store, public row_source {
  public:
   rocks_reading_store(std::unique_ptr<scratch_dir> scratch, std::unique_ptr<rocksdb::DB> db,
                       meta_values meta)
-      : scratch_(std::move(scratch)),
-        db_(std::move(db)),
-        reads_(*db_),
-        meta_(std::move(meta)) {}
+      : scratch_(std::move(scratch)), db_(std::move(db)), reads_(*db_), meta_(std::move(meta)) {}
   ~rocks_reading_store() override { db_->Close().PermitUncheckedError(); }
   rocks_reading_store(const rocks_reading_store&) = delete;
   rocks_reading_store& operator=(const rocks_reading_store&) = delete;
@@ -218,8 +216,8 @@ result<std::unique_ptr<reading_store>> open_reading_store(const fs::path& dir, v
   if (!format) return close_with(format.error());
   auto meta = read_meta(reads);
   if (!meta) return close_with(meta.error());
-  return std::unique_ptr<reading_store>(std::make_unique<rocks_reading_store>(
-      std::move(*scratch), std::move(db), std::move(*meta)));
+  return std::unique_ptr<reading_store>(
+      std::make_unique<rocks_reading_store>(std::move(*scratch), std::move(db), std::move(*meta)));
 }
 
 }  // namespace tenax::storage

@@ -16,9 +16,7 @@ namespace {
 rocksdb::Slice slice(std::string_view s) { return {s.data(), s.size()}; }
 std::string_view view(const rocksdb::Slice& s) { return {s.data(), s.size()}; }
 
-error not_found(std::string_view id) {
-  return {errc::not_found, "no workflow " + std::string(id)};
-}
+error not_found(std::string_view id) { return {errc::not_found, "no workflow " + std::string(id)}; }
 
 class rocks_snapshot final : public row_snapshot {
  public:
@@ -35,6 +33,7 @@ class rocks_snapshot final : public row_snapshot {
       const std::function<bool(std::string_view, std::string_view)>& visit) const override {
     const auto upper = slice(end);
     auto options = read_options();
+    options.fill_cache = false;  // one pass over everything
     if (!end.empty()) options.iterate_upper_bound = &upper;
     const std::unique_ptr<rocksdb::Iterator> it(db_.NewIterator(options));
     for (it->Seek(slice(begin)); it->Valid(); it->Next()) {
@@ -56,7 +55,6 @@ class rocks_snapshot final : public row_snapshot {
   [[nodiscard]] rocksdb::ReadOptions read_options() const {
     rocksdb::ReadOptions options;
     options.snapshot = snapshot_;
-    options.fill_cache = false;
     return options;
   }
   rocksdb::DB& db_;
@@ -114,9 +112,8 @@ result<loaded_workflow> rocks_reads::load(std::string_view id) const {
       if (key->number * records::page_actions != state.actions.size()) {
         return records::corrupt_at(at, "the page before is missing");
       }
-      auto page = records::decode_page(at, view(it->value()),
-                                       static_cast<std::uint32_t>(key->number), *decoded,
-                                       state.actions);
+      auto page = records::decode_page(
+          at, view(it->value()), static_cast<std::uint32_t>(key->number), *decoded, state.actions);
       if (!page) return page.error();
     } else {
       auto definition = records::decode_definition(at, id, view(it->value()));
@@ -225,8 +222,7 @@ result<std::string> rocks_reads::load_result(std::string_view id, std::uint64_t 
   auto row = records::decode_history(view(it->key()), at->number, view(it->value()), events);
   if (!row) return row.error();
   const std::uint64_t index = seq - at->number;
-  if (index >= events.size() ||
-      events[index].event.kind != model::event_kind::action_completed) {
+  if (index >= events.size() || events[index].event.kind != model::event_kind::action_completed) {
     return records::corrupt_at(key, "no history row holds this result");
   }
   return std::move(events[index].event.text);

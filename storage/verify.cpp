@@ -155,7 +155,8 @@ void store_check::end_workflow() {
     findings_.add("I14", id, "it is not in the listing index where its state says");
   } else {
     ++listed_found_;
-    if (expected.name_known && *name != listed.name) findings_.add("I14", id, "listed under another name");
+    if (expected.name_known && *name != listed.name)
+      findings_.add("I14", id, "listed under another name");
   }
   for (const auto& timer : expected.due) {
     keys::due(key, timer);
@@ -163,11 +164,11 @@ void store_check::end_workflow() {
     if (failed_) return;
     due_found_ += entry.has_value();
     if (!entry) {
-      findings_.add("I14", id, "no " + std::string(to_string(timer.kind)) +
-                                   " entry in the due index for " +
-                                   (timer.action == model::no_action
-                                        ? std::string("the workflow")
-                                        : "action " + std::to_string(timer.action)));
+      findings_.add(
+          "I14", id,
+          "no " + std::string(to_string(timer.kind)) + " entry in the due index for " +
+              (timer.action == model::no_action ? std::string("the workflow")
+                                                : "action " + std::to_string(timer.action)));
     }
   }
 }
@@ -187,8 +188,9 @@ void store_check::check_meta() {
   const auto t = totals_.value_or(totals{});
   const auto check = [&](std::string_view what, std::uint64_t total, std::uint64_t counted) {
     if (total == counted) return;
-    findings_.add("I16", "totals", std::to_string(total) + " " + std::string(what) +
-                                       ", but there are " + std::to_string(counted));
+    findings_.add("I16", "totals",
+                  std::to_string(total) + " " + std::string(what) + ", but there are " +
+                      std::to_string(counted));
   };
   check("open", t.open(), count(model::index_class::active) + count(model::index_class::parked));
   check("completed", t.completed, count(model::index_class::completed));
@@ -252,19 +254,19 @@ std::optional<bool> store_check::has_timer(const due_entry& entry) {
 }
 
 void store_check::name_stray_timers() {
-  const auto scanned = rows_.each(
-      keys::kind_begin(keys::kind::due), keys::kind_end(keys::kind::due),
-      [this](std::string_view key, std::string_view) {
-        const auto entry = keys::decode_due(key);
-        if (!entry) return true;
-        const auto expected = has_timer(*entry);
-        if (failed_) return false;
-        if (expected && !*expected) {
-          findings_.add("I14", keys::printable(key),
-                        "a due index entry that no workflow has in its state");
-        }
-        return true;
-      });
+  const auto scanned =
+      rows_.each(keys::kind_begin(keys::kind::due), keys::kind_end(keys::kind::due),
+                 [this](std::string_view key, std::string_view) {
+                   const auto entry = keys::decode_due(key);
+                   if (!entry) return true;
+                   const auto expected = has_timer(*entry);
+                   if (failed_) return false;
+                   if (expected && !*expected) {
+                     findings_.add("I14", keys::printable(key),
+                                   "a due index entry that no workflow has in its state");
+                   }
+                   return true;
+                 });
   if (!scanned) failed_ = scanned.error();
 }
 

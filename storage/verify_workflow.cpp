@@ -17,7 +17,8 @@ std::string check_spec(const workflow_spec& spec) {
   }
   for (const auto& a : spec.actions) {
     for (const auto& key : model::scan_references(a.input).action_keys) {
-      if (!keys.contains(key)) return "action " + a.key + " refers to " + key + ", which is not there";
+      if (!keys.contains(key))
+        return "action " + a.key + " refers to " + key + ", which is not there";
     }
   }
   return "";
@@ -118,8 +119,8 @@ void workflow_check::on_history(std::uint64_t first_seq, std::string_view key,
     return found("records", decoded.error().message());
   }
   if (next_seq_ != 0 && first_seq != next_seq_) {
-    found("I12", "event " + std::to_string(first_seq) + " follows event " +
-                     std::to_string(next_seq_ - 1));
+    found("I12",
+          "event " + std::to_string(first_seq) + " follows event " + std::to_string(next_seq_ - 1));
     replaying_ = false;
   }
   if (replaying_) changes_.begin(replayed_);
@@ -129,8 +130,8 @@ void workflow_check::on_history(std::uint64_t first_seq, std::string_view key,
 }
 
 void workflow_check::on_event(std::uint64_t seq, const model::event& e) {
-  const std::string at = "event " + std::to_string(seq) + " (" +
-                         std::string(model::to_string(e.kind)) + "): ";
+  const std::string at =
+      "event " + std::to_string(seq) + " (" + std::string(model::to_string(e.kind)) + "): ";
   const bool creates = e.kind == model::event_kind::workflow_created;
   if (creates != (seq == 1)) {
     found("I12", at + "workflow_created is the first event and only that");

@@ -36,8 +36,7 @@ struct expected_rows {
 };
 /// `actions` are those of actions `first` and on.
 void add_expected_due(std::string_view id, model::action_index first,
-                      const std::vector<model::action_state>& actions,
-                      std::vector<due_entry>& out);
+                      const std::vector<model::action_state>& actions, std::vector<due_entry>& out);
 [[nodiscard]] std::optional<due_entry> expected_deadline(std::string_view id,
                                                          const model::workflow_state& state);
 

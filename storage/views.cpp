@@ -128,7 +128,8 @@ result<void> add_results(const read_store& store, const loaded_workflow& w, work
     after = events->back().seq;
   }
   if (wanted.empty()) return {};
-  return error{errc::corrupt, "workflow " + id + ": the history does not hold the result of action " +
+  return error{errc::corrupt, "workflow " + id +
+                                  ": the history does not hold the result of action " +
                                   view.actions[wanted.begin()->second].key};
 }
 

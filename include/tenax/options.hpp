@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "tenax/handler.hpp"
 #include "tenax/limits.hpp"
@@ -18,20 +19,34 @@ enum class durability : std::uint8_t {
           ///< of the machine
 };
 
+/// How many finished workflows of one status stay, and how long after their end. What exceeds
+/// either rule leaves, oldest submit first; nothing set: all stay.
+struct keep_rule {
+  std::optional<milliseconds> age = {};
+  std::optional<std::uint64_t> count = {};
+};
+struct retention_options {
+  keep_rule completed;
+  keep_rule failed;
+  keep_rule cancelled;
+};
+
 struct options {
-  handler_registry
-      handlers;  ///< the built-in noop, wait and log_message are added unless of the same name
+  /// The built-in noop, wait and log_message are added unless of the same name.
+  handler_registry handlers;
   retry_policy retry;  ///< for action types without one of their own
   tenax::durability durability = tenax::durability::sync;
   tenax::limits limits;
+  retention_options retention;
 
-  std::size_t handler_threads =
-      0;  ///< pool for blocking handlers; 0: 4 or the number of cores, if that is more
-  std::size_t scheduler_threads = 0;            ///< actor threads; 0: max(1, cores - 1)
-  std::size_t active_workflows_max = 2'048;     ///< held in memory at once; the others wait on disk
-  std::size_t open_workflows_max = 10'000'000;  ///< beyond: submit is rejected (overloaded)
-  std::size_t journal_bytes_max =
-      64u << 20;  ///< waiting for the disk; beyond: submit is rejected (overloaded)
+  /// Pool for blocking handlers; 0: 4, or the number of cores if that is more.
+  std::size_t handler_threads = 0;
+  std::size_t scheduler_threads = 0;         ///< actor threads; 0: max(1, cores - 1)
+  std::size_t active_workflows_max = 2'048;  ///< busy in memory at once; the others wait on disk
+  /// Beyond: submit is rejected (overloaded).
+  std::size_t open_workflows_max = 10'000'000;
+  /// Waiting for the disk; beyond: submit is rejected (overloaded).
+  std::size_t journal_bytes_max = 64u << 20;
   milliseconds timer_horizon{60'000};          ///< timers beyond it take no memory
   std::size_t cache_bytes = 32u << 20;         ///< read cache
   std::size_t write_buffer_bytes = 64u << 20;  ///< recent writes, in memory and in the log

@@ -1,0 +1,44 @@
+#include "storage/removal.hpp"
+
+#include "model/assert.hpp"
+#include "storage/keys.hpp"
+#include "storage/rows.hpp"
+
+namespace tenax::storage {
+
+result<void> encode_removal(const read_store& store, const list_entry& entry, write_batch& out) {
+  TENAX_ASSERT(!is_open(entry.listed_as), "only finished workflows are removed");
+  const auto* source = dynamic_cast<const row_source*>(&store);
+  TENAX_ASSERT(source != nullptr, "the store shows its rows");
+  std::string begin;
+  std::string end;
+  keys::workflow_from(begin, entry.workflow_id, keys::record_tag::state);
+  keys::workflow_end(end, entry.workflow_id);
+  // One delete a row: range tombstones in the memtable would slow down every read of the engine.
+  auto seen = source->rows()->each(begin, end, [&](std::string_view key, std::string_view) {
+    out.remove(key);
+    return true;
+  });
+  if (!seen) return seen;
+  std::string key;
+  keys::listing(key, entry.listed_as, entry.created_at_ms, entry.workflow_id);
+  out.remove(key);
+  ++out.delta.removed;
+  switch (entry.listed_as) {
+    case model::index_class::completed:
+      --out.delta.completed;
+      break;
+    case model::index_class::failed:
+      --out.delta.failed;
+      break;
+    case model::index_class::cancelled:
+      --out.delta.cancelled;
+      break;
+    case model::index_class::active:
+    case model::index_class::parked:
+      break;
+  }
+  return {};
+}
+
+}  // namespace tenax::storage

@@ -1,0 +1,96 @@
+// The examples do what the README and their comments say.
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include <boost/test/unit_test.hpp>
+
+#include "tenax/engine.hpp"
+
+namespace {
+
+struct ended {
+  std::string out;
+  int code = -1;
+};
+
+ended run(const std::string& example, const std::string& arguments) {
+  const std::string command =
+      "timeout 60 " TENAX_BINARY_DIR "/examples/" + example + " " + arguments + " 2>&1";
+  ended r;
+  FILE* pipe = ::popen(command.c_str(), "r");
+  BOOST_REQUIRE(pipe != nullptr);
+  char buffer[4096];
+  while (const auto n = std::fread(buffer, 1, sizeof buffer, pipe)) r.out.append(buffer, n);
+  r.code = ::pclose(pipe);
+  return r;
+}
+
+std::string read_file(const std::string& path) {
+  std::ifstream in(path);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+struct scratch {
+  std::filesystem::path dir;
+  scratch() {
+    std::string name = (std::filesystem::temp_directory_path() / "tenax-examples-XXXXXX").string();
+    BOOST_REQUIRE(::mkdtemp(name.data()) != nullptr);
+    dir = name;
+  }
+  ~scratch() { std::filesystem::remove_all(dir); }
+  [[nodiscard]] std::string at(const char* name) const { return (dir / name).string(); }
+};
+
+void check_clean(const std::string& data_dir) {
+  const auto report = tenax::verify(data_dir);
+  BOOST_REQUIRE(report.has_value());
+  BOOST_TEST(report->findings_total == 0U);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(examples)
+
+BOOST_AUTO_TEST_CASE(the_code_in_the_readme_is_the_quickstart) {
+  const auto readme = read_file(TENAX_SOURCE_DIR "/README.md");
+  const auto code = read_file(TENAX_SOURCE_DIR "/examples/quickstart.cpp");
+  BOOST_REQUIRE(!code.empty());
+  BOOST_TEST(readme.find("```cpp\n" + code + "```") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(the_quickstart_retries_passes_results_on_and_is_idempotent) {
+  const scratch s;
+  const auto first = run("quickstart", s.at("data"));
+  BOOST_TEST(first.code == 0);
+  BOOST_TEST(first.out == "mail: {\"text\":\"paid, receipt r-17\"}\norder-42 is completed\n");
+  const auto again = run("quickstart", s.at("data"));
+  BOOST_TEST(again.code == 0);
+  BOOST_TEST(again.out == "order-42 is completed\n");
+  check_clean(s.at("data"));
+}
+
+BOOST_AUTO_TEST_CASE(a_custom_handler_fails_in_every_way) {
+  const scratch s;
+  const auto r = run("failing_handler", s.at("data"));
+  BOOST_TEST(r.code == 0);
+  BOOST_TEST(r.out.find("only: completed, 4 attempts, 3 retries") != std::string::npos);
+  BOOST_TEST(r.out.find("only: failed, 1 attempts, 0 retries, last error bad_request") !=
+             std::string::npos);
+  check_clean(s.at("data"));
+}
+
+BOOST_AUTO_TEST_CASE(two_engines_live_in_one_process) {
+  const scratch s;
+  const auto r = run("two_engines", s.at("data"));
+  BOOST_TEST(r.code == 0);
+  BOOST_TEST(r.out == "\"moin, world\"\n\"servus, world\"\n");
+  check_clean(s.at("data") + "-north");
+  check_clean(s.at("data") + "-south");
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,44 @@
+# Installs the build, moves the prefix (it must be relocatable), builds and runs tests/package/consumer
+# by find_package and by pkg-config. Arguments: see tests/CMakeLists.txt.
+cmake_minimum_required(VERSION 3.25)
+set(work "${build}/tests/package")
+set(prefix "${work}/moved")
+set(consumer "${CMAKE_CURRENT_LIST_DIR}/consumer")
+file(REMOVE_RECURSE "${work}")
+
+function(run)
+  execute_process(COMMAND ${ARGV} COMMAND_ECHO STDOUT COMMAND_ERROR_IS_FATAL ANY)
+endfunction()
+
+run(${CMAKE_COMMAND} --install "${build}" --prefix "${work}/installed")
+file(RENAME "${work}/installed" "${prefix}")
+
+# Nothing installed may name the build or source tree.
+cmake_path(GET CMAKE_CURRENT_LIST_DIR PARENT_PATH source)
+cmake_path(GET source PARENT_PATH source)
+file(GLOB_RECURSE files "${prefix}/*.cmake" "${prefix}/*.pc" "${prefix}/*.hpp")
+foreach(file IN LISTS files)
+  file(READ "${file}" text)
+  foreach(path "${build}" "${source}")
+    string(FIND "${text}" "${path}" at)
+    if(NOT at EQUAL -1)
+      message(FATAL_ERROR "${file} names ${path}")
+    endif()
+  endforeach()
+endforeach()
+
+run(${CMAKE_COMMAND} -S "${consumer}" -B "${work}/cmake" -G "${generator}"
+    -D CMAKE_PREFIX_PATH=${prefix} -D CMAKE_CXX_COMPILER=${compiler}
+    -D CMAKE_BUILD_TYPE=${build_type} "-DCMAKE_CXX_FLAGS=${flags}" -D tenax_wanted=${version})
+run(${CMAKE_COMMAND} --build "${work}/cmake")
+run("${work}/cmake/consumer")
+
+find_program(pkg_config NAMES pkg-config pkgconf REQUIRED)
+set(ENV{PKG_CONFIG_PATH} "${prefix}/${libdir}/pkgconfig")
+execute_process(COMMAND "${pkg_config}" --cflags --libs "tenax = ${version}"
+                OUTPUT_VARIABLE tenax OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+separate_arguments(tenax UNIX_COMMAND "${tenax}")
+separate_arguments(flags UNIX_COMMAND "${flags}")
+run("${compiler}" -std=c++20 ${flags} "${consumer}/main.cpp" -o "${work}/by-pkg-config" ${tenax}
+    "-Wl,-rpath,${prefix}/${libdir}")
+run("${work}/by-pkg-config")

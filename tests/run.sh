@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Builds tenax (preset dev) and runs its tests. Arguments go to ctest: tests/run.sh -L unit
+set -euo pipefail
+cd "$(dirname "$0")/.."
+cmake/deps.sh
+cmake --preset dev
+cmake --build --preset dev
+if [[ ! -d ../shared/wfinstances ]]; then
+  echo "tests: SKIPPED: the WfInstances trace tests (their traces, ../shared/wfinstances, are not here)"
+fi
+ctest --preset dev --parallel "$(nproc)" "$@"
