@@ -33,7 +33,11 @@ action_process::behavior_type action_process::make_behavior() {
           [this](const messages::handler_started& m) { on_started(m); },
           [this](const messages::run_attempt& m) { run(m.call); },
           [this](const messages::wait_until& m) { wait(m.due_at_ms); },
-          [this](const messages::give_up&) { give_up(); },
+          [this](const messages::give_up& m) {
+            // The next attempt may have begun: the due actor can see a timer before its workflow is
+            // told that it is durable.
+            if (current_ && current_->attempt == m.attempt) give_up();
+          },
           [this](const messages::leave&) { leave(); },
           [this](const messages::alarm& m) { on_alarm(m); },
           [this](const messages::timeout& m) { on_timeout(m); }};

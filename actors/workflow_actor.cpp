@@ -159,6 +159,7 @@ void workflow_process::apply_decision() {
       next_.ended = true;
     } else if (e.what == effect::kind::stop) {
       revoke(e.action);
+      if (slots_[e.action].call) slots_[e.action].given_up = slots_[e.action].call->attempt;
     }
     next_.effects.push_back(e);
   }
@@ -220,6 +221,7 @@ void workflow_process::settle(aftermath& done) {
   }
   for (const auto& e : done.effects) perform(e);
   for (const action_index a : done.launches) {
+    slots_[a].unrecorded = false;
     if (slots_[a].call) begin_call(slots_[a].call);
   }
   for (const auto& r : done.answers) {
@@ -244,7 +246,9 @@ void workflow_process::perform(const effect& e) {
       watch(e.action, e.due_at_ms);
       break;
     case effect::kind::stop:
-      if (slots_[e.action].child) send(slots_[e.action].child, messages::give_up{});
+      if (slots_[e.action].child) {
+        send(slots_[e.action].child, messages::give_up{slots_[e.action].given_up});
+      }
       break;
     case effect::kind::close:
       (void)TENAX_FAILPOINT("action.committed_before_reply");
@@ -299,6 +303,7 @@ void workflow_process::try_start(action_index a) {
   }
   place.durable_first = false;
   process(model::begin_attempt{a, attempt, deferrals, rt_->now_ms()}, urgency::now);
+  place.unrecorded = true;
   next_.launches.push_back(a);
 }
 
@@ -389,6 +394,7 @@ void workflow_process::forget(action_index a) {
 // --- messages ---
 
 void workflow_process::on_report(messages::attempt_report r) {
+  const bool waited = slots_[r.action].waits;
   if (r.leaves) forget(r.action);
   if (r.began) {
     process(model::begin_attempt{r.action, r.attempt, r.deferrals, r.started_at_ms}, urgency::lazy);
@@ -397,7 +403,20 @@ void workflow_process::on_report(messages::attempt_report r) {
   if (r.ended) {
     process(model::end_attempt{r.action, r.attempt, std::move(r.what)}, urgency::now);
   }
+  if (r.leaves) replace_child(r.action, waited);
   pump();
+}
+
+/// The action's actor has ended, perhaps with messages of ours unread: what it was told to do is
+/// done anew.
+void workflow_process::replace_child(action_index a, bool waited) {
+  if (state_.terminal()) return;
+  const auto& place = slots_[a];
+  if (place.call && place.call->is_waiting()) {
+    if (!place.unrecorded) begin_call(place.call);
+  } else if (waited) {
+    arm(a, state_.actions[a].due_at_ms);
+  }
 }
 
 void workflow_process::on_action_due(action_index a) {
@@ -410,10 +429,9 @@ void workflow_process::on_action_due(action_index a) {
 }
 
 void workflow_process::on_action_gone(action_index a) {
-  forget(a);
   // It may have been released for a timer beyond the horizon and be wanted again by now.
-  const auto& call = slots_[a].call;
-  if (call && call->is_waiting() && !state_.terminal()) begin_call(call);
+  forget(a);
+  replace_child(a, false);
   check_idle();
 }
 

@@ -37,6 +37,8 @@ class workflow_process final : public messages::workflow_actor::base {
     handler_call_ptr call;         ///< launched last
     bool waits = false;            ///< the child was told to wait
     bool leaving = false;          ///< the child was told to leave
+    bool unrecorded = false;       ///< the call waits until its start is durable
+    std::uint32_t given_up = 0;    ///< the attempt that the child is to give up
     bool durable_first = false;  ///< a start may have been lost in a crash: the next one is durable
                                  ///< before the handler runs
   };
@@ -78,6 +80,7 @@ class workflow_process final : public messages::workflow_actor::base {
   void release(model::action_index a);
   void revoke(model::action_index a);
   void forget(model::action_index a);
+  void replace_child(model::action_index a, bool waited);
   void update_rest();
   void check_idle();
   void fail_all(const error& why);

@@ -126,9 +126,11 @@ struct run_attempt {
 struct wait_until {
   time_ms due_at_ms = 0;
 };
-struct give_up {};  ///< the attempt in flight was given up: ask its handler to stop
-struct leave {};    ///< end, once no handler runs
-struct alarm {      ///< INTERNAL: the delayed message; stale unless the serial is the latest
+struct give_up {  ///< this attempt was given up: ask its handler to stop
+  std::uint32_t attempt = 0;
+};
+struct leave {};  ///< end, once no handler runs
+struct alarm {    ///< INTERNAL: the delayed message; stale unless the serial is the latest
   std::uint64_t serial = 0;
 };
 struct timeout {  ///< INTERNAL: start-to-close of this attempt

@@ -179,7 +179,8 @@ void decider::on(const begin_attempt& c) {
 void decider::on(const end_attempt& c) {
   const auto& action = state_.actions[c.action];
   if (state_.terminal() || action.phase != phase::executing || action.attempt != c.attempt) {
-    // Its start may have come too late to be recorded, but nothing beyond the next attempt was ever launched.
+    // Its start may have come too late to be recorded, but nothing beyond the next attempt was ever
+    // launched.
     if (c.attempt == 0 || c.attempt > action.attempt + 1) return;
     auto& late = emit(event_kind::late_result, c.action, event_actor::handler);
     late.attempt = c.attempt;

@@ -61,11 +61,12 @@ std::string bar_line(const tracked& w, std::size_t name_width, std::size_t width
             some(a.backing_off, "retrying") + some(a.in_doubt, "to decide");
   }
   auto line = padded(shortened(printable(w.id), name_width), name_width) + "  ";
+  // A quarter of the line, so that all bars are of one length, unless there is less room.
   constexpr std::size_t least = 5;
-  constexpr std::size_t most = 40;
+  constexpr std::size_t most = 30;
   const auto used = columns(line) + columns(tail) + 2;
   if (used + least <= width) {
-    const auto cells = std::min(width - used, most);
+    const auto cells = std::clamp(std::min(width / 4, width - used), least, most);
     const auto full = a.total == 0 ? 0 : static_cast<std::size_t>(cells * done / a.total);
     line += '[' + std::string(full, '#') + std::string(cells - full, '-') + ']';
   }
@@ -124,7 +125,8 @@ void progress::draw(const progress_state& s) {
   const std::lock_guard lock(mutex_);
   if (mode_ == mode::off || finished_) return;
   if (mode_ == mode::lines) {
-    if (s.elapsed < next_line_ || last_told_ == s.totals) return;
+    const bool over = s.totals.over() == s.totals.workflows;  // the summary comes next
+    if (over || s.elapsed < next_line_ || last_told_ == s.totals) return;
     last_told_ = s.totals;
     next_line_ = s.elapsed + line_every;
     put(totals_line(s) + '\n');

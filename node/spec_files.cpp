@@ -1,7 +1,5 @@
 #include "node/spec_files.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -18,33 +16,6 @@
 namespace tenax::node {
 
 namespace {
-
-/// Stops at the first top-level field that decides. Reads no tree, so neither size nor depth of the
-/// document matter here; faults are the real parsers' business.
-struct format_probe : nlohmann::json_sax<nlohmann::json> {
-  bool trace = false;
-  int depth = 0;
-
-  bool key(string_t& name) override {
-    if (depth != 1) return true;
-    trace = name == "workflow" || name == "schemaVersion";
-    return !trace && name != "actions";
-  }
-  bool start_object(std::size_t) override { return ++depth > 0; }
-  bool end_object() override { return --depth > 0; }
-  bool start_array(std::size_t) override { return depth++ > 0; }  // not on the top level
-  bool end_array() override { return --depth > 0; }
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(number_integer_t) override { return true; }
-  bool number_unsigned(number_unsigned_t) override { return true; }
-  bool number_float(number_float_t, const string_t&) override { return true; }
-  bool string(string_t&) override { return true; }
-  bool binary(binary_t&) override { return true; }
-  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override {
-    return false;
-  }
-};
 
 /// The file's text, or what is wrong with it. Never reads more than a spec may have.
 result<std::string> read_file(const std::string& name) {
@@ -121,12 +92,6 @@ void add_workflows(plan& out, std::size_t spec, const run_options& run) {
 }
 
 }  // namespace
-
-bool is_trace(std::string_view text) {
-  format_probe probe;
-  nlohmann::json::sax_parse(text, &probe);
-  return probe.trace;
-}
 
 std::string content_id(const workflow_spec& spec, std::string_view fingerprint) {
   constexpr std::size_t name_max = 64;

@@ -1,6 +1,6 @@
 // spec_files.hpp - from FILE arguments to workflows: reads native specs and traces, finds every
 // fault before anything is submitted, gives ids.
-// Depends on include/tenax, node/ and nlohmann-json. Pure but for reading the files.
+// Depends on include/tenax and node/. Pure but for reading the files.
 #pragma once
 
 #include <cstdint>
@@ -31,9 +31,6 @@ struct plan {
   std::vector<planned> workflows;    ///< each id once
   std::vector<file_fault> faults;    ///< when there are any, nothing may be submitted
 };
-
-/// A native spec or a trace? By the first field on the top level that only one of them has.
-[[nodiscard]] bool is_trace(std::string_view text);
 
 /// The name as an id allows it (other characters become '-', at most 64), a dash, and 12 hex digits
 /// of the canonical content and the options' fingerprint.
