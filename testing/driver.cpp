@@ -1,0 +1,245 @@
+#include "testing/driver.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <stdexcept>
+#include <utility>
+
+#include <caf/scheduled_actor.hpp>
+#include <caf/scheduler/test_coordinator.hpp>
+
+#include "actors/core.hpp"
+#include "storage/verify.hpp"
+
+namespace tenax::testing {
+
+namespace {
+
+caf::scheduler::test_coordinator& coordinator(actors::engine_core& core) {
+  return dynamic_cast<caf::scheduler::test_coordinator&>(core.system().scheduler());
+}
+
+time_ms lazy_delay_ms() { return storage::journal::lazy_delay.count(); }
+
+/// The type of the only value of the next message.
+std::string_view next_message_type(caf::scheduled_actor& actor) {
+  const auto* element = actor.mailbox().peek();
+  if (element == nullptr || element->content().empty()) return "";
+  const auto type = element->content().type(0);
+  return type.second != nullptr ? type.second->name() : "builtin";
+}
+
+}  // namespace
+
+driver::driver(driver_setup setup) : clock(setup.start_ms), setup_(std::move(setup)) {}
+
+driver::~driver() { close(); }
+
+// --- lives ---
+
+result<void> driver::open() {
+  close();
+  ++life_;
+  actors::core_seams seams;
+  seams.wall = &clock;
+  // Life 1 has the seed itself, and no life has 0 (which would ask the operating system).
+  seams.seed = mix(setup_.seed, life_) | 1;
+  seams.virtual_time = true;
+  seams.env = setup_.env;
+  seams.wrap_store = [this](std::unique_ptr<storage::store> real) {
+    return control_store(std::move(real), control);
+  };
+  auto opened = actors::engine_core::open(setup_.dir, setup_.options, seams);
+  if (!opened) return opened.error();
+  core_ = std::move(*opened);
+  alive_ = std::make_shared<bool>(true);
+  lazy_since_ms_.reset();
+  traced("open", life_);
+  return {};
+}
+
+void driver::close() {
+  if (!core_) return;
+  traced("close");
+  core_->close();
+  core_.reset();
+}
+
+void driver::crash() {
+  if (!core_) return;
+  traced("crash");
+  *alive_ = false;
+  core_->crash();
+  core_.reset();
+}
+
+// --- commands ---
+
+void driver::submit(const workflow_spec& spec, callback<submission> done) {
+  traced("submit");
+  core_->submit(spec, [done = std::move(done), alive = alive_](result<submission> r) {
+    if (*alive) done(std::move(r));
+  });
+  note_lazy();
+}
+
+void driver::cancel(std::string id, std::string reason, callback<void> done) {
+  traced("cancel");
+  core_->request(std::move(id), model::cancel{std::move(reason)},
+                 [done = std::move(done), alive = alive_](result<void> r) {
+                   if (*alive) done(std::move(r));
+                 });
+}
+
+void driver::resolve(std::string id, std::string key, resolution decision, callback<void> done) {
+  traced("resolve");
+  core_->request(std::move(id), std::pair(std::move(key), std::move(decision)),
+                 [done = std::move(done), alive = alive_](result<void> r) {
+                   if (*alive) done(std::move(r));
+                 });
+}
+
+void driver::on_end(const std::string& id, callback<workflow_summary> done) {
+  core_->on_end(id, [done = std::move(done), alive = alive_](result<workflow_summary> r) {
+    if (*alive) done(std::move(r));
+  });
+}
+
+void driver::start_draining() {
+  traced("drain");
+  core_->start_draining();
+}
+
+// --- queries ---
+
+result<workflow_view> driver::get(std::string_view id) const { return core_->get(id); }
+result<std::vector<due_view>> driver::due_by(storage::timer_kind kind, std::size_t limit,
+                                             std::optional<wall_time> now) const {
+  return core_->due_by(kind, limit, now);
+}
+const storage::read_store& driver::store() const { return core_->store(); }
+engine_stats driver::stats() const { return core_->stats(); }
+bool driver::halted() const { return core_->halted(); }
+bool driver::draining() const { return core_->shared().draining; }
+result<verify_report> driver::verify() const { return storage::verify_store(*control.real); }
+
+// --- steps ---
+
+void driver::traced(std::string_view what, std::uint64_t a, std::uint64_t b) {
+  trace_ = mix(mix(mix(trace_, what), a), mix(b, static_cast<std::uint64_t>(clock.now_ms())));
+  if (!on_step) return;
+  on_step(std::to_string(clock.now_ms()) + " " + std::string(what) + " " + std::to_string(a) + " " +
+          std::to_string(b));
+}
+
+void driver::note_lazy() {
+  if (!core_->stepped().has_lazy()) {
+    lazy_since_ms_.reset();
+  } else if (!lazy_since_ms_) {
+    lazy_since_ms_ = clock.steady_ms();
+  }
+}
+
+std::size_t driver::jobs() const { return coordinator(*core_).jobs.size(); }
+
+void driver::deliver(std::size_t n) {
+  auto& scheduler = coordinator(*core_);
+  const auto chosen = scheduler.jobs.begin() + static_cast<std::ptrdiff_t>(n);
+  std::rotate(scheduler.jobs.begin(), chosen, chosen + 1);
+  if (auto* actor = dynamic_cast<caf::scheduled_actor*>(scheduler.jobs.front())) {
+    traced(next_message_type(*actor), actor->id());
+  }
+  scheduler.run_once();
+  note_lazy();
+}
+
+bool driver::commit_waits() const { return core_->stepped().has_waiting(); }
+bool driver::lazy_waits() const { return core_->stepped().has_lazy(); }
+
+bool driver::commit(bool also_lazy) {
+  traced("commit", also_lazy ? 1 : 0);
+  const bool did = core_->stepped().step(also_lazy);
+  note_lazy();
+  return did;
+}
+
+std::size_t driver::queued() const { return core_->manual().queued(); }
+std::size_t driver::running() const { return core_->manual().running(); }
+
+call_info driver::started_call(std::size_t n) const {
+  const auto& call = core_->manual().started(n);
+  const auto& spec = call.definition->spec;
+  return {spec.id,        spec.actions[call.action].key, call.action, call.attempt,
+          call.deferrals, call.stop.stop_requested()};
+}
+
+void driver::start_handler(std::size_t n) {
+  traced("start", n);
+  core_->manual().start(n);
+}
+
+void driver::finish_handler(std::size_t n) {
+  traced("finish", n);
+  core_->manual().finish(n);
+}
+
+std::optional<time_ms> driver::next_timer_in() const {
+  std::optional<time_ms> next;
+  if (lazy_since_ms_) {
+    next = std::max<time_ms>(*lazy_since_ms_ + lazy_delay_ms() - clock.steady_ms(), 0);
+  }
+  const auto& actor_clock = coordinator(*core_).clock();
+  if (!actor_clock.schedule().empty()) {
+    const auto left = actor_clock.schedule().begin()->first - actor_clock.current_time;
+    const auto ms = std::max<time_ms>(std::chrono::ceil<milliseconds>(left).count(), 0);
+    next = next ? std::min(*next, ms) : ms;
+  }
+  return next;
+}
+
+void driver::pass(time_ms ms) {
+  traced("pass", static_cast<std::uint64_t>(ms));
+  clock.pass(ms);
+  coordinator(*core_).clock().advance_time(milliseconds(ms));
+  if (lazy_since_ms_ && clock.steady_ms() >= *lazy_since_ms_ + lazy_delay_ms()) commit(true);
+}
+
+// --- runs of steps ---
+
+/// False: there was nothing to do.
+bool driver::idle_step() {
+  const std::size_t threads = setup_.options.handler_threads;
+  if (jobs() > 0) {
+    deliver(0);
+  } else if (queued() > 0 && (threads == 0 || running() < threads)) {
+    start_handler(0);
+  } else if (running() > 0 && !hold_handlers) {
+    finish_handler(0);
+  } else if (commit_waits()) {
+    commit(false);  // last: as with a real disk, what happens meanwhile shares the write
+  } else if (next_timer_in() == time_ms{0}) {
+    pass(0);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void driver::run_until_idle(const std::function<bool()>& enough) {
+  for (std::uint64_t steps = 0; !(enough && enough()) && idle_step(); ++steps) {
+    if (steps >= steps_max) throw std::runtime_error("the engine does not become idle");
+  }
+}
+
+void driver::advance(milliseconds by, const std::function<bool()>& enough) {
+  time_ms left = by.count();
+  for (;;) {
+    run_until_idle(enough);
+    if (left <= 0 || (enough && enough())) return;
+    const time_ms next = std::min(left, next_timer_in().value_or(left));
+    pass(next);
+    left -= next;
+  }
+}
+
+}  // namespace tenax::testing

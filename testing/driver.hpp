@@ -1,0 +1,144 @@
+// driver.hpp - drives one engine under virtual time, one step at a time: a message, a commit, a
+// handler's start or end, a timer. tenax::testing::virtual_engine runs it until idle; the
+// simulation picks each step by its seed. Depends on actors/core.hpp (hidden here) and CAF's test
+// coordinator. One thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "model/seams.hpp"
+#include "storage/store.hpp"
+#include "tenax/engine.hpp"
+#include "testing/fault_store.hpp"
+
+namespace tenax::actors {
+class engine_core;
+struct handler_call;
+}  // namespace tenax::actors
+
+namespace tenax::testing {
+
+using model::time_ms;
+
+/// Both clocks of the machine: one that only moves forward, and one that also steps.
+class virtual_clock final : public model::clock {
+ public:
+  explicit virtual_clock(time_ms wall_ms) : wall_ms_(wall_ms) {}
+  [[nodiscard]] time_ms now_ms() const override { return wall_ms_ + steady_ms_; }
+  [[nodiscard]] time_ms steady_ms() const noexcept { return steady_ms_; }
+  void pass(time_ms ms) noexcept { steady_ms_ += ms; }
+  void step_wall(time_ms ms) noexcept { wall_ms_ += ms; }
+
+ private:
+  time_ms wall_ms_;  ///< at steady_ms_ 0, were it not stepped
+  time_ms steady_ms_ = 0;
+};
+
+/// A handler call that the executor has.
+struct call_info {
+  std::string_view workflow_id;
+  std::string_view action_key;
+  model::action_index action = 0;
+  std::uint32_t attempt = 0;
+  std::uint32_t deferrals = 0;
+  bool stop_requested = false;
+};
+
+struct driver_setup {
+  std::filesystem::path dir;
+  void* env = nullptr;  ///< a rocksdb::Env; null: the machine's
+  tenax::options options;
+  time_ms start_ms = 0;
+  std::uint64_t seed = 1;
+};
+
+class driver {
+ public:
+  explicit driver(driver_setup setup);
+  driver(const driver&) = delete;
+  driver& operator=(const driver&) = delete;
+  ~driver();
+
+  // --- lives ---
+  /// Each life has its own random draws, made from the seed.
+  result<void> open();
+  [[nodiscard]] bool is_open() const noexcept { return core_ != nullptr; }
+  /// A clean end: what is decided becomes durable.
+  void close();
+  /// Killed: what is not durable is lost. Those who wait for an answer get none.
+  void crash();
+  /// For the next open.
+  tenax::options& options() noexcept { return setup_.options; }
+
+  // --- commands: the callback comes with a later step, or at once ---
+  template <class T>
+  using callback = std::function<void(result<T>)>;
+  void submit(const workflow_spec& spec, callback<submission> done);
+  void cancel(std::string id, std::string reason, callback<void> done);
+  void resolve(std::string id, std::string key, resolution decision, callback<void> done);
+  void on_end(const std::string& id, callback<workflow_summary> done);
+  void start_draining();
+
+  // --- queries ---
+  [[nodiscard]] result<workflow_view> get(std::string_view id) const;
+  [[nodiscard]] result<std::vector<due_view>> due_by(storage::timer_kind kind, std::size_t limit,
+                                                     std::optional<wall_time> now) const;
+  [[nodiscard]] const storage::read_store& store() const;
+  [[nodiscard]] engine_stats stats() const;
+  [[nodiscard]] bool halted() const;
+  [[nodiscard]] bool draining() const;
+  [[nodiscard]] result<verify_report> verify() const;
+
+  // --- steps ---
+  [[nodiscard]] std::size_t jobs() const;  ///< actors with a message
+  void deliver(std::size_t n);             ///< one message to the n-th of them
+  [[nodiscard]] bool commit_waits() const;
+  [[nodiscard]] bool lazy_waits() const;
+  bool commit(bool also_lazy);
+  [[nodiscard]] std::size_t queued() const;   ///< handler calls that have not begun
+  [[nodiscard]] std::size_t running() const;  ///< and those that have
+  [[nodiscard]] call_info started_call(std::size_t n) const;
+  void start_handler(std::size_t n);
+  void finish_handler(std::size_t n);
+  /// Until the next timer (a delayed message, or the end of journal::lazy_delay); nothing: none.
+  [[nodiscard]] std::optional<time_ms> next_timer_in() const;
+  /// Lets time pass on both clocks; the timers that come due become messages. The journal's lazy
+  /// delay is a timer too: then it writes.
+  void pass(time_ms ms);
+
+  // --- runs of steps ---
+  /// Until no message, commit or handler is left (handlers that are held stay). Time stands still.
+  /// Stops early when `enough` says so. Throws std::runtime_error after `steps_max` steps.
+  void run_until_idle(const std::function<bool()>& enough = nullptr);
+  /// Timer by timer, idle in between.
+  void advance(milliseconds by, const std::function<bool()>& enough = nullptr);
+
+  virtual_clock clock;
+  store_control control;
+  /// Handlers begin but do not end by themselves in runs of steps.
+  bool hold_handlers = false;
+  /// Hash over all steps and writes so far.
+  [[nodiscard]] std::uint64_t trace_hash() const noexcept { return mix(trace_, control.hash); }
+  /// Told about each step, in words; null: nobody.
+  std::function<void(const std::string&)> on_step;
+
+  static constexpr std::uint64_t steps_max = 50'000'000;
+
+ private:
+  bool idle_step();
+  void traced(std::string_view what, std::uint64_t a = 0, std::uint64_t b = 0);
+  void note_lazy();
+
+  driver_setup setup_;
+  std::unique_ptr<actors::engine_core> core_;
+  std::uint64_t life_ = 0;
+  std::shared_ptr<bool> alive_;  ///< of this life; false once it has crashed
+  std::optional<time_ms> lazy_since_ms_;
+  std::uint64_t trace_ = 0;
+};
+
+}  // namespace tenax::testing

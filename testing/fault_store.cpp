@@ -1,0 +1,99 @@
+#include "testing/fault_store.hpp"
+
+#include <cstring>
+
+namespace tenax::testing {
+
+std::uint64_t mix(std::uint64_t hash, std::string_view bytes) noexcept {
+  hash = mix(hash, bytes.size());
+  std::size_t at = 0;
+  for (; at + 8 <= bytes.size(); at += 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes.data() + at, 8);
+    hash = mix(hash, word);
+  }
+  std::uint64_t tail = 0;
+  std::memcpy(&tail, bytes.data() + at, bytes.size() - at);
+  return mix(hash, tail);
+}
+
+namespace {
+
+using storage::write_batch;
+
+class fault_store final : public storage::store {
+ public:
+  fault_store(std::unique_ptr<storage::store> real, store_control& control)
+      : real_(std::move(real)), control_(control) {
+    control_.real = real_.get();
+  }
+  ~fault_store() override { control_.real = nullptr; }
+  fault_store(const fault_store&) = delete;
+  fault_store& operator=(const fault_store&) = delete;
+
+  result<void> write(std::uint64_t epoch, const std::vector<const write_batch*>& batches) override {
+    for (const auto* batch : batches) {
+      batch->each([this](write_batch::op what, std::string_view key, std::string_view value) {
+        control_.hash = mix(control_.hash, static_cast<std::uint64_t>(what));
+        control_.hash = mix(mix(control_.hash, key), value);
+      });
+    }
+    ++control_.writes;
+    const auto fate = control_.fate ? control_.fate(control_.writes) : write_fate::good;
+    if (fate != write_fate::lost) {
+      auto written = real_->write(epoch, batches);
+      if (fate == write_fate::good || !written) return written;
+    }
+    return error(errc::storage_unavailable, "this write was made to fail");
+  }
+
+  [[nodiscard]] bool exists(std::string_view id) const override { return real_->exists(id); }
+  [[nodiscard]] result<storage::loaded_workflow> load(std::string_view id) const override {
+    return real_->load(id);
+  }
+  [[nodiscard]] result<workflow_spec> load_spec(std::string_view id) const override {
+    return real_->load_spec(id);
+  }
+  [[nodiscard]] result<header> load_header(std::string_view id) const override {
+    return real_->load_header(id);
+  }
+  [[nodiscard]] result<std::vector<stored_event>> history(std::string_view id, std::uint64_t after,
+                                                          std::size_t limit) const override {
+    return real_->history(id, after, limit);
+  }
+  [[nodiscard]] result<std::string> load_result(std::string_view id,
+                                                std::uint64_t seq) const override {
+    return real_->load_result(id, seq);
+  }
+  [[nodiscard]] result<std::vector<storage::due_entry>> due(const storage::due_entry& from,
+                                                            storage::time_ms until_ms,
+                                                            std::size_t limit) const override {
+    return real_->due(from, until_ms, limit);
+  }
+  [[nodiscard]] result<std::vector<storage::list_entry>> listed(model::index_class c,
+                                                                storage::time_ms from_ms,
+                                                                std::string_view from_id,
+                                                                std::size_t limit) const override {
+    return real_->listed(c, from_ms, from_id, limit);
+  }
+  [[nodiscard]] result<std::vector<storage::list_entry>> list_merged(
+      const std::vector<model::index_class>& classes, storage::time_ms from_ms,
+      std::string_view from_id, std::size_t limit) const override {
+    return real_->list_merged(classes, from_ms, from_id, limit);
+  }
+  [[nodiscard]] storage::totals current_totals() const override { return real_->current_totals(); }
+  [[nodiscard]] std::uint64_t epoch() const override { return real_->epoch(); }
+
+ private:
+  std::unique_ptr<storage::store> real_;
+  store_control& control_;
+};
+
+}  // namespace
+
+std::unique_ptr<storage::store> control_store(std::unique_ptr<storage::store> real,
+                                              store_control& control) {
+  return std::make_unique<fault_store>(std::move(real), control);
+}
+
+}  // namespace tenax::testing

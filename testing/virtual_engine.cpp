@@ -1,0 +1,254 @@
+#include "tenax/testing/virtual_engine.hpp"
+
+#include <stdexcept>
+#include <utility>
+
+#include "storage/views.hpp"
+#include "testing/driver.hpp"
+#include "testing/memory_disk.hpp"
+
+namespace tenax::testing {
+
+namespace {
+
+error closed_error() { return {errc::closing, "the engine is closed"}; }
+
+driver_setup setup_of(options opts, const virtual_options& how, void* memory) {
+  driver_setup setup;
+  setup.dir = memory != nullptr ? std::filesystem::path("/virtual") : how.data_dir;
+  setup.env = memory;
+  setup.options = std::move(opts);
+  setup.start_ms = how.start.time_since_epoch().count();
+  setup.seed = how.seed;
+  return setup;
+}
+
+}  // namespace
+
+class virtual_engine::impl {
+ public:
+  impl(options opts, const virtual_options& how)
+      : memory(how.data_dir.empty() ? make_memory_disk() : nullptr),
+        engine(setup_of(std::move(opts), how, memory.get())) {
+    engine.control.fate = [this](std::uint64_t number) {
+      if (number != failing_write) return write_fate::good;
+      return how_it_fails == failed_commit::lost ? write_fate::lost : write_fate::written;
+    };
+  }
+
+  /// Gives the command its continuation and lets the engine work until it is called.
+  template <class T, class Command>
+  result<T> answer_of(Command&& command) {
+    if (!engine.is_open()) return closed_error();
+    std::optional<result<T>> answer;
+    command([&answer](result<T> r) { answer.emplace(std::move(r)); });
+    engine.run_until_idle([&answer] { return answer.has_value(); });
+    if (!answer) throw std::logic_error("virtual_engine: a command was not answered");
+    return std::move(*answer);
+  }
+
+  std::shared_ptr<void> memory;  // outlives the engine
+  driver engine;
+  std::uint64_t failing_write = 0;
+  failed_commit how_it_fails = failed_commit::lost;
+};
+
+virtual_engine::virtual_engine(std::unique_ptr<impl> p) noexcept : impl_(std::move(p)) {}
+virtual_engine::virtual_engine(virtual_engine&&) noexcept = default;
+virtual_engine& virtual_engine::operator=(virtual_engine&&) noexcept = default;
+virtual_engine::~virtual_engine() = default;
+
+result<virtual_engine> virtual_engine::open(options opts, virtual_options how) {
+  auto made = std::make_unique<impl>(std::move(opts), how);
+  if (auto opened = made->engine.open(); !opened) return opened.error();
+  return virtual_engine(std::move(made));
+}
+
+// --- as in tenax::engine ---
+
+result<submission> virtual_engine::submit(const workflow_spec& spec) {
+  return impl_->answer_of<submission>(
+      [&](auto done) { impl_->engine.submit(spec, std::move(done)); });
+}
+
+result<submission> virtual_engine::submit_json(std::string_view json) {
+  auto spec = parse_spec(json, impl_->engine.options().limits);
+  if (!spec) return spec.error();
+  return submit(*spec);
+}
+
+void virtual_engine::submit_async(const workflow_spec& spec,
+                                  std::function<void(result<submission>)> done) {
+  if (!impl_->engine.is_open()) return done(closed_error());
+  impl_->engine.submit(spec, std::move(done));
+}
+
+result<void> virtual_engine::cancel(std::string_view id, std::string reason) {
+  return impl_->answer_of<void>([&](auto done) {
+    impl_->engine.cancel(std::string(id), std::move(reason), std::move(done));
+  });
+}
+
+result<void> virtual_engine::resolve(std::string_view id, std::string_view action_key,
+                                     resolution decision) {
+  return impl_->answer_of<void>([&](auto done) {
+    impl_->engine.resolve(std::string(id), std::string(action_key), std::move(decision),
+                          std::move(done));
+  });
+}
+
+result<workflow_summary> virtual_engine::summary(std::string_view id) const {
+  if (!impl_->engine.is_open()) return closed_error();
+  auto header = impl_->engine.store().load_header(id);
+  if (!header) return header.error();
+  return storage::to_summary(*header);
+}
+
+result<workflow_view> virtual_engine::get(std::string_view id) const {
+  if (!impl_->engine.is_open()) return closed_error();
+  return impl_->engine.get(id);
+}
+
+result<page<workflow_summary>> virtual_engine::list(const list_query& query) const {
+  if (!impl_->engine.is_open()) return closed_error();
+  return storage::list_page(impl_->engine.store(), query);
+}
+
+result<std::vector<history_event>> virtual_engine::history(std::string_view id, std::uint64_t after,
+                                                           std::size_t limit) const {
+  if (!impl_->engine.is_open()) return closed_error();
+  return storage::read_history(impl_->engine.store(), id, after, limit);
+}
+
+result<std::vector<due_view>> virtual_engine::list_retry_eligible(
+    std::size_t limit, std::optional<wall_time> now) const {
+  if (!impl_->engine.is_open()) return closed_error();
+  return impl_->engine.due_by(storage::timer_kind::retry, limit, now);
+}
+
+result<std::vector<due_view>> virtual_engine::list_ready_scheduled(
+    std::size_t limit, std::optional<wall_time> now) const {
+  if (!impl_->engine.is_open()) return closed_error();
+  return impl_->engine.due_by(storage::timer_kind::schedule, limit, now);
+}
+
+result<void> virtual_engine::drain() {
+  if (!impl_->engine.is_open()) return closed_error();
+  impl_->engine.start_draining();
+  impl_->engine.run_until_idle();
+  if (const std::size_t left = impl_->engine.running(); left > 0) {
+    return error(errc::timed_out, std::to_string(left) + " handlers still run");
+  }
+  return {};
+}
+
+void virtual_engine::close() { impl_->engine.close(); }
+
+engine_stats virtual_engine::stats() const {
+  return impl_->engine.is_open() ? impl_->engine.stats() : engine_stats{};
+}
+
+bool virtual_engine::healthy() const noexcept {
+  return impl_->engine.is_open() && !impl_->engine.halted();
+}
+
+// --- time ---
+
+wall_time virtual_engine::now() const {
+  return wall_time(milliseconds(impl_->engine.clock.now_ms()));
+}
+
+void virtual_engine::run_until_idle() {
+  if (impl_->engine.is_open()) impl_->engine.run_until_idle();
+}
+
+void virtual_engine::advance(milliseconds by) {
+  if (impl_->engine.is_open()) {
+    impl_->engine.advance(by);
+  } else {
+    impl_->engine.clock.pass(by.count());
+  }
+}
+
+void virtual_engine::step_wall_clock(milliseconds by) { impl_->engine.clock.step_wall(by.count()); }
+
+result<workflow_summary> virtual_engine::run_until_end(std::string_view id, milliseconds within) {
+  if (!impl_->engine.is_open()) return closed_error();
+  std::optional<result<workflow_summary>> end;
+  auto shared = std::make_shared<decltype(&end)>(&end);
+  impl_->engine.on_end(std::string(id), [shared](result<workflow_summary> r) {
+    if (*shared != nullptr) (*shared)->emplace(std::move(r));
+  });
+  impl_->engine.advance(within, [&end] { return end.has_value(); });
+  *shared = nullptr;  // the waiter may outlive this call
+  if (end) return std::move(*end);
+  return error(errc::timed_out, "workflow " + std::string(id) + " has not ended within " +
+                                    std::to_string(within.count()) + " ms of virtual time");
+}
+
+// --- faults ---
+
+void virtual_engine::fail_commit(std::uint64_t n, failed_commit how) {
+  impl_->failing_write = impl_->engine.control.writes + n;
+  impl_->how_it_fails = how;
+}
+
+result<void> virtual_engine::crash_and_reopen() {
+  impl_->engine.crash();
+  return impl_->engine.open();
+}
+
+result<void> virtual_engine::crash_and_reopen(options opts) {
+  impl_->engine.crash();
+  impl_->engine.options() = std::move(opts);
+  return impl_->engine.open();
+}
+
+result<void> virtual_engine::reopen() {
+  impl_->engine.close();
+  return impl_->engine.open();
+}
+
+result<void> virtual_engine::reopen(options opts) {
+  impl_->engine.close();
+  impl_->engine.options() = std::move(opts);
+  return impl_->engine.open();
+}
+
+result<verify_report> virtual_engine::verify() const {
+  if (!impl_->engine.is_open()) return closed_error();
+  return impl_->engine.verify();
+}
+
+std::uint64_t virtual_engine::store_writes() const noexcept { return impl_->engine.control.writes; }
+
+// --- handlers ---
+
+void virtual_engine::hold_handlers() { impl_->engine.hold_handlers = true; }
+void virtual_engine::release_handlers() { impl_->engine.hold_handlers = false; }
+
+std::vector<running_handler> virtual_engine::running_handlers() const {
+  std::vector<running_handler> all;
+  if (!impl_->engine.is_open()) return all;
+  for (std::size_t n = 0; n < impl_->engine.running(); ++n) {
+    const auto call = impl_->engine.started_call(n);
+    all.push_back({std::string(call.workflow_id), std::string(call.action_key), call.attempt,
+                   call.deferrals, call.stop_requested});
+  }
+  return all;
+}
+
+bool virtual_engine::finish_handler(std::string_view action_key, std::string_view workflow_id) {
+  if (!impl_->engine.is_open()) return false;
+  for (std::size_t n = 0; n < impl_->engine.running(); ++n) {
+    const auto call = impl_->engine.started_call(n);
+    if (call.action_key != action_key) continue;
+    if (!workflow_id.empty() && call.workflow_id != workflow_id) continue;
+    impl_->engine.finish_handler(n);
+    impl_->engine.run_until_idle();
+    return true;
+  }
+  return false;
+}
+
+}  // namespace tenax::testing

@@ -1,0 +1,281 @@
+// What happens to work under way when the process dies or ends, and comes back.
+#include "tests/unit/actors/support.hpp"
+
+using namespace tenax;
+using namespace tenax::testing;
+using std::chrono::milliseconds;
+
+BOOST_FIXTURE_TEST_SUITE(recovery, engine_fixture)
+
+BOOST_AUTO_TEST_CASE(a_restart_in_back_off_keeps_the_same_next_retry_at) {
+  for (const bool crash : {true, false}) {
+    calls.clear();
+    handle_failing("f");
+    open();
+    submit(one("w", "f"));
+    engine->run_until_idle();
+    const auto at = action("w").next_retry_at;
+    BOOST_TEST_REQUIRE(at.has_value());
+    // when the engine is opened again, twice, before that time
+    for (int n = 0; n < 2; ++n) {
+      engine->advance(milliseconds(100));
+      must(crash ? engine->crash_and_reopen() : engine->reopen());
+      engine->run_until_idle();
+      BOOST_TEST((action("w").next_retry_at == at));
+      BOOST_TEST(action("w").retry_count == 1U);
+    }
+    // then the attempt starts exactly then
+    engine->advance(seconds(2));
+    BOOST_TEST_REQUIRE(starts("w").size() == 2U);
+    BOOST_TEST((starts("w")[1] == at));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(overdue_retries_are_spread_after_a_restart_not_fired_as_a_herd) {
+  // given 1,000 workflows whose retries come due while nobody is there
+  handle("f", [](const action_context& c) {
+    return c.attempt == 1 ? outcome::failure("busy", "later", seconds(10)) : outcome::success();
+  });
+  open();
+  for (int n = 0; n < 1'000; ++n) submit(one("w" + std::to_string(n), "f"));
+  engine->run_until_idle();
+  must(engine->crash_and_reopen());
+  engine->close();
+  calls.clear();
+  engine->advance(minutes(5));
+  // when it comes back
+  must(engine->reopen());
+  const auto reopened = engine->now();
+  engine->advance(seconds(10));
+  // then they start over a tenth of a second, at an even rate
+  BOOST_TEST_REQUIRE(calls.size() == 1'000U);
+  std::map<wall_time, int> by_time;
+  for (const auto& c : calls) ++by_time[c.began];
+  BOOST_TEST((by_time.rbegin()->first - reopened >= milliseconds(90)));
+  BOOST_TEST((by_time.rbegin()->first - reopened <= seconds(2)));
+  for (const auto& [at, count] : by_time) BOOST_TEST(count <= 50);
+}
+
+BOOST_AUTO_TEST_CASE(an_attempt_in_flight_at_a_crash_is_made_again_and_counted) {
+  handle_ok("ok");
+  open().hold_handlers();
+  submit(one("w", "ok"));
+  engine->advance(seconds(1));  // its start is durable
+  must(engine->crash_and_reopen());
+  engine->run_until_idle();
+  BOOST_TEST_REQUIRE(engine->running_handlers().size() == 1U);
+  BOOST_TEST(engine->running_handlers()[0].attempt == 2U);
+  BOOST_TEST(action("w").recoveries == 1U);
+  BOOST_TEST(events("w", "attempt_interrupted").size() == 1U);
+  BOOST_TEST(action("w").retry_count == 0U);
+  engine->finish_handler("a");
+  BOOST_TEST(status("w") == workflow_status::completed);
+}
+
+BOOST_AUTO_TEST_CASE(an_action_that_keeps_killing_the_process_fails_after_max_recoveries) {
+  action_options frail;
+  frail.max_recoveries = 3;
+  handle_ok("frail", frail);
+  open().hold_handlers();
+  submit(one("w", "frail"));
+  engine->advance(seconds(1));
+  for (int crash = 1; crash <= 3; ++crash) {
+    must(engine->crash_and_reopen());
+    engine->advance(seconds(1));
+    BOOST_TEST(status("w") == workflow_status::in_progress);
+    BOOST_TEST(engine->running_handlers().size() == 1U);
+  }
+  must(engine->crash_and_reopen());
+  engine->run_until_idle();
+  BOOST_TEST(status("w") == workflow_status::failed);
+  BOOST_TEST(action("w").last_error->error_class == "max_recoveries");
+  BOOST_TEST(engine->running_handlers().empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_start_that_a_crash_has_lost_is_durable_before_the_handler_runs_again) {
+  // given an attempt that began, unrecorded, when the process died
+  handle_ok("ok");
+  open().hold_handlers();
+  submit(one("w", "ok"));
+  engine->run_until_idle();
+  BOOST_TEST(engine->running_handlers().size() == 1U);
+  BOOST_TEST(events("w", "attempt_started").empty());
+  // when it comes back
+  must(engine->crash_and_reopen());
+  engine->run_until_idle();
+  // then the handler runs, and its start is durable, without any time passing
+  BOOST_TEST(engine->running_handlers().size() == 1U);
+  BOOST_TEST(events("w", "attempt_started").size() == 1U);
+  // so the next crash in it counts as a recovery
+  must(engine->crash_and_reopen());
+  engine->run_until_idle();
+  BOOST_TEST(action("w").recoveries == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_retry_start_that_a_crash_has_lost_is_durable_first_too) {
+  handle("f", [](const action_context& c) {
+    return c.attempt == 1 ? outcome::failure("busy", "later") : outcome::success();
+  });
+  open();
+  submit(one("w", "f"));
+  engine->run_until_idle();
+  engine->hold_handlers();
+  engine->advance(*action("w").next_retry_at - engine->now());
+  BOOST_TEST(engine->running_handlers().size() == 1U);
+  BOOST_TEST(events("w", "attempt_started").size() == 1U);  // the second is not durable yet
+  must(engine->crash_and_reopen());
+  engine->run_until_idle();
+  BOOST_TEST(engine->running_handlers().size() == 1U);
+  BOOST_TEST(events("w", "attempt_started").size() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(an_at_most_once_start_is_durable_before_the_handler_runs) {
+  handle_ok("once", {.delivery = delivery::at_most_once});
+  open().hold_handlers();
+  submit(one("w", "once"));
+  engine->run_until_idle();
+  BOOST_TEST(engine->running_handlers().size() == 1U);
+  BOOST_TEST(events("w", "attempt_started").size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(an_at_most_once_attempt_in_flight_at_a_crash_waits_for_a_decision) {
+  struct choice {
+    resolution decision;
+    workflow_status end;
+    std::size_t calls;
+    std::string result;
+  };
+  const std::vector<choice> choices = {
+      {{resolution::kind::retry, "null"}, workflow_status::completed, 1, "\"done\""},
+      {{resolution::kind::skip, "null"}, workflow_status::completed, 0, ""},
+      {{resolution::kind::complete, "[1]"}, workflow_status::completed, 0, "[1]"},
+      {{resolution::kind::fail, "lost"}, workflow_status::failed, 0, ""}};
+  for (const auto& c : choices) {
+    calls.clear();
+    handle("once", [](const action_context&) { return outcome::success("\"done\""); },
+           {.delivery = delivery::at_most_once});
+    open().hold_handlers();
+    submit(one("w", "once"));
+    engine->run_until_idle();
+    must(engine->crash_and_reopen());
+    engine->release_handlers();
+    engine->advance(hours(1));
+    // given an action in doubt: it is not made again
+    BOOST_TEST(calls.empty());
+    BOOST_TEST(action("w").waiting == waiting_for::decision);
+    BOOST_TEST(events("w", "outcome_unknown").size() == 1U);
+    BOOST_TEST(engine->stats().active == 0U);
+    // a decision is refused where none is asked for
+    BOOST_TEST(code_of(engine->resolve("w", "b", c.decision)) == errc::not_found);
+    BOOST_TEST(code_of(engine->resolve("v", "a", c.decision)) == errc::not_found);
+    // when somebody decides
+    must(engine->resolve("w", "a", c.decision));
+    // then
+    BOOST_TEST(must(engine->run_until_end("w")).status == c.end);
+    BOOST_TEST(calls.size() == c.calls);
+    BOOST_TEST(action("w").result.value_or("") == c.result);
+    BOOST_TEST(code_of(engine->resolve("w", "a", c.decision)) == errc::wrong_state);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_result_that_was_not_durable_is_made_again_and_one_that_was_is_not) {
+  int runs = 0;
+  handle("count", [&](const action_context&) { return outcome::success(std::to_string(++runs)); });
+  open();
+  submit(workflow_builder("test").id("w").sequential().action("a", "count").action("b", "count"));
+  // given that the commit with the result of "a" is lost
+  engine->fail_commit(1);
+  engine->run_until_idle();
+  BOOST_TEST(!engine->healthy());
+  BOOST_TEST(runs == 1);
+  // when
+  must(engine->crash_and_reopen());
+  (void)must(engine->run_until_end("w"));
+  // then "a" has run twice, "b" once
+  BOOST_TEST((order() == std::vector<std::string>{"a", "a", "b"}));
+  BOOST_TEST(action("w", "a").result.value() == "2");
+}
+
+BOOST_AUTO_TEST_CASE(an_action_without_handler_waits_and_goes_on_when_it_has_one) {
+  const options without = opts;
+  handle_ok("ok");
+  open();
+  submit(workflow_builder("test").id("w").action("a", "ok").delayed(seconds(1)));
+  submit(workflow_builder("test").id("v").action("a", "ok").delayed(seconds(1)));
+  engine->run_until_idle();
+  // when the program comes back without the handler
+  must(engine->reopen(without));
+  engine->advance(hours(1));
+  BOOST_TEST(status("w") == workflow_status::pending);
+  BOOST_TEST(engine->stats().active == 0U);
+  must(engine->cancel("v"));
+  must(engine->reopen(without));
+  engine->run_until_idle();
+  // and then with it
+  must(engine->reopen(opts));
+  BOOST_TEST(must(engine->run_until_end("w")).status == workflow_status::completed);
+  BOOST_TEST(status("v") == workflow_status::cancelled);
+}
+
+BOOST_AUTO_TEST_CASE(a_ready_action_without_handler_says_no_handler) {
+  const options without = opts;
+  handle_ok("ok");
+  opts.paused = true;  // nothing starts
+  open();
+  submit(one("w", "ok"));
+  must(engine->reopen(without));
+  engine->advance(minutes(1));
+  BOOST_TEST(action("w").waiting == waiting_for::handler);
+}
+
+BOOST_AUTO_TEST_CASE(a_clean_close_stops_handlers_and_their_attempts_are_made_again) {
+  // given a handler that fails when it is asked to stop
+  handle("f", [](const action_context& c) {
+    return c.stop.stop_requested() ? outcome::failure("stopped", "asked to") : outcome::success();
+  });
+  open().hold_handlers();
+  submit(one("w", "f"));
+  engine->advance(seconds(1));
+  // when
+  must(engine->reopen());
+  // then that was no failure of its own: the attempt is made again, no retry is counted
+  BOOST_TEST_REQUIRE(calls.size() == 1U);
+  BOOST_TEST(calls[0].stop_requested);
+  engine->release_handlers();
+  BOOST_TEST(must(engine->run_until_end("w")).status == workflow_status::completed);
+  BOOST_TEST(action("w").retry_count == 0U);
+  BOOST_TEST(!action("w").last_error.has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_success_during_close_counts) {
+  handle_ok("ok");
+  open().hold_handlers();
+  submit(one("w", "ok"));
+  engine->advance(seconds(1));
+  must(engine->reopen());
+  BOOST_TEST(status("w") == workflow_status::completed);
+  BOOST_TEST(calls.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(many_crashes_in_a_row_lose_nothing) {
+  handle("f", [](const action_context& c) {
+    return c.attempt % 3 != 0 ? outcome::failure("busy", "again") : outcome::success();
+  });
+  open();
+  for (int n = 0; n < 20; ++n) {
+    submit(workflow_builder("test")
+               .id("w" + std::to_string(n))
+               .sequential()
+               .action("a", "f")
+               .action("b", "f"));
+  }
+  for (int crash = 0; crash < 20; ++crash) {
+    engine->advance(milliseconds(137 * (crash % 7)));
+    must(engine->crash_and_reopen());
+    BOOST_TEST(findings() == "");
+  }
+  engine->advance(minutes(5));
+  BOOST_TEST(engine->stats().completed == 20U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,226 @@
+// Timers: the due index, the horizon, the window in memory; clocks that step.
+#include "tests/unit/actors/random_steps.hpp"
+#include "tests/unit/actors/support.hpp"
+
+using namespace tenax;
+using namespace tenax::testing;
+using std::chrono::milliseconds;
+
+namespace {
+
+struct timer_fixture : engine_fixture {
+  timer_fixture() { handle_ok("ok"); }
+  void submit_many(std::size_t count, const std::function<workflow_spec(std::size_t)>& make) {
+    std::size_t done = 0;
+    for (std::size_t n = 0; n < count; ++n) {
+      engine->submit_async(make(n), [&done](result<submission> r) { done += r ? 1 : 0; });
+    }
+    engine->run_until_idle();
+    BOOST_TEST(done == count);
+  }
+  static std::string id(std::size_t n) { return "w" + std::to_string(n); }
+  workflow_spec delayed(std::size_t n, milliseconds delay) const {
+    return workflow_builder("test").id(id(n)).action("a", "ok").delayed(delay);
+  }
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(timers, timer_fixture)
+
+BOOST_AUTO_TEST_CASE(a_timer_beyond_the_horizon_holds_no_actor) {
+  action_options slow;
+  slow.retry = retry_policy::fixed(minutes(10), 2);
+  handle_failing("f", slow);
+  open();
+  const auto begun = engine->now();
+  submit(one("w", "f"));
+  engine->run_until_idle();
+  BOOST_TEST(action("w").waiting == waiting_for::retry);
+  BOOST_TEST(engine->stats().active == 0U);
+  engine->advance(minutes(9));
+  BOOST_TEST(engine->stats().active == 0U);
+  engine->advance(minutes(1));
+  BOOST_TEST_REQUIRE(starts("w").size() == 2U);
+  BOOST_TEST((starts("w")[1] == begun + minutes(10)));
+}
+
+BOOST_AUTO_TEST_CASE(a_timer_within_the_horizon_is_kept_in_memory) {
+  open();
+  submit(delayed(0, seconds(30)));
+  engine->run_until_idle();
+  BOOST_TEST(engine->stats().active == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(the_horizon_is_an_option) {
+  opts.timer_horizon = seconds(1);
+  open();
+  submit(delayed(0, seconds(30)));
+  engine->run_until_idle();
+  BOOST_TEST(engine->stats().active == 0U);
+  engine->advance(seconds(30));
+  BOOST_TEST(calls.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(ten_thousand_workflows_due_at_once_all_start_and_never_all_at_once_in_memory) {
+  opts.active_workflows_max = 500;
+  open();
+  const auto at = engine->now() + hours(3);
+  submit_many(10'000, [&](std::size_t n) {
+    return workflow_builder("test").id(id(n)).action("a", "ok").at(at).build();
+  });
+  BOOST_TEST(engine->stats().active == 0U);
+  engine->advance(hours(3) - milliseconds(1));
+  BOOST_TEST(calls.empty());
+  BOOST_TEST(engine->stats().active == 0U);
+  engine->advance(seconds(1));
+  BOOST_TEST(calls.size() == 10'000U);
+  BOOST_TEST(
+      (std::all_of(calls.begin(), calls.end(), [&](const handled& c) { return c.began >= at; })));
+  BOOST_TEST(engine->stats().completed == 10'000U);
+}
+
+BOOST_AUTO_TEST_CASE(thousands_of_timers_within_the_horizon_all_fire_in_time) {
+  // More than the action actors may hold (4,096) and more than fit the due actor's window beside
+  // them, in descending order, so that later ones are pushed out of the window.
+  open();
+  const auto begun = engine->now();
+  constexpr std::size_t count = 10'000;
+  const auto delay_of = [](std::size_t n) { return milliseconds(50'000 - static_cast<int>(n)); };
+  submit_many(count, [&](std::size_t n) { return delayed(n, delay_of(n)); });
+  engine->advance(minutes(1));
+  BOOST_TEST_REQUIRE(calls.size() == count);
+  std::size_t wrong = 0;
+  milliseconds latest{0};
+  for (const auto& c : calls) {
+    const auto due = begun + delay_of(std::stoul(c.workflow_id.substr(1)));
+    wrong += c.began < due ? 1 : 0;
+    latest = std::max(latest, c.began - due);
+  }
+  BOOST_TEST(wrong == 0U);
+  BOOST_TEST(latest.count() <= 1'000);
+}
+
+BOOST_AUTO_TEST_CASE(timers_of_one_workflow_all_fire_in_time) {
+  open();
+  const auto begun = engine->now();
+  workflow_builder w("test");
+  w.id("w");
+  for (int n = 0; n < 6'000; ++n) {
+    w.action("k" + std::to_string(n), "ok").delayed(milliseconds(10'000 + 7 * n));
+  }
+  submit(w);
+  engine->advance(minutes(2));
+  BOOST_TEST(status("w") == workflow_status::completed);
+  BOOST_TEST_REQUIRE(calls.size() == 6'000U);
+  for (const auto& c : calls) {
+    const auto due = begun + milliseconds(10'000 + 7 * std::stoi(c.key.substr(1)));
+    if (c.began < due || c.began > due + seconds(1)) BOOST_ERROR(c.key + " at another time");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_scheduled_start_is_exact_and_one_in_the_past_is_now) {
+  open();
+  const auto begun = engine->now();
+  submit(workflow_builder("test")
+             .id("w")
+             .action("past", "ok")
+             .at(begun - hours(1))
+             .action("soon", "ok")
+             .at(begun + seconds(5))
+             .action("far", "ok")
+             .at(begun + hours(30)));
+  engine->run_until_idle();
+  BOOST_TEST((action("w", "far").next_at == begun + hours(30)));
+  BOOST_TEST(action("w", "far").waiting == waiting_for::schedule);
+  BOOST_TEST(must(engine->list_ready_scheduled(10, begun + hours(40))).size() == 2U);
+  (void)must(engine->run_until_end("w", hours(48)));
+  BOOST_TEST((starts("w", "past")[0] == begun));
+  BOOST_TEST((starts("w", "soon")[0] == begun + seconds(5)));
+  BOOST_TEST((starts("w", "far")[0] == begun + hours(30)));
+}
+
+BOOST_AUTO_TEST_CASE(the_wait_action_is_a_durable_timer) {
+  open();
+  const auto begun = engine->now();
+  submit(one("w", "wait", R"({"seconds":90.5})"));
+  engine->advance(seconds(60));
+  must(engine->crash_and_reopen());
+  const auto end = must(engine->run_until_end("w"));
+  BOOST_TEST((end.closed_at == begun + milliseconds(90'500)));
+}
+
+BOOST_AUTO_TEST_CASE(a_wall_clock_that_steps_back_delays_but_never_hastens) {
+  for (const auto delay : {seconds(20), seconds(600)}) {
+    calls.clear();
+    open();
+    const auto due = engine->now() + delay;
+    submit(delayed(0, delay));
+    engine->advance(delay / 2);
+    engine->step_wall_clock(-seconds(300));
+    engine->advance(delay / 2 + seconds(299));
+    BOOST_TEST(calls.empty());
+    engine->advance(seconds(3));
+    BOOST_TEST_REQUIRE(calls.size() == 1U);
+    BOOST_TEST((calls[0].began >= due));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_wall_clock_that_steps_forward_brings_far_timers_due_within_a_second) {
+  open();
+  submit(delayed(0, hours(3)));
+  engine->run_until_idle();
+  engine->step_wall_clock(hours(3));
+  engine->advance(seconds(1));
+  BOOST_TEST(calls.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_wall_clock_that_steps_forward_never_makes_a_near_timer_later) {
+  open();
+  submit(delayed(0, seconds(30)));
+  engine->run_until_idle();
+  engine->step_wall_clock(hours(3));
+  engine->advance(seconds(30));
+  BOOST_TEST(calls.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(history_times_never_go_back_although_the_clock_does) {
+  handle_failing("f");
+  open();
+  submit(one("w", "f"));
+  engine->run_until_idle();
+  engine->step_wall_clock(-hours(1));
+  engine->advance(hours(2));
+  const auto all = events("w");
+  for (std::size_t n = 1; n < all.size(); ++n) BOOST_TEST((all[n].at >= all[n - 1].at));
+  BOOST_TEST(status("w") == workflow_status::failed);
+}
+
+BOOST_AUTO_TEST_CASE(a_timer_that_is_held_twice_starts_one_attempt) {
+  // given a retry that becomes durable just before the due actor reads the index up to its time, so
+  // that both it and the action's actor wait for it; then in any order of what follows
+  std::size_t retried = 0;
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    std::size_t begun = 0;
+    options o;
+    o.log = [](log_level, std::string_view) {};
+    o.retry = retry_policy::fixed(seconds(40), 3);
+    o.handlers.add("f", [](const action_context&) { return outcome::failure("broken", "no"); });
+    random_steps run(std::move(o), seed);
+    run.on_start = [&] { ++begun; };
+    run.engine.submit(workflow_builder("test").id("w").action("a", "f").delayed(seconds(30)),
+                      [](auto) {});
+    run.advance(minutes(10));
+    const auto end = must(run.engine.get("w"));
+    BOOST_TEST_CONTEXT("seed " << seed) {
+      BOOST_TEST(begun == 3U);
+      BOOST_TEST(end.actions[0].attempts == 3U);
+      BOOST_TEST(end.summary.status == workflow_status::failed);
+      BOOST_TEST(must(run.engine.verify()).findings_total == 0U);
+    }
+    retried += end.actions[0].retry_count;
+  }
+  BOOST_TEST(retried == 400U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
