@@ -64,9 +64,9 @@ class pool_executor final : public executor {
   void submit(handler_call_ptr call) override {
     {
       const std::lock_guard lock(mutex_);
-      if (stopping_) return;
-      queue_.push_back(std::move(call));
+      if (!stopping_) queue_.push_back(std::move(call));
     }
+    if (call) return drop(*call);  // its action actor waits for an answer
     wake_.notify_one();
   }
 

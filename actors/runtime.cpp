@@ -12,8 +12,9 @@ storage::ack tell_committed(const caf::strong_actor_ptr& target) {
   // The context is a counted reference to the actor.
   const auto call = [](void* context, const error* failure) noexcept {
     const caf::strong_actor_ptr actor{static_cast<caf::actor_control_block*>(context), false};
-    actor->enqueue(nullptr, caf::make_message_id(),
-                   caf::make_message(messages::committed{failure == nullptr}), nullptr);
+    messages::committed m{failure == nullptr};
+    if (failure != nullptr) m.why = std::make_shared<const error>(*failure);
+    actor->enqueue(nullptr, caf::make_message_id(), caf::make_message(std::move(m)), nullptr);
   };
   return {call, caf::strong_actor_ptr(target).release()};
 }

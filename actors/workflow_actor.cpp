@@ -201,9 +201,8 @@ void workflow_process::on_committed(const messages::committed& m) {
   in_flight_ = false;
   if (!m.ok) {
     const error why(errc::storage_unavailable,
-                    "workflow " + id_ +
-                        ": a commit failed; its outcome is unknown until the data "
-                        "directory is opened again");
+                    "a commit of workflow " + id_ + " failed (" + m.why->message() +
+                        "); its outcome is unknown until the data directory is opened again");
     rt_->halt(why);
     fail_all(why);
     check_idle();
@@ -326,6 +325,10 @@ result<std::string> workflow_process::render(action_index a) {
 void workflow_process::begin_call(const handler_call_ptr& call) {
   (void)TENAX_FAILPOINT(call->recorded ? "action.started_durable" : "workflow.before_spawn");
   auto& place = slots_[call->action];
+  if (shutting_down_) {
+    (void)call->revoke();
+    return;
+  }
   if (place.child && place.leaving) return;  // on_action_gone comes back to it
   if (place.child) {
     if (place.waits) --waiting_;
@@ -343,6 +346,7 @@ void workflow_process::begin_call(const handler_call_ptr& call) {
 void workflow_process::arm(action_index a, time_ms due_at_ms) {
   const auto& action = state_.actions[a];
   if (!is_timed(action.phase) || action.due_at_ms != due_at_ms) return;  // overtaken
+  if (shutting_down_) return;                                            // the due index has it
   auto& place = slots_[a];
   if (due_at_ms > rt_->window_end_ms.load()) {
     release(a);

@@ -99,6 +99,7 @@ struct tick {  ///< INTERNAL: look at the clock
 struct begin {};
 struct committed {
   bool ok = false;
+  std::shared_ptr<const error> why = nullptr;  ///< not ok: the store's words
 };
 struct attempt_report {  ///< from an action actor
   action_index action = 0;

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -45,12 +46,15 @@ struct group {
   static constexpr std::size_t keep_acks_max = 64 * 1024;
 };
 
-const tenax::error& stopped_error() {
-  static const tenax::error instance(errc::stopped, "the journal has stopped");
-  return instance;
+/// The answer to what was not tried because an earlier write failed, or because the journal is
+/// closed.
+tenax::error stopped_error(const std::string& cause) {
+  return {errc::stopped, "the journal has stopped: " + cause};
 }
-void refuse(const ack& done) noexcept {
-  if (done.call != nullptr) done.call(done.context, &stopped_error());
+void refuse(const ack& done, const std::string& cause) noexcept {
+  if (done.call == nullptr) return;
+  const auto why = stopped_error(cause);
+  done.call(done.context, &why);
 }
 
 struct counters {
@@ -88,8 +92,9 @@ class threaded_journal final : public journal {
   void append(const write_batch& batch, flush when, ack done) override {
     std::unique_lock lock(mutex_);
     if (stopped_ || closing_) {
+      const std::string cause = cause_;
       lock.unlock();
-      return refuse(done);
+      return refuse(done, cause);
     }
     collecting_.add(batch, done);
     count_.bytes_queued.fetch_add(batch.bytes(), std::memory_order_relaxed);
@@ -160,12 +165,14 @@ class threaded_journal final : public journal {
     group untried;
     {
       const std::lock_guard lock(mutex_);
+      cause_ = why.message();
       stopped_.store(true, std::memory_order_release);
       std::swap(untried, collecting_);
     }
     count_.bytes_queued.fetch_sub(untried.batch.bytes(), std::memory_order_relaxed);
     failed.answer(&why);
-    untried.answer(&stopped_error());
+    const auto not_tried = stopped_error(why.message());
+    untried.answer(&not_tried);
   }
 
   store& target_;
@@ -177,6 +184,7 @@ class threaded_journal final : public journal {
   std::mutex mutex_;
   std::condition_variable changed_;
   // Guarded by mutex_.
+  std::string cause_ = "it is closed";
   group collecting_;
   bool flush_wanted_ = false;
   bool closing_ = false;
@@ -190,7 +198,7 @@ class stepped_journal_impl final : public stepped_journal {
   stepped_journal_impl(store& target, std::uint64_t epoch) : target_(target), epoch_(epoch) {}
 
   void append(const write_batch& batch, flush when, ack done) override {
-    if (stopped_ || closed_) return refuse(done);
+    if (stopped_ || closed_) return refuse(done, cause_);
     queued_.add(batch, done);
     count_.bytes_queued += batch.bytes();
     flush_wanted_ = flush_wanted_ || when == flush::now;
@@ -206,6 +214,7 @@ class stepped_journal_impl final : public stepped_journal {
     if (TENAX_PLANTED(2)) writing.answer_early();
     const auto written = write_group(target_, epoch_, writing, count_);
     stopped_ = !written;
+    if (!written) cause_ = written.error().message();
     writing.answer(written ? nullptr : &written.error());
     return true;
   }
@@ -216,7 +225,8 @@ class stepped_journal_impl final : public stepped_journal {
     std::swap(lost, queued_);
     flush_wanted_ = false;
     count_.bytes_queued = 0;
-    lost.answer(&stopped_error());
+    const auto why = stopped_error(cause_);
+    lost.answer(&why);
   }
 
   [[nodiscard]] bool has_waiting() const noexcept override {
@@ -241,6 +251,7 @@ class stepped_journal_impl final : public stepped_journal {
   bool flush_wanted_ = false;
   bool stopped_ = false;
   bool closed_ = false;
+  std::string cause_ = "it is closed";
 };
 
 }  // namespace
