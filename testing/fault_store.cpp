@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "storage/rows.hpp"
+
 namespace tenax::testing {
 
 std::uint64_t mix(std::uint64_t hash, std::string_view bytes) noexcept {
@@ -21,7 +23,7 @@ namespace {
 
 using storage::write_batch;
 
-class fault_store final : public storage::store {
+class fault_store final : public storage::store, public storage::row_source {
  public:
   fault_store(std::unique_ptr<storage::store> real, store_control& control)
       : real_(std::move(real)), control_(control) {
@@ -83,6 +85,9 @@ class fault_store final : public storage::store {
   }
   [[nodiscard]] storage::totals current_totals() const override { return real_->current_totals(); }
   [[nodiscard]] std::uint64_t epoch() const override { return real_->epoch(); }
+  [[nodiscard]] std::unique_ptr<storage::row_snapshot> rows() const override {
+    return dynamic_cast<const storage::row_source&>(*real_).rows();
+  }
 
  private:
   std::unique_ptr<storage::store> real_;

@@ -1,0 +1,115 @@
+// Retention: finished workflows leave, whole and oldest first; open ones never.
+#include "tests/unit/actors/support.hpp"
+
+using namespace tenax;
+using namespace tenax::testing;
+using std::chrono::milliseconds;
+
+namespace {
+
+struct retention_fixture : engine_fixture {
+  retention_fixture() {
+    handle_ok("ok");
+    handle("bad", [](const action_context&) { return outcome::fatal("bad", "no"); });
+  }
+  void submit_some(const std::string& prefix, const std::string& type, int n) {
+    for (int i = 0; i < n; ++i) {
+      submit(one(prefix + std::to_string(i), type));
+      engine->advance(milliseconds(1));
+    }
+    engine->run_until_idle();
+  }
+  [[nodiscard]] bool exists(const std::string& id) const { return engine->summary(id).has_value(); }
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(retains, retention_fixture)
+
+BOOST_AUTO_TEST_CASE(without_a_rule_everything_stays) {
+  open();
+  submit_some("w", "ok", 5);
+  engine->advance(hours(24));
+  BOOST_TEST(engine->stats().completed == 5U);
+  BOOST_TEST(engine->stats().removed == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(beyond_the_count_the_oldest_leave_and_the_totals_agree) {
+  opts.retention.completed.count = 3;
+  open();
+  submit_some("w", "ok", 10);
+  engine->advance(seconds(5));
+  const auto stats = engine->stats();
+  BOOST_TEST(stats.submitted == 10U);
+  BOOST_TEST(stats.completed == 3U);
+  BOOST_TEST(stats.removed == 7U);
+  BOOST_TEST(stats.open == 0U);
+  BOOST_TEST(!exists("w0"));
+  BOOST_TEST(!exists("w6"));
+  BOOST_TEST(exists("w7"));
+  BOOST_TEST(exists("w9"));
+  BOOST_TEST(must(engine->list()).items.size() == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(more_than_one_batch_leaves_without_stopping_the_rest) {
+  opts.retention.completed.count = 0;
+  open();
+  submit_some("w", "ok", 700);
+  engine->advance(seconds(5));
+  BOOST_TEST(engine->stats().removed == 700U);
+  submit(one("later", "ok"));
+  engine->run_until_idle();
+  BOOST_TEST(calls.size() == 701U);
+}
+
+BOOST_AUTO_TEST_CASE(age_counts_from_the_end_not_from_the_submit) {
+  opts.retention.completed.age = hours(1);
+  open();
+  submit(one("quick", "ok"));
+  submit(one("slow", "wait", R"({"seconds": 5400})"));
+  engine->advance(minutes(59));
+  BOOST_TEST(exists("quick"));
+  engine->advance(minutes(3));
+  BOOST_TEST(!exists("quick"));
+  engine->advance(minutes(58));  // two hours after the submit, half an hour after its end
+  BOOST_TEST(exists("slow"));
+  engine->advance(minutes(32));
+  BOOST_TEST(!exists("slow"));
+}
+
+BOOST_AUTO_TEST_CASE(each_status_has_its_own_rule) {
+  opts.retention.failed.count = 1;
+  open();
+  submit_some("good", "ok", 3);
+  submit_some("bad", "bad", 3);
+  engine->advance(seconds(5));
+  BOOST_TEST(engine->stats().completed == 3U);
+  BOOST_TEST(engine->stats().failed == 1U);
+  BOOST_TEST(exists("bad2"));
+}
+
+BOOST_AUTO_TEST_CASE(an_open_workflow_never_leaves) {
+  opts.retention.completed = {milliseconds(1), 0};
+  opts.retention.failed = {milliseconds(1), 0};
+  opts.retention.cancelled = {milliseconds(1), 0};
+  open();
+  submit(one("sleeper", "wait", R"({"seconds": 86400})"));
+  engine->advance(hours(12));
+  BOOST_TEST(exists("sleeper"));
+  must(engine->cancel("sleeper"));
+  engine->advance(seconds(61));
+  BOOST_TEST(!exists("sleeper"));
+}
+
+BOOST_AUTO_TEST_CASE(the_id_of_a_removed_workflow_is_free_again) {
+  opts.retention.completed.count = 0;
+  open();
+  submit(one("w", "ok"));
+  engine->advance(seconds(5));
+  BOOST_TEST(!exists("w"));
+  BOOST_TEST(!must(engine->submit(one("w", "ok", R"("other")"))).existed);
+  engine->run_until_idle();
+  BOOST_TEST(calls.size() == 2U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
