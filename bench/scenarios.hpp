@@ -1,0 +1,27 @@
+// scenarios.hpp - every scenario's function. Depends on bench/harness and include/tenax.
+#pragma once
+
+#include "bench/harness.hpp"
+#include "tenax/engine.hpp"
+
+namespace tenax::bench {
+
+/// On p.dir/data.
+[[nodiscard]] engine open_engine(const params& p, options o);
+
+run_result run_sequential(const params& p);
+run_result run_fan_out(const params& p);
+run_result run_retry_storm(const params& p);
+run_result run_mixed(const params& p);
+run_result run_latency(const params& p);
+run_result run_submit(const params& p);
+run_result run_timers(const params& p);
+run_result run_timers_part(const params& p);
+run_result run_recovery(const params& p);
+run_result run_recovery_fill(const params& p);
+run_result run_disk(const params& p);
+run_result run_disk_fill(const params& p);
+run_result run_soak(const params& p);
+run_result run_selfcheck(const params& p);
+
+}  // namespace tenax::bench

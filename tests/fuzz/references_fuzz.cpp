@@ -1,0 +1,75 @@
+// Three texts parted by NUL bytes: an action's input, the workflow's input, a result. Scanning and
+// rendering never crash, agree with each other, and stay in bounds.
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "model/json_text.hpp"
+#include "model/json_tree.hpp"
+#include "model/references.hpp"
+#include "model/validate.hpp"
+#include "tenax/spec.hpp"
+
+namespace {
+
+constexpr std::size_t rendered_bytes_max = 100;
+
+void require(bool condition) {
+  if (!condition) std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace tenax;
+  std::string_view rest(reinterpret_cast<const char*>(data), size);
+  std::array<std::string_view, 3> texts;
+  for (auto& text : texts) {
+    text = rest.substr(0, rest.find('\0'));
+    rest.remove_prefix(std::min(rest.size(), text.size() + 1));
+  }
+  const std::string_view input = texts[0];
+  const std::string_view workflow_input = texts[1];
+  const std::string_view result_bytes = texts[2];
+
+  const auto scan = model::scan_references(input);
+  require(scan.any || (scan.action_keys.empty() && scan.faults.empty()));
+  for (const auto& key : scan.action_keys) require(model::valid_id(key));
+  for (const auto& fault : scan.faults) {
+    require(model::find_invalid_utf8(fault.message) == std::string::npos);
+    require(model::find_invalid_utf8(fault.path) == std::string::npos);
+  }
+  handler_registry types;
+  types.add("noop", [](const action_context&) { return outcome::success(); });
+  const workflow_spec spec = workflow_builder("w")
+                                 .input(std::string(workflow_input))
+                                 .action("a", "noop")
+                                 .action("b", "noop")
+                                 .action("it", "noop", std::string(input));
+  if (!model::validate(spec, types, limits{}).empty()) return 0;
+  const auto definition = model::compile(spec);
+  require(definition->has_references[2] == scan.any);
+  const auto results = [&](model::action_index i) -> std::optional<std::string_view> {
+    if (i == 0) return result_bytes;
+    return std::nullopt;  // skipped
+  };
+  const auto rendered = model::render_input(*definition, 2, results, rendered_bytes_max);
+  if (!rendered) {
+    require(rendered.error().code() == errc::invalid_argument);
+    return 0;
+  }
+  if (!scan.any) {
+    require(*rendered == input);
+    return 0;
+  }
+  require((*rendered).size() <= rendered_bytes_max);
+  const auto parsed = model::parse_json(*rendered, {limits{}.json_depth_max, false});
+  require(parsed.failure == model::json_failure::none);
+  std::string again;
+  model::append_json(again, parsed.tree, model::json_tree::root);
+  require(again == *rendered);
+  return 0;
+}

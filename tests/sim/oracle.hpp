@@ -1,0 +1,105 @@
+// oracle.hpp - what an outsider knows about one engine: what was submitted and cancelled and how
+// that was answered, which handlers ran, what the store has shown. It compares that with what the
+// store shows now. Invariant numbers: docs/guarantees.md. Depends on the driver. One thread.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "testing/driver.hpp"
+#include "tests/sim/workload.hpp"
+
+namespace tenax::sim {
+
+/// Nobody knows, until the engine is opened again, how a command ended that was not answered.
+enum class known : std::uint8_t { no, maybe, yes };
+
+struct ledger_entry {
+  workflow_spec spec;
+  known exists = known::no;
+  std::uint32_t submits_in_flight = 0;
+  bool submit_unknown = false;
+  std::uint32_t cancels_in_flight = 0;
+  bool cancel_unknown = false;
+  bool cancel_acked = false;
+
+  // What the store has shown last.
+  struct action_seen {
+    model::phase phase = model::phase::blocked;
+    std::uint32_t attempt = 0;
+    std::uint32_t retries = 0;
+    std::optional<std::string> result;
+  };
+  std::uint64_t seq = 0;
+  workflow_status status = workflow_status::pending;
+  std::vector<action_seen> actions;
+  bool finished_told = false;
+};
+
+/// One start of a handler.
+struct handler_start {
+  std::string_view workflow_id;
+  std::string_view key;
+  std::uint32_t attempt = 0;
+  std::uint32_t deferrals = 0;
+};
+
+class oracle {
+ public:
+  oracle(const workload& work, testing::driver& engine) : work_(work), engine_(engine) {}
+
+  [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
+  /// The first one counts.
+  void fail(std::string what) {
+    if (failure_.empty()) failure_ = std::move(what);
+  }
+
+  // --- commands ---
+  ledger_entry& entry(const std::string& id) { return ledger_[id]; }
+  [[nodiscard]] const std::map<std::string, ledger_entry>& ledger() const noexcept {
+    return ledger_;
+  }
+  void submitting(const workflow_spec& spec);
+  void submitted(const std::string& id, const result<submission>& r);
+  void conflicting_submitted(const std::string& id, const result<submission>& r);
+  void cancelling(const std::string& id) { ++ledger_[id].cancels_in_flight; }
+  void cancelled(const std::string& id, const result<void>& r);
+  void finished(const workflow_summary& s);
+
+  // --- handlers ---
+  void started(const handler_start& s);
+  void ended(const action_context& call);
+  void wall_stepped_back() { stepped_back_ = true; }
+
+  // --- lives ---
+  /// After each open: what was in flight is known now.
+  void reopened();
+
+  // --- what the store shows ---
+  /// Looks at one workflow: nothing may have gone back.
+  void observe(const std::string& id);
+  /// Looks at everything, replays everything.
+  void check_all();
+
+ private:
+  [[nodiscard]] std::optional<storage::read_store::header> header_of(const std::string& id) const;
+  void check_start(const handler_start& s, const storage::loaded_workflow& w,
+                   model::action_index a);
+  void check_overlap(const handler_start& s);
+  void observe_action(const std::string& id, ledger_entry& e, const storage::loaded_workflow& w,
+                      model::action_index a);
+
+  const workload& work_;
+  testing::driver& engine_;
+  std::string failure_;
+  std::map<std::string, ledger_entry> ledger_;
+  using attempt_key = std::tuple<std::string, std::string, std::uint32_t, std::uint32_t>;
+  std::set<attempt_key> started_ever_;
+  std::set<attempt_key> started_in_this_life_;
+  bool stepped_back_ = false;
+};
+
+}  // namespace tenax::sim

@@ -1,0 +1,62 @@
+// workload.hpp - what a world works on: action types with random policies, handlers whose outcomes
+// depend on nothing but the world's seed and the call, random workflows.
+// Depends on include/tenax and testing/fault_store.hpp (mix). One thread.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tenax/engine.hpp"
+#include "tests/sim/dice.hpp"
+
+namespace tenax::sim {
+
+struct action_type {
+  std::string name;
+  action_options options;
+};
+
+class workload {
+ public:
+  workload(std::uint64_t seed, dice& d);
+
+  [[nodiscard]] const std::vector<action_type>& types() const noexcept { return types_; }
+  [[nodiscard]] const retry_policy& fallback() const noexcept { return fallback_; }
+  /// The type's options; the built-in types have the defaults.
+  [[nodiscard]] const action_options& options_of(std::string_view type) const;
+  [[nodiscard]] const retry_policy& policy_of(std::string_view type) const;
+
+  [[nodiscard]] workflow_spec make_spec(dice& d, std::string id, wall_time now) const;
+  /// What the handler of this call does. May throw.
+  [[nodiscard]] outcome act(const action_context& call) const;
+  /// The result of every success of this action.
+  [[nodiscard]] std::string result_of(std::string_view workflow_id, std::string_view key) const;
+  /// Whether the input that a handler got can have come from what the spec says.
+  [[nodiscard]] bool possible_input(const workflow_spec& spec, const action_spec& action,
+                                    std::string_view got) const;
+  /// The action that an input refers to; "" if none.
+  [[nodiscard]] static std::string referred_to(const action_spec& action);
+  /// What an input becomes whose reference leads to a skipped action.
+  static constexpr std::string_view input_of_skipped = R"({"x":null})";
+
+  /// What `resolution::kind::complete` gives in these worlds.
+  static constexpr std::string_view decided_result = R"({"v":-1})";
+  static constexpr milliseconds retry_after_max{8'000};
+  static constexpr milliseconds defer_max{20'000};
+  static constexpr std::uint32_t defers_max = 2;
+
+ private:
+  [[nodiscard]] std::uint64_t fate_of(std::string_view workflow_id, std::string_view key) const;
+  [[nodiscard]] static retry_policy make_policy(dice& d);
+  [[nodiscard]] static action_options make_options(dice& d);
+  [[nodiscard]] std::string make_input(dice& d, const workflow_spec& spec,
+                                       const action_spec& action) const;
+
+  std::uint64_t seed_;
+  std::vector<action_type> types_;
+  retry_policy fallback_;
+};
+
+}  // namespace tenax::sim

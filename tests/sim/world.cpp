@@ -1,0 +1,512 @@
+#include "tests/sim/world.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "storage/views.hpp"
+#include "testing/driver.hpp"
+#include "testing/memory_disk.hpp"
+#include "tests/sim/oracle.hpp"
+#include "tests/sim/workload.hpp"
+
+namespace tenax::sim {
+
+namespace {
+
+using model::time_ms;
+using testing::driver;
+using testing::write_fate;
+
+constexpr time_ms start_ms = 1'767'225'600'000;  // 2026-01-01T00:00:00Z
+/// Beyond this the world does not come to rest.
+constexpr std::uint64_t steps_max = 400'000;
+
+class world {
+ public:
+  explicit world(const world_options& how)
+      : how_(how),
+        dice_(how.seed),
+        work_(how.seed, dice_),
+        disk_(testing::make_memory_disk()),
+        engine_(setup()),
+        oracle_(work_, engine_),
+        submits_max_(1 + dice_.below(7)) {
+    engine_.on_step = how.on_step;
+    engine_.control.fate = [this](std::uint64_t) {
+      return std::exchange(next_fate_, write_fate::good);
+    };
+  }
+
+  world_result run() {
+    open();
+    safety_phase();
+    if (fine()) liveness_phase();
+    out_.failure = oracle_.failure();
+    out_.trace = engine_.trace_hash();
+    out_.workflows = oracle_.ledger().size();
+    // After a failure nothing can be taken for granted, an orderly end neither.
+    engine_.crash();
+    return out_;
+  }
+
+ private:
+  testing::driver_setup setup();
+  options make_options();
+  void add_handlers(options& o);
+  [[nodiscard]] bool fine() const { return oracle_.failure().empty(); }
+
+  // Lives.
+  void open();
+  void end_life();
+  void crash_in_commit();
+
+  // Steps.
+  void safety_phase();
+  void safety_step();
+  bool engine_step(bool patient);
+  void start_handler(std::size_t n);
+  bool finish_a_handler(bool patient);
+  void pass_time(bool to_the_next_timer);
+  void after_commit();
+  void fault();
+
+  // Clients.
+  void client_step();
+  void submit_new();
+  void submit_again();
+  void cancel_one();
+  void resolve_one(bool for_good);
+  void query_one();
+  [[nodiscard]] std::string some_id();
+
+  // Liveness.
+  void liveness_phase();
+  [[nodiscard]] bool all_over();
+  void decide_what_waits();
+  [[nodiscard]] time_ms time_needed();
+
+  const world_options& how_;
+  dice dice_;
+  const workload work_;
+  const std::shared_ptr<void> disk_;
+  driver engine_;
+  oracle oracle_;
+  world_result out_;
+  write_fate next_fate_ = write_fate::good;
+  std::uint64_t submits_ = 0;
+  const std::uint64_t submits_max_;
+  bool without_a_handler_ = false;
+  /// Steady time before which the handler that was started then must not end.
+  std::map<std::tuple<std::string, std::string, std::uint32_t, std::uint32_t>, time_ms> hangs_;
+};
+
+// --- the engine ---
+
+testing::driver_setup world::setup() {
+  testing::driver_setup s;
+  s.dir = "/sim";
+  s.env = disk_.get();
+  s.start_ms = start_ms;
+  s.seed = how_.seed;
+  s.options = make_options();
+  return s;
+}
+
+options world::make_options() {
+  options o;
+  o.log = [](log_level, std::string_view) {};
+  o.durability = durability::sync;
+  o.retry = work_.fallback();
+  o.cache_bytes = 1u << 20;
+  o.write_buffer_bytes = 4u << 20;
+  if (dice_.chance(50)) o.active_workflows_max = 1 + dice_.below(4);
+  if (dice_.chance(10)) o.open_workflows_max = 1 + dice_.below(4);
+  if (dice_.chance(10)) o.journal_bytes_max = 1'000 + dice_.below(10'000);
+  if (dice_.chance(60)) o.timer_horizon = milliseconds(dice_.between(1, 20'000));
+  o.on_finished = [this](const workflow_summary& s) { oracle_.finished(s); };
+  add_handlers(o);
+  return o;
+}
+
+void world::add_handlers(options& o) {
+  for (const auto& type : work_.types()) {
+    const bool in_place = type.options.mode == run_mode::in_place;
+    o.handlers.add(
+        type.name,
+        [this, in_place](const action_context& c) {
+          if (in_place) {
+            ++out_.starts;
+            oracle_.started({c.workflow_id, c.action_key, c.attempt, c.deferrals});
+          }
+          oracle_.ended(c);
+          return work_.act(c);
+        },
+        type.options);
+  }
+}
+
+void world::open() {
+  if (auto opened = engine_.open(); !opened) {
+    oracle_.fail("open: " + opened.error().to_string());
+    return;
+  }
+  ++out_.lives;
+  hangs_.clear();
+  oracle_.reopened();
+  oracle_.check_all();
+}
+
+/// Ends this life in one way or another, and begins the next, perhaps with another program.
+void world::end_life() {
+  if (dice_.chance(30)) {
+    engine_.close();
+  } else {
+    ++out_.crashes;
+    engine_.crash();
+  }
+  auto& o = engine_.options();
+  o.paused = dice_.chance(5);
+  if (without_a_handler_) {
+    o.handlers = {};
+    add_handlers(o);
+    without_a_handler_ = false;
+  } else if (dice_.chance(10)) {
+    const auto& missing = dice_.pick(work_.types()).name;
+    handler_registry others;
+    for (const auto& [name, entry] : o.handlers.all()) {
+      if (name != missing) others.add(name, entry.run, entry.options);
+    }
+    o.handlers = std::move(others);
+    without_a_handler_ = true;
+  }
+  engine_.clock.pass(dice_.chance(50) ? 0 : dice_.between(1, 30'000));  // downtime
+  open();
+}
+
+/// Dies within the next commit: after the write, before anybody is told.
+void world::crash_in_commit() {
+  if (!engine_.commit_waits() && !engine_.lazy_waits()) return;
+  next_fate_ = write_fate::written;
+  ++out_.crashes;
+  engine_.commit(true);
+  engine_.crash();
+  open();
+}
+
+// --- steps ---
+
+void world::safety_phase() {
+  const std::uint64_t budget = 150 + dice_.below(900);
+  for (std::uint64_t n = 0; n < budget && fine() && engine_.is_open(); ++n) {
+    ++out_.steps;
+    safety_step();
+  }
+}
+
+void world::safety_step() {
+  const auto what = dice_.below(1'000);
+  if (what < 4) {
+    fault();
+  } else if (what < 60) {
+    client_step();
+  } else if (what < 75) {
+    pass_time(false);
+  } else if (!engine_step(true)) {
+    if (dice_.chance(30)) {
+      client_step();
+    } else {
+      pass_time(true);
+    }
+  }
+}
+
+/// One message, commit, or handler's start or end, whichever the dice say. False: there is none.
+bool world::engine_step(bool patient) {
+  const std::uint64_t jobs = engine_.jobs();
+  const std::uint64_t commits = engine_.commit_waits() ? 1 : 0;
+  const std::uint64_t queued = engine_.queued();
+  const std::uint64_t running = engine_.running();
+  const std::uint64_t all = jobs + commits + queued + running;
+  if (all == 0) return false;
+  std::uint64_t n = dice_.below(all);
+  if (n < jobs) {
+    engine_.deliver(n);
+  } else if ((n -= jobs) < commits) {
+    engine_.commit(false);
+    after_commit();
+  } else if ((n -= commits) < queued) {
+    start_handler(n);
+  } else {
+    return finish_a_handler(patient) || jobs + commits + queued > 0;
+  }
+  return true;
+}
+
+void world::start_handler(std::size_t n) {
+  const std::size_t before = engine_.running();
+  engine_.start_handler(n);
+  if (engine_.running() == before) return;  // it had been revoked
+  ++out_.starts;
+  const auto call = engine_.started_call(before);
+  if (engine_.halted()) oracle_.fail("I18 a handler started after a failed commit");
+  oracle_.started({call.workflow_id, call.action_key, call.attempt, call.deferrals});
+  const auto how_long = dice_.below(100);
+  if (how_long < 70) return;
+  hangs_[{std::string(call.workflow_id), std::string(call.action_key), call.attempt,
+          call.deferrals}] =
+      engine_.clock.steady_ms() +
+      (how_long < 90 ? dice_.between(1, 3'000) : dice_.between(3'000, 40'000));
+}
+
+/// False: those that run hang.
+bool world::finish_a_handler(bool patient) {
+  const std::size_t running = engine_.running();
+  const std::size_t first = dice_.below(running);
+  for (std::size_t i = 0; i < running; ++i) {
+    const std::size_t n = (first + i) % running;
+    const auto call = engine_.started_call(n);
+    const auto hang = hangs_.find({std::string(call.workflow_id), std::string(call.action_key),
+                                   call.attempt, call.deferrals});
+    const bool hanging = hang != hangs_.end() && hang->second > engine_.clock.steady_ms();
+    if (patient && hanging && !(call.stop_requested && dice_.chance(20))) continue;
+    engine_.finish_handler(n);
+    return true;
+  }
+  return false;
+}
+
+/// To the next timer, or only some of the way: messages take time too.
+void world::pass_time(bool to_the_next_timer) {
+  auto next = engine_.next_timer_in();
+  for (const auto& [call, until] : hangs_) {
+    const time_ms left = until - engine_.clock.steady_ms();
+    if (left > 0) next = std::min(next.value_or(left), left);
+  }
+  if (!next) return;
+  const time_ms ms = to_the_next_timer ? *next : std::min<time_ms>(*next, dice_.between(0, 50));
+  const auto writes = engine_.control.writes;
+  engine_.pass(ms);
+  if (engine_.control.writes != writes) after_commit();
+}
+
+void world::after_commit() {
+  if (how_.slow) oracle_.check_all();
+}
+
+void world::fault() {
+  const auto what = dice_.below(100);
+  if (what < 35) {
+    end_life();
+  } else if (what < 60) {
+    crash_in_commit();
+  } else if (what < 75) {
+    next_fate_ = dice_.chance(50) ? write_fate::lost : write_fate::written;
+    ++out_.failed_commits;
+    // It stands still for a while, then somebody opens it again.
+    const auto writes = engine_.control.writes;
+    for (std::uint64_t n = 5 + dice_.below(40); n > 0 && fine(); --n) {
+      if (!engine_step(true)) pass_time(true);
+      if (dice_.chance(10)) client_step();
+    }
+    if (next_fate_ == write_fate::good && engine_.control.writes > writes + 1 && engine_.halted()) {
+      oracle_.fail("I18 something was written after a failed commit");
+    }
+    if (engine_.halted()) end_life();
+    next_fate_ = write_fate::good;
+  } else {
+    const bool back = dice_.chance(40);
+    if (back) oracle_.wall_stepped_back();
+    engine_.clock.step_wall((back ? -1 : 1) * dice_.between(1, 20'000));
+  }
+}
+
+// --- clients ---
+
+void world::client_step() {
+  const auto what = dice_.below(100);
+  if (what < 40) {
+    submit_new();
+  } else if (what < 55) {
+    submit_again();
+  } else if (what < 62) {
+    cancel_one();
+  } else if (what < 75) {
+    resolve_one(false);
+  } else {
+    query_one();
+  }
+}
+
+std::string world::some_id() {
+  if (oracle_.ledger().empty()) return "";
+  auto it = oracle_.ledger().begin();
+  std::advance(it, static_cast<std::ptrdiff_t>(dice_.below(oracle_.ledger().size())));
+  return it->first;
+}
+
+void world::submit_new() {
+  if (submits_ >= submits_max_ || without_a_handler_) return;
+  const auto spec = work_.make_spec(dice_, "w" + std::to_string(submits_++),
+                                    wall_time(milliseconds(engine_.clock.now_ms())));
+  oracle_.submitting(spec);
+  engine_.submit(spec, [this, id = spec.id](auto r) { oracle_.submitted(id, r); });
+  if (dice_.chance(85)) return;
+  // Somebody else uses the same id while the first submit is under way.
+  auto other = spec;
+  other.description = "other";
+  engine_.submit(other, [this, id = spec.id](auto r) {
+    if (r || r.error().code() == errc::conflict) oracle_.conflicting_submitted(id, r);
+  });
+}
+
+void world::submit_again() {
+  const auto id = some_id();
+  if (id.empty() || without_a_handler_) return;
+  const auto& e = oracle_.entry(id);
+  if (dice_.chance(30) && e.exists == known::yes) {
+    auto other = e.spec;
+    other.description = "other";
+    engine_.submit(other, [this, id](auto r) { oracle_.conflicting_submitted(id, r); });
+    return;
+  }
+  const auto spec = e.spec;
+  oracle_.submitting(spec);
+  engine_.submit(spec, [this, id](auto r) { oracle_.submitted(id, r); });
+}
+
+void world::cancel_one() {
+  const auto id = some_id();
+  if (id.empty()) return;
+  oracle_.cancelling(id);
+  engine_.cancel(id, "enough", [this, id](result<void> r) { oracle_.cancelled(id, r); });
+}
+
+/// Decides for an action that waits for a decision, if there is one.
+void world::resolve_one(bool for_good) {
+  const auto id = some_id();
+  if (id.empty() || oracle_.entry(id).exists != known::yes) return;
+  const auto w = engine_.store().load(id);
+  if (!w) return oracle_.fail("I1 " + id + ": " + w.error().to_string());
+  for (model::action_index a = 0; a < w->state.actions.size(); ++a) {
+    const auto p = w->state.actions[a].phase;
+    if (p != model::phase::in_doubt && p != model::phase::paused) continue;
+    resolution r;
+    r.what = static_cast<resolution::kind>(for_good ? dice_.between(1, 2) : dice_.between(0, 3));
+    r.value = workload::decided_result;
+    engine_.resolve(id, w->definition->spec.actions[a].key, r, [](result<void>) {});
+    return;
+  }
+}
+
+void world::query_one() {
+  const auto id = some_id();
+  if (id.empty()) return;
+  oracle_.observe(id);
+  (void)engine_.get(id);
+  const auto listed = storage::list_page(engine_.store(), {});
+  if (!listed) return oracle_.fail("list: " + listed.error().to_string());
+  for (const auto& [known_id, e] : oracle_.ledger()) {
+    const bool there = std::any_of(listed->items.begin(), listed->items.end(),
+                                   [&](const auto& s) { return s.id == known_id; });
+    if (e.exists == known::yes && !there) oracle_.fail("I14 " + known_id + " is not listed");
+  }
+}
+
+// --- liveness ---
+
+/// Faults off: every open workflow ends in time (I11).
+void world::liveness_phase() {
+  next_fate_ = write_fate::good;
+  auto& o = engine_.options();
+  o.paused = false;
+  o.open_workflows_max = 1'000'000;
+  o.handlers = {};
+  add_handlers(o);
+  without_a_handler_ = false;
+  if (dice_.chance(50)) {
+    engine_.close();
+  } else {
+    engine_.crash();
+  }
+  open();
+  if (!fine()) return;
+  const time_ms give_up_at = engine_.clock.steady_ms() + time_needed();
+  while (fine()) {
+    if (++out_.steps > steps_max) return oracle_.fail("I11 the world does not come to rest");
+    if (engine_step(false)) continue;
+    if (all_over()) break;
+    decide_what_waits();
+    if (engine_.jobs() > 0) continue;
+    if (engine_.clock.steady_ms() > give_up_at) return oracle_.fail("I11 a workflow has not ended");
+    pass_time(true);
+  }
+  if (!fine()) return;
+  oracle_.check_all();
+  if (engine_.stats().active != 0) oracle_.fail("a finished workflow is still in memory");
+  engine_.crash();
+  open();
+}
+
+bool world::all_over() {
+  const auto totals = engine_.store().current_totals();
+  return totals.open() == 0;
+}
+
+void world::decide_what_waits() {
+  for (const auto& [id, e] : oracle_.ledger()) {
+    const auto header = engine_.store().load_header(id);
+    if (!header || header->state.terminal()) continue;
+    if (header->state.count(model::phase::in_doubt) + header->state.count(model::phase::paused) ==
+        0) {
+      continue;
+    }
+    const auto w = engine_.store().load(id);
+    if (!w) return oracle_.fail("I1 " + id + ": " + w.error().to_string());
+    for (model::action_index a = 0; a < w->state.actions.size(); ++a) {
+      const auto p = w->state.actions[a].phase;
+      if (p != model::phase::in_doubt && p != model::phase::paused) continue;
+      resolution r;
+      r.what = static_cast<resolution::kind>(dice_.between(1, 2));
+      r.value = workload::decided_result;
+      engine_.resolve(id, w->definition->spec.actions[a].key, r, [](result<void>) {});
+    }
+  }
+}
+
+/// The sum of all remaining delays and 30 s.
+time_ms world::time_needed() {
+  const time_ms now = engine_.clock.now_ms();
+  time_ms sum = 30'000;
+  for (const auto& [id, e] : oracle_.ledger()) {
+    const auto w = engine_.store().load(id);
+    if (!w || w->state.terminal()) continue;
+    for (model::action_index a = 0; a < w->state.actions.size(); ++a) {
+      const auto& action = w->state.actions[a];
+      const auto& spec = e.spec.actions[a];
+      if (model::is_over(action.phase)) continue;
+      const auto& policy = work_.policy_of(spec.type);
+      sum += std::max<time_ms>(action.due_at_ms - now, 0);
+      if (spec.scheduled_at) {
+        sum += std::max<time_ms>(spec.scheduled_at->time_since_epoch().count() - now, 0);
+      }
+      if (spec.delay) sum += spec.delay->count();
+      time_ms longest = workload::retry_after_max.count();
+      for (std::uint64_t n = 0; n < policy.max_attempts; ++n) {
+        longest = std::max<time_ms>(longest, policy.bounds(n, policy.max_wait).most.count());
+      }
+      for (const auto& rule : policy.rules) {
+        if (rule.fixed_delay) longest = std::max<time_ms>(longest, rule.fixed_delay->count());
+      }
+      sum += policy.max_attempts * longest + 1'000;
+      sum += workload::defers_max * workload::defer_max.count() + 15'000;  // and `wait` actions
+    }
+  }
+  return sum;
+}
+
+}  // namespace
+
+world_result run_world(const world_options& how) { return world(how).run(); }
+
+}  // namespace tenax::sim

@@ -1,0 +1,32 @@
+// world.hpp - one simulated world, made from one seed: an engine on a disk in memory, clients, a
+// clock that steps, crashes; in an order of steps that the seed decides. A safety phase with
+// faults, then a liveness phase without. Depends on the driver, the workload and the oracle.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+namespace tenax::sim {
+
+struct world_options {
+  std::uint64_t seed = 1;
+  bool slow = false;  ///< checks everything after every commit
+  /// Told about every step; null: nobody.
+  std::function<void(const std::string&)> on_step = nullptr;
+};
+
+struct world_result {
+  std::string failure;  ///< "" when all invariants held
+  std::uint64_t trace = 0;
+  std::uint64_t steps = 0;
+  std::uint64_t lives = 0;
+  std::uint64_t crashes = 0;
+  std::uint64_t failed_commits = 0;
+  std::uint64_t workflows = 0;
+  std::uint64_t starts = 0;  ///< of handlers
+};
+
+[[nodiscard]] world_result run_world(const world_options& how);
+
+}  // namespace tenax::sim

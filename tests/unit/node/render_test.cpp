@@ -1,0 +1,182 @@
+#include "node/render.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <string>
+
+#include "node/progress.hpp"
+#include "node/run_report.hpp"
+#include "node/text.hpp"
+
+using namespace tenax;
+using namespace tenax::node;
+
+namespace {
+
+wall_time at_ms(std::int64_t ms) { return wall_time{milliseconds{1'772'366'400'000 + ms}}; }
+
+bool contains(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+action_view action(std::string key, std::vector<std::string> after = {}) {
+  action_view a;
+  a.key = std::move(key);
+  a.type = "wait";
+  a.depends_on = std::move(after);
+  return a;
+}
+
+workflow_view workflow(std::vector<action_view> actions) {
+  workflow_view w;
+  w.summary.id = "w1";
+  w.summary.name = "name";
+  w.summary.status = workflow_status::in_progress;
+  w.summary.submitted_at = at_ms(0);
+  w.summary.actions.total = static_cast<std::uint32_t>(actions.size());
+  w.actions = std::move(actions);
+  return w;
+}
+
+const show_context running{at_ms(10'000), "process 7 (tenax)", false};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(render)
+
+BOOST_AUTO_TEST_CASE(actions_come_after_what_they_depend_on) {
+  const auto order = dependency_order(
+      {action("d", {"b", "c"}), action("c", {"a"}), action("b", {"a"}), action("a"), action("z")});
+  BOOST_TEST((order == std::vector<std::size_t>{3, 1, 2, 0, 4}));
+}
+
+BOOST_AUTO_TEST_CASE(the_order_of_a_long_chain_is_found_without_recursion) {
+  std::vector<action_view> chain;
+  for (int i = 0; i < 20'000; ++i)
+    chain.push_back(action(std::to_string(i), i + 1 < 20'000
+                                                  ? std::vector<std::string>{std::to_string(i + 1)}
+                                                  : std::vector<std::string>{}));
+  const auto order = dependency_order(chain);
+  BOOST_TEST(order.size() == 20'000u);
+  BOOST_TEST(order.front() == 19'999u);
+}
+
+BOOST_AUTO_TEST_CASE(every_wait_says_for_what_and_until_when) {
+  const auto w = workflow({});
+  const auto note = [&](waiting_for what, auto change) {
+    auto a = action("a");
+    a.waiting = what;
+    change(a);
+    return render_waiting(w.summary, a, running);
+  };
+  const auto until = [](action_view& a) { a.next_at = at_ms(12'500); };
+  BOOST_TEST(note(waiting_for::dependencies, [](action_view& a) {
+               a.waiting_on = {"p", "q", "r", "s"};
+             }) == "waits for p, q, r +1");
+  BOOST_TEST(note(waiting_for::retry, until) == "retry at 2026-03-01T12:00:12.500Z (in 2.5 s)");
+  BOOST_TEST(note(waiting_for::timer, until) == "timer until 2026-03-01T12:00:12.500Z (in 2.5 s)");
+  BOOST_TEST(note(waiting_for::schedule, [](action_view& a) { a.next_at = at_ms(9'000); }) ==
+             "scheduled for 2026-03-01T12:00:09.000Z (1.0 s ago)");
+  BOOST_TEST(contains(note(waiting_for::decision, [](action_view&) {}), "tenax resolve w1 a "));
+  BOOST_TEST(contains(note(waiting_for::handler, [](action_view&) {}), "no_handler"));
+  BOOST_TEST(contains(note(waiting_for::a_thread, [](action_view&) {}), "thread"));
+}
+
+BOOST_AUTO_TEST_CASE(an_action_in_flight_is_not_called_running_when_nothing_runs) {
+  auto a = action("a");
+  a.status = action_status::executing;
+  BOOST_TEST(render_waiting({}, a, running) == "running");
+  BOOST_TEST(contains(render_waiting({}, a, {at_ms(0), "", false}), "was running"));
+}
+
+BOOST_AUTO_TEST_CASE(large_workflows_hide_what_is_completed) {
+  std::vector<action_view> many;
+  for (int i = 0; i < 300; ++i) {
+    many.push_back(action("done" + std::to_string(i)));
+    many.back().status = action_status::completed;
+  }
+  many.push_back(action("left"));
+  auto w = workflow(many);
+  const auto cut = render_workflow(w, running);
+  BOOST_TEST(contains(cut, "left"));
+  BOOST_TEST(!contains(cut, "done7 "));
+  BOOST_TEST(contains(cut, "and 300 completed actions (--all shows them)"));
+  const auto all = render_workflow(w, {running.now, running.holder, true});
+  BOOST_TEST(contains(all, "done7 "));
+  w.actions.resize(200);
+  BOOST_TEST(contains(render_workflow(w, running), "done7 "));
+}
+
+BOOST_AUTO_TEST_CASE(documents_cannot_write_to_the_terminal) {
+  auto a = action("a");
+  a.last_error = action_error{"boom\x1b[31m", "line\nbreak \x1b]0;title\x07"};
+  auto w = workflow({a});
+  w.summary.name = "evil\x1b[2J";
+  w.summary.reason = "\x1b[1m";
+  for (const auto& text :
+       {render_workflow(w, running), render_list({w.summary}, running.now),
+        render_history({{1, at_ms(0), "attempt_failed", "handler", "a", "{\"x\":\"\x1b\"}"}}),
+        news_line({run_news::kind::ended, tracked{.id = "w\x1b", .reason = "\x1b"}})}) {
+    BOOST_TEST(!contains(text, "\x1b"));
+    BOOST_TEST(!contains(text, "\x07"));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(bars_fit_the_width) {
+  tracked w{.id = "montage-0a1b2c3d4e5f", .status = workflow_status::in_progress};
+  w.actions.total = 58;
+  w.actions.completed = 29;
+  w.actions.running = 3;
+  w.actions.backing_off = 1;
+  BOOST_TEST(bar_line(w, 20, 79) ==
+             "montage-0a1b2c3d4e5f  [#########----------]  29/58 done  3 running  1 retrying");
+  for (std::size_t width = 1; width < 200; ++width)
+    BOOST_TEST(columns(bar_line(w, 20, width)) <= width);
+  w.actions.completed = 58;
+  w.status = workflow_status::completed;
+  BOOST_TEST(contains(bar_line(w, 20, 200), std::string(30, '#')));
+  BOOST_TEST(!bar_line({.id = "empty"}, 10, 80).empty());  // nothing divided by nothing
+}
+
+BOOST_AUTO_TEST_CASE(the_report_ends_with_the_exit_code_that_fits) {
+  run_report r;
+  r.totals.workflows = 2;
+  r.totals.completed = 2;
+  BOOST_TEST(exit_of(r) == exit_ok);
+  r.totals.completed = 1;
+  r.totals.failed = 1;
+  BOOST_TEST(exit_of(r) == exit_workflow_failed);
+  r.totals = {.workflows = 1, .cancelled = 1};
+  BOOST_TEST(exit_of(r) == exit_workflow_failed);
+  r.end.what = run_end::kind::decision;
+  BOOST_TEST(exit_of(r) == exit_decision);
+  r.end.what = run_end::kind::interrupted;
+  BOOST_TEST(exit_of(r) == exit_interrupted);
+  r.end.what = run_end::kind::failed;
+  r.end.why = error{errc::conflict, ""};
+  BOOST_TEST(exit_of(r) == exit_bad_input);
+  r.end.why = error{errc::stopped, ""};
+  BOOST_TEST(exit_of(r) == exit_engine_error);
+}
+
+BOOST_AUTO_TEST_CASE(the_report_names_the_commands_for_decisions) {
+  run_report r;
+  r.totals.workflows = 1;
+  r.data_dir = "my data";
+  r.end.what = run_end::kind::decision;
+  r.decisions = {{"w1", "a", "boom: no"}, {"w1", "b", ""}};
+  r.others_open = 1;
+  const auto text = report_text(r);
+  BOOST_TEST(contains(text, "tenax resolve --data-dir 'my data' w1 a retry|skip|complete|fail"));
+  BOOST_TEST(contains(text, "boom: no"));
+  BOOST_TEST(contains(text, "outcome is unknown"));
+  BOOST_TEST(contains(text, "1 other workflow is open in my data."));
+}
+
+BOOST_AUTO_TEST_CASE(words_survive_a_shell) {
+  BOOST_TEST(shell_word("a/b-1.c") == "a/b-1.c");
+  BOOST_TEST(shell_word("") == "''");
+  BOOST_TEST(shell_word("it's $HOME") == "'it'\\''s $HOME'");
+}
+
+BOOST_AUTO_TEST_SUITE_END()

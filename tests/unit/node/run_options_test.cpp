@@ -1,0 +1,82 @@
+#include "node/run_options.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <cmath>
+#include <limits>
+#include <memory>
+
+using namespace tenax;
+using namespace tenax::node;
+
+BOOST_AUTO_TEST_SUITE(run_options_suite)
+
+BOOST_AUTO_TEST_CASE(one_bound_given_alone_moves_the_other) {
+  run_options run;
+  run.max_wait_ms = 20;
+  BOOST_TEST(policy_of(run).min_wait.count() == 20);
+  BOOST_TEST(policy_of(run).faults().empty());
+  run = {};
+  run.min_wait_ms = 100'000;
+  BOOST_TEST(policy_of(run).max_wait.count() == 100'000);
+  BOOST_TEST(faults_of(run).empty());
+}
+
+BOOST_AUTO_TEST_CASE(both_bounds_given_are_taken_as_they_are) {
+  run_options run;
+  run.min_wait_ms = 50;
+  run.max_wait_ms = 20;
+  BOOST_TEST(!faults_of(run).empty());
+}
+
+BOOST_AUTO_TEST_CASE(bad_numbers_are_refused) {
+  const auto refused = [](auto change) {
+    run_options run;
+    change(run);
+    return !faults_of(run).empty();
+  };
+  BOOST_TEST(faults_of({}).empty());
+  BOOST_TEST(refused([](auto& o) { o.faults.rate = -0.1; }));
+  BOOST_TEST(refused([](auto& o) { o.faults.rate = 1.1; }));
+  BOOST_TEST(refused([](auto& o) { o.faults.rate = std::nan(""); }));
+  BOOST_TEST(refused([](auto& o) { o.time_scale = -1; }));
+  BOOST_TEST(refused([](auto& o) { o.time_scale = std::numeric_limits<double>::infinity(); }));
+  BOOST_TEST(refused([](auto& o) { o.max_attempts = 0; }));
+  BOOST_TEST(refused([](auto& o) { o.max_attempts = 101; }));
+  BOOST_TEST(refused([](auto& o) { o.max_wait_ms = std::numeric_limits<std::uint64_t>::max(); }));
+  BOOST_TEST(refused([](auto& o) { o.exec_programs = {"/bin/true"}; }));
+  BOOST_TEST(refused([](auto& o) { o.at_most_once = {"nope"}; }));
+}
+
+BOOST_AUTO_TEST_CASE(exec_is_off_unless_allowed) {
+  const auto counters = std::make_shared<attempt_counters>();
+  run_options run;
+  BOOST_TEST(make_handlers(run, counters).find("exec") == nullptr);
+  BOOST_TEST(make_handlers(run, counters).find("spin") != nullptr);
+  run.allow_exec = true;
+  run.at_most_once = {"exec"};
+  const auto handlers = make_handlers(run, counters);
+  BOOST_REQUIRE(handlers.find("exec") != nullptr);
+  BOOST_TEST((handlers.find("exec")->options.delivery == delivery::at_most_once));
+  BOOST_TEST((handlers.find("wait")->options.delivery == delivery::at_least_once));
+  BOOST_TEST(static_cast<bool>(handlers.find("wait")->options.check));
+}
+
+BOOST_AUTO_TEST_CASE(spin_takes_the_time_it_is_told_and_stops_when_asked) {
+  const auto handlers = make_handlers({}, std::make_shared<attempt_counters>());
+  const auto& spin = *handlers.find("spin");
+  BOOST_TEST(spin.options.check(R"({"seconds":-1})").size() == 1u);
+  BOOST_TEST(spin.options.check(R"({"second":1})").size() == 2u);
+  BOOST_TEST(spin.options.check("[]").size() == 1u);
+
+  action_context ctx;
+  ctx.input = R"({"seconds":0.01})";
+  BOOST_TEST((spin.run(ctx).what == outcome::kind::success));
+  std::stop_source stop;
+  stop.request_stop();
+  ctx.stop = stop.get_token();
+  ctx.input = R"({"seconds":86400})";
+  BOOST_TEST(spin.run(ctx).error_class == "stopped");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
