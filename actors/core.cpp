@@ -196,7 +196,7 @@ void engine_core::submit(workflow_spec spec, submit_callback done) {
   }
   op->box = std::make_shared<messages::workflow_box>();
   op->box->definition = model::compile(std::move(spec));
-  if (!made_id && store_->exists(op->id)) {
+  if (!made_id && store_->exists(op->id) && !TENAX_PLANTED(12)) {
     auto stored = store_->load_spec(op->id);
     std::vector<std::pair<workflow_spec, submit_callback>> all;
     {

@@ -71,7 +71,14 @@ engine_process::resident& engine_process::load(const std::string& id,
 }
 
 void engine_process::adopt(const messages::workflow_box_ptr& box) {
-  if (ending_ || residents_.contains(box->definition->spec.id)) return;
+  if (ending_) return;
+  if (const auto& id = box->definition->spec.id; residents_.contains(id)) {
+    // A command overtook this: its actor has found nothing in the store, or a workflow whose timers
+    // nobody holds yet.
+    hand_over_timers(*box);
+    overtaken_.insert(id);
+    return;
+  }
   const bool runnable = box->state.listed_as() == model::index_class::active;
   if (runnable && (room() <= 0 || rt_->backlog)) {
     leave_in_store(*box);
@@ -90,6 +97,12 @@ void engine_process::leave_in_store(const messages::workflow_box& box) {
     scan_from_ms_ = box.state.created_at_ms;
     scan_from_id_ = id;
   }
+  hand_over_timers(box);
+  if (residents_.empty()) take_more();
+}
+
+void engine_process::hand_over_timers(const messages::workflow_box& box) {
+  const std::string& id = box.definition->spec.id;
   const time_ms end = rt_->window_end_ms;
   const auto hand_over = [&](time_ms due_at_ms, action_index a, bool deadline) {
     if (due_at_ms != 0 && due_at_ms <= end)
@@ -100,7 +113,6 @@ void engine_process::leave_in_store(const messages::workflow_box& box) {
     hand_over(box.state.actions[a].due_at_ms, a, false);
     hand_over(box.state.actions[a].close_by_ms, a, true);
   }
-  if (residents_.empty()) take_more();
 }
 
 void engine_process::wake(messages::wake_all m) {
@@ -127,6 +139,7 @@ void engine_process::on_idle(const messages::idle& m) {
   send(found->second.actor, messages::dismissed{});
   residents_.erase(found);
   rt_->residents = residents_.size();
+  if (overtaken_.erase(m.workflow_id) > 0 && !ending_) load(m.workflow_id, nullptr);
   if (ending_) {
     end_if_empty();
   } else {

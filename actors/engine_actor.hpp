@@ -7,6 +7,7 @@
 #include <functional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 
 #include <caf/typed_event_based_actor.hpp>
 
@@ -32,6 +33,7 @@ class engine_process final : public messages::engine_actor::base {
 
   void adopt(const messages::workflow_box_ptr& box);
   void leave_in_store(const messages::workflow_box& box);
+  void hand_over_timers(const messages::workflow_box& box);
   void wake(messages::wake_all m);
   void request(const messages::request_ptr& r);
   void on_idle(const messages::idle& m);
@@ -50,6 +52,7 @@ class engine_process final : public messages::engine_actor::base {
   messages::due_actor due_;
   std::function<void()> on_end_;
   std::unordered_map<std::string, resident> residents_;
+  std::unordered_set<std::string> overtaken_;  ///< in memory since before they were adopted
   std::deque<messages::wake> wakes_;  ///< of workflows not in memory, while there is no room
   bool wakes_answered_ = true;
   time_ms scan_from_ms_ = 0;  ///< where the scan of open workflows goes on

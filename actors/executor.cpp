@@ -133,9 +133,13 @@ class manual_executor final : public stepped_executor {
  public:
   explicit manual_executor(handler_env env) : env_(std::move(env)) {}
 
-  void submit(handler_call_ptr call) override { queue_.push_back(std::move(call)); }
+  void submit(handler_call_ptr call) override {
+    if (stopped_) return drop(*call);
+    queue_.push_back(std::move(call));
+  }
 
   void stop() override {
+    stopped_ = true;
     for (const auto& call : queue_) drop(*call);
     queue_.clear();
     for (const auto& one : started_) one.call->stop.request_stop();
@@ -143,6 +147,7 @@ class manual_executor final : public stepped_executor {
   }
 
   void abandon() override {
+    stopped_ = true;
     for (const auto& call : queue_) drop(*call);
     for (const auto& one : started_) drop(*one.call);
     queue_.clear();
@@ -180,6 +185,7 @@ class manual_executor final : public stepped_executor {
   const handler_env env_;
   std::deque<handler_call_ptr> queue_;
   std::deque<one_started> started_;
+  bool stopped_ = false;
 };
 
 }  // namespace

@@ -112,6 +112,14 @@ void workflow_process::take_up(bool loaded) {
       (void)TENAX_FAILPOINT("recovery.mid");
     }
   }
+  if (TENAX_PLANTED(7) && loaded) {  // delays redrawn
+    for (action_index a = 0; a < slots_.size(); ++a) {
+      auto& action = state_.actions[a];
+      if (action.phase != phase::backing_off) continue;
+      action.due_at_ms = rt_->now_ms() + static_cast<time_ms>(rt_->random.uniform() * 2'000);
+      next_.effects.push_back({effect::kind::wait, a, action.due_at_ms});
+    }
+  }
   // Timers of a loaded workflow are in the due actor's hands; those of a new one are not.
   for (action_index a = 0; a < slots_.size() && !state_.terminal(); ++a) {
     const auto& action = state_.actions[a];
@@ -155,7 +163,7 @@ void workflow_process::apply_decision() {
   for (const auto& e : decision_.effects) {
     if (e.what == effect::kind::finish) {
       // What has not begun must not begin once the end is durable, so it is taken back now.
-      for (action_index a = 0; a < slots_.size(); ++a) revoke(a);
+      for (action_index a = 0; a < slots_.size() && !TENAX_PLANTED(9); ++a) revoke(a);
       next_.ended = true;
     } else if (e.what == effect::kind::stop) {
       revoke(e.action);
@@ -223,9 +231,13 @@ void workflow_process::settle(aftermath& done) {
     slots_[a].unrecorded = false;
     if (slots_[a].call) begin_call(slots_[a].call);
   }
-  for (const auto& r : done.answers) {
+  for (const auto& [r, refusal] : done.answers) {
     if (std::holds_alternative<model::cancel>(r->what)) (void)TENAX_FAILPOINT("cancel.committed");
-    r->answer({});
+    if (refusal) {
+      r->answer(*refusal);
+    } else {
+      r->answer({});
+    }
   }
   done.clear();
 }
@@ -263,8 +275,8 @@ void workflow_process::perform(const effect& e) {
 void workflow_process::try_start(action_index a) {
   if (state_.terminal() || !rt_->may_start()) return;
   const auto& action = state_.actions[a];
-  const bool due = is_timed(action.phase) && action.due_at_ms <= rt_->now_ms();
-  if (action.phase != phase::ready && !due) return;
+  const bool due = is_timed(action.phase) &&
+                   (action.due_at_ms <= rt_->now_ms() || TENAX_PLANTED(6));
   auto& place = slots_[a];
   const bool goes_on = action.phase == phase::deferred;
   const std::uint32_t attempt = goes_on ? action.attempt : action.attempt + 1;
@@ -272,10 +284,16 @@ void workflow_process::try_start(action_index a) {
   if (place.call && place.call->attempt == attempt && place.call->deferrals == deferrals) {
     return;  // launched already: this timer came twice
   }
+  if (action.phase != phase::ready && !due) {
+    // The wall clock stepped back after the alarm, which is spent: a new one.
+    if (is_timed(action.phase)) arm(a, action.due_at_ms);
+    return;
+  }
   const auto rules = rt_->rules.of(def_->spec.actions[a].type);
   if (rules.entry == nullptr) return;  // waits, with the reason no_handler
   const bool durable_first =
-      place.durable_first || rules.options().delivery == delivery::at_most_once;
+      place.durable_first ||
+      (rules.options().delivery == delivery::at_most_once && !TENAX_PLANTED(14));
   auto call = std::make_shared<handler_call>();
   call->entry = rules.entry;
   call->definition = def_;
@@ -288,6 +306,7 @@ void workflow_process::try_start(action_index a) {
   if (def_->has_references[a]) {
     auto input = render(a);
     if (!input) {
+      (void)call->revoke();  // a child that ends later must not take it for one that waits
       process(model::begin_attempt{a, attempt, deferrals, rt_->now_ms()}, urgency::now);
       process(
           model::end_attempt{a, attempt, outcome::fatal("bad_reference", input.error().message())},
@@ -325,10 +344,8 @@ result<std::string> workflow_process::render(action_index a) {
 void workflow_process::begin_call(const handler_call_ptr& call) {
   (void)TENAX_FAILPOINT(call->recorded ? "action.started_durable" : "workflow.before_spawn");
   auto& place = slots_[call->action];
-  if (shutting_down_) {
-    (void)call->revoke();
-    return;
-  }
+  if (shutting_down_) (void)call->revoke();
+  if (!call->is_waiting()) return;           // revoked, perhaps by an event of the same batch
   if (place.child && place.leaving) return;  // on_action_gone comes back to it
   if (place.child) {
     if (place.waits) --waiting_;
@@ -475,11 +492,8 @@ void workflow_process::on_request(const messages::request_ptr& r) {
     what = model::resolve{*action, choice};
   }
   process(what, urgency::now);
-  if (decision_.refused) {
-    r->answer(*decision_.refused);
-  } else {
-    next_.answers.push_back(r);
-  }
+  // A refusal waits too: the state that it comes from may not be durable yet.
+  next_.answers.emplace_back(r, decision_.refused);
   pump();
 }
 
@@ -510,8 +524,8 @@ void workflow_process::check_idle() {
 }
 
 void workflow_process::fail_all(const error& why) {
-  for (const auto& r : pending_.answers) r->answer(why);
-  for (const auto& r : next_.answers) r->answer(why);
+  for (const auto& [r, refusal] : pending_.answers) r->answer(why);
+  for (const auto& [r, refusal] : next_.answers) r->answer(why);
   pending_.clear();
   next_.clear();
 }

@@ -9,8 +9,10 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <caf/typed_event_based_actor.hpp>
@@ -46,7 +48,8 @@ class workflow_process final : public messages::workflow_actor::base {
   struct aftermath {
     std::vector<model::effect> effects;
     std::vector<model::action_index> launches;  ///< starts that are durable first
-    std::vector<messages::request_ptr> answers;
+    std::vector<std::pair<messages::request_ptr, std::optional<error>>>
+        answers;  ///< with why it was refused, if it was
     bool ended = false;
     [[nodiscard]] bool empty() const noexcept {
       return effects.empty() && launches.empty() && answers.empty() && !ended;

@@ -40,6 +40,7 @@ struct params {
   double fail_share = 0;  ///< of attempts
   double spread_seconds = 60;
   double quiet_seconds = 10;
+  double allow_seconds = 0;  ///< for making sleepers, before the first wakes; 0: by their number
   double queries_per_second = 0;
   std::size_t scheduler_threads = 0;
   std::size_t active_max = 0;  ///< 0: the engine's default
@@ -51,8 +52,9 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(params, scenario, dir, durabilit
                                                 submit_from, steps, fan, concurrency, payload_bytes,
                                                 workflows, seconds, warmup_seconds, limit_seconds,
                                                 rate, fail_share, spread_seconds, quiet_seconds,
-                                                queries_per_second, scheduler_threads, active_max,
-                                                cache_mib, write_buffer_mib, limits)
+                                                allow_seconds, queries_per_second,
+                                                scheduler_threads, active_max, cache_mib,
+                                                write_buffer_mib, limits)
 
 /// Options of an engine as the parameters say: durability, caches, threads. No handlers.
 [[nodiscard]] options engine_options(const params& p);

@@ -49,6 +49,8 @@ void add_params(CLI::App& app, arguments& a) {
   app.add_option("--fail-share", a.p.fail_share, "of attempts");
   app.add_option("--spread", a.p.spread_seconds, "seconds over which sleepers wake");
   app.add_option("--quiet", a.p.quiet_seconds, "seconds of quiet before memory is read");
+  app.add_option("--allow", a.p.allow_seconds,
+                 "seconds for making sleepers before the first wakes; 0: by their number");
   app.add_option("--queries", a.p.queries_per_second, "a second, for mixed");
   app.add_option("--handlers", a.p.handlers, "in_place or blocking");
   app.add_option("--submit-from", a.p.submit_from, "callback or thread");

@@ -36,7 +36,9 @@ std::int64_t wait_asleep(const engine& e, std::size_t count) {
 }
 
 /// Seconds that making so many sleepers may take at most: they must not wake before all are asleep.
-double allowance(const params& p) { return static_cast<double>(p.workflows) / 6'000 + 5; }
+double allowance(const params& p) {
+  return p.allow_seconds > 0 ? p.allow_seconds : static_cast<double>(p.workflows) / 6'000 + 5;
+}
 
 void report_creation_limit(run_result& out, const params& p) {
   std::vector<workflow_shape> shapes;
@@ -80,7 +82,8 @@ run_result run_timers_part(const params& p) {
   out.set("created_per_s",
           static_cast<double>(p.workflows) / (static_cast<double>(asleep - begun) / 1e9));
   rest(p.quiet_seconds);
-  require(wall_ms() < wake_ms, "making the sleepers took longer than planned: some woke already");
+  require(wall_ms() < wake_ms,
+          "making the sleepers took longer than planned, some woke already: see --allow");
   out.set("rss_bytes", static_cast<double>(rss_bytes()));
   out.set("open_workflows", static_cast<double>(e.stats().open));
   rest(static_cast<double>(std::max<std::int64_t>(wake_ms - wall_ms(), 0)) / 1e3);
@@ -177,7 +180,7 @@ run_result run_recovery_fill(const params& p) {
   }
   many.wait_acknowledged(p.workflows, 60);
   wait_asleep(*e, p.workflows);
-  require(wall_ms() < soon_ms, "making the sleepers took longer than planned");
+  require(wall_ms() < soon_ms, "making the sleepers took longer than planned: see --allow");
   // The first ones come due half a second after the start.
   rest(static_cast<double>(std::max<std::int64_t>(soon_ms - 500 - wall_ms(), 0)) / 1e3);
   run_result out;

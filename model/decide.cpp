@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "model/failpoint.hpp"
+
 namespace tenax::model {
 
 const action_options& action_rules::options() const {
@@ -174,11 +176,14 @@ void decider::on(const begin_attempt& c) {
   started.attempt = c.attempt;
   started.count = goes_on ? action.deferrals : 0;
   if (c.at_ms > 0) started.at_ms = std::clamp(c.at_ms, state_.updated_at_ms, now_);
+  // The clock may have stepped back between the alarm and the handler.
+  started.at_ms = std::max(started.at_ms, action.due_at_ms);
 }
 
 void decider::on(const end_attempt& c) {
   const auto& action = state_.actions[c.action];
-  if (state_.terminal() || action.phase != phase::executing || action.attempt != c.attempt) {
+  const bool is_late = action.attempt != c.attempt && !TENAX_PLANTED(8);
+  if (state_.terminal() || action.phase != phase::executing || is_late) {
     // Its start may have come too late to be recorded, but nothing beyond the next attempt was ever
     // launched.
     if (c.attempt == 0 || c.attempt > action.attempt + 1) return;
@@ -259,7 +264,7 @@ void decider::after_failure(action_index a, std::string_view error_class, const 
     delay = policy.next_delay(n, random_, previous);
     range = policy.bounds(n, previous);
   }
-  const time_ms due = now_ + delay.count();
+  const time_ms due = (TENAX_PLANTED(10) ? action.started_at_ms : now_) + delay.count();
   if (action.close_by_ms != 0 && due >= action.close_by_ms) {
     return exhaust(a, error_class, text, "the next retry would come after schedule_to_close");
   }
@@ -372,6 +377,9 @@ void decider::on(const recover&) {
     const auto& action = state_.actions[a];
     if (action.phase != phase::executing) continue;
     const auto rules = rules_of(a);
+    // Without its handler nobody knows whether it may be made again: that waits for an open that
+    // does.
+    if (rules.entry == nullptr || TENAX_PLANTED(13)) continue;
     if (rules.options().delivery == delivery::at_most_once) {
       emit(event_kind::outcome_unknown, a);
       continue;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "model/assert.hpp"
+#include "model/failpoint.hpp"
 #include "model/references.hpp"
 
 namespace tenax::model {
@@ -34,6 +35,7 @@ definition_ptr compile(workflow_spec spec) {
   for (action_index i = 0; i < count; ++i) {
     auto& needs = def->dependencies[i];
     for (const auto& key : actions[i].depends_on) needs.push_back(index_of(key));
+    if (TENAX_PLANTED(11) && needs.size() > 1) needs.pop_back();
     if (def->spec.order == action_order::sequential && i > 0) needs.push_back(i - 1);
     const reference_scan scan = scan_references(actions[i].input);
     def->has_references[i] = scan.any;

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdio>
 #include <memory>
+#include <mutex>
 #include <utility>
 
 #include "node/progress.hpp"
@@ -94,6 +95,29 @@ run_report make_report(const run_end& end, const engine& target, const run_track
   return out;
 }
 
+/// The latest error in the engine's log: why it stopped, when no call of ours was told.
+class last_error {
+ public:
+  /// Writes to `sink` too.
+  log_sink listen(log_sink sink) {
+    return [this, sink = std::move(sink)](log_level level, std::string_view message) {
+      if (level == log_level::error) {
+        const std::lock_guard lock(mutex_);
+        text_ = message;
+      }
+      sink(level, message);
+    };
+  }
+  [[nodiscard]] std::string text() const {
+    const std::lock_guard lock(mutex_);
+    return text_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::string text_;
+};
+
 void tell_stopping(const common_options& common, const run_end& end) {
   if (end.what == run_end::kind::interrupted && !common.json)
     complain("stopping; once more to leave at once, which loses nothing either");
@@ -111,8 +135,9 @@ int run_command(const common_options& common, const run_options& run) {
   run_tracker tracker{planned};
   const signals alarm;
   progress display{common.json ? progress::mode::off : progress::mode_of_stdout()};
-  opts.log = make_log(common.log_level,
-                      [&display](const std::function<void()>& write) { display.around(write); });
+  last_error heard;
+  opts.log = heard.listen(make_log(
+      common.log_level, [&display](const std::function<void()>& write) { display.around(write); }));
   opts.on_finished = [&tracker, &alarm](const workflow_summary& w) {
     if (tracker.update(w)) alarm.wake();
   };
@@ -122,7 +147,10 @@ int run_command(const common_options& common, const run_options& run) {
     return report_error(common, "cannot open the data directory",
                         explained(opened.error(), common.data_dir));
   auto& target = *opened;
-  const auto end = run_to_end({target, planned, tracker, alarm, display, *counters});
+  auto end = run_to_end({target, planned, tracker, alarm, display, *counters});
+  if (end.why && end.why->code() == errc::stopped)
+    end.why =
+        error{errc::stopped, heard.text() + "; once that is mended, the same command goes on"};
   auto report = make_report(end, target, tracker);
   tell_stopping(common, end);
   target.close();

@@ -68,10 +68,30 @@ struct counters {
   }
 };
 
+#ifdef TENAX_FAILPOINTS
+/// Planted bug 3: what belongs together in two writes.
+result<void> write_in_two(store& target, std::uint64_t epoch, const write_batch& batch) {
+  write_batch first;
+  write_batch second;
+  second.delta = batch.delta;
+  batch.each([&](write_batch::op what, std::string_view key, std::string_view value) {
+    auto& half = first.bytes() < batch.bytes() / 2 ? first : second;
+    if (what == write_batch::op::put) half.put(key, value);
+    if (what == write_batch::op::remove) half.remove(key);
+    if (what == write_batch::op::remove_range) half.remove_range(key, value);
+  });
+  auto written = target.write(epoch, {&first});
+  return written ? target.write(epoch, {&second}) : written;
+}
+#endif
+
 /// Writes one group and counts it.
 result<void> write_group(store& target, std::uint64_t epoch, const group& g, counters& count) {
   if (TENAX_FAILPOINT("journal.before_write"))
     return error{errc::storage_unavailable, "fail point"};
+#ifdef TENAX_FAILPOINTS
+  if (TENAX_PLANTED(3)) return write_in_two(target, epoch, g.batch);
+#endif
   auto written = target.write(epoch, {&g.batch});
   if (TENAX_FAILPOINT("journal.after_write")) return error{errc::storage_unavailable, "fail point"};
   if (written) {

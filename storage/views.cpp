@@ -62,7 +62,9 @@ action_view to_view(const loaded_workflow& w, model::action_index index,
   v.type = spec.type;
   v.status = status_of(state);
   v.waiting = wait_of(state.phase);
-  if (v.waiting == waiting_for::a_thread && handlers && !handlers(spec.type)) {
+  const bool would_run =
+      v.waiting == waiting_for::a_thread || state.phase == model::phase::executing;
+  if (would_run && handlers && !handlers(spec.type)) {
     v.waiting = waiting_for::handler;
   }
   for (const auto d : w.definition->dependencies[index]) {

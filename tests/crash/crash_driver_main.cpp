@@ -1,6 +1,10 @@
 // crash_driver_main.cpp - kills the target again and again, at random moments and at every fail
 // point, and compares what it promised with what is there.
+// The default directory is in memory if there is one: a killed process's page cache survives, so no
+// disk is needed.
 //   crash_driver_main [--kills N] [--seed S] [--jobs J] [--round R] [--dir D] [--target PROGRAM]
+//                     [--plant K]
+// --plant K: the target has planted bug K; finding nothing is the failure.
 // A round is one data directory: 20 to 60 lives, then one without faults in which every workflow
 // must end. --round R repeats one round only (its plan, not the exact interleaving).
 #include <algorithm>
@@ -28,6 +32,7 @@ struct settings {
   std::uint64_t seed = 1;
   std::uint64_t jobs = 2;
   std::optional<std::uint64_t> round;
+  std::string plant;
   std::string dir;
   std::filesystem::path target;
 };
@@ -56,7 +61,8 @@ struct life_plan {
   ending how = ending::kill;
   std::optional<std::size_t> fail_point;  ///< that kills it
   std::string fail;                       ///< TENAX_FAIL
-  std::uint64_t stop_ms = 0;              ///< SIGSTOP for so long, before its end
+  bool while_opening = false;  ///< its time runs from the start, not from when the engine is open
+  std::uint64_t stop_ms = 0;   ///< SIGSTOP for so long, before its end
 };
 
 class round_of_lives {
@@ -76,6 +82,7 @@ class round_of_lives {
     target_.errors = dir_.path() / "stderr";
     target_.failpoints = failpoint_log;
     target_.workload_seed = known_.seed();
+    target_.plant = s.plant;
     std::ofstream(target_.lock_file).flush();
     evidence_.data_dir = target_.data_dir;
     evidence_.handler_log = target_.handler_log;
@@ -111,7 +118,8 @@ class round_of_lives {
       p.fail = std::string(fail_points[*p.fail_point]) + ":" +
                std::to_string(random_.chance(50) ? 1 : random_.between(2, 12)) + ":kill";
     } else if (roll < 60) {
-      p.lasts_ms = random_.between(2, 40);  // while it opens and recovers
+      p.lasts_ms = random_.between(2, 80);
+      p.while_opening = true;
     } else if (roll < 65) {
       p.how = ending::close;
     } else if (roll < 68) {
@@ -134,6 +142,7 @@ class round_of_lives {
     target_process target(target_, p.fail);
     evidence_.lives[target.pid()] = {known_.life(), 0};
     repeat_what_is_in_flight(target);
+    if (!p.while_opening) wait_until_ready(target);
     run_until(target, boottime_ns() + p.lasts_ms * 1'000'000);
     if (p.stop_ms > 0 && !target.silent()) {
       target.signal(SIGSTOP);
@@ -176,6 +185,16 @@ class round_of_lives {
       // Before the engine is open, commands would only wait in the pipe.
       if (known_.ready()) send_some(target);
       take_answers(target, 2);
+    }
+  }
+
+  void wait_until_ready(target_process& target) {
+    const auto deadline = boottime_ns() + std::uint64_t{end_timeout_s} * 1'000'000'000;
+    while (!known_.ready() && !target.silent() && boottime_ns() < deadline) {
+      take_answers(target, 100);
+    }
+    if (!known_.ready() && !target.silent()) {
+      known_.violated("process", 0, "the engine does not open in time");
     }
   }
 
@@ -270,7 +289,7 @@ class round_of_lives {
     if (violations.empty() || !good_) return;
     good_ = false;
     all_.violations += violations.size();
-    dir_.keep();
+    if (s_.plant.empty()) dir_.keep();
     constexpr std::size_t shown_max = 20;
     std::string text;
     for (std::size_t i = 0; i < std::min(violations.size(), shown_max); ++i) {
@@ -279,9 +298,9 @@ class round_of_lives {
     std::fprintf(stderr, "%s  (%zu in round %llu, life %u) data: %s\n", text.c_str(),
                  violations.size(), static_cast<unsigned long long>(number_), known_.life(),
                  dir_.path().c_str());
-    std::fprintf(stderr, "  repeat: crash_driver_main --seed %llu --round %llu\n",
-                 static_cast<unsigned long long>(s_.seed),
-                 static_cast<unsigned long long>(number_));
+    std::fprintf(stderr, "  repeat: crash_driver_main --seed %llu --round %llu%s%s\n",
+                 static_cast<unsigned long long>(s_.seed), static_cast<unsigned long long>(number_),
+                 s_.plant.empty() ? "" : " --plant ", s_.plant.c_str());
   }
 
   const settings& s_;
@@ -341,6 +360,11 @@ int run(const settings& s) {
       n(all.in_recovery), n(all.rounds), n(all.workflows), n(all.stops), n(all.closes),
       n(all.commit_errors), n(all.violations));
   const bool every = report_fail_points(all, failpoint_log);
+  if (!s.plant.empty()) {
+    std::printf("planted bug %s: %s\n", s.plant.c_str(),
+                all.violations > 0 ? "caught" : "NOT CAUGHT");
+    return failed || all.violations == 0 ? 1 : 0;
+  }
   // A single round is too short to ask for every fail point.
   return failed || all.violations > 0 || (!every && !s.round && s.kills >= 500) ? 1 : 0;
 }
@@ -350,6 +374,10 @@ int run(const settings& s) {
 
 int main(int argc, char** argv) {
   tenax::crash::settings s;
+  if (const std::filesystem::path memory = "/dev/shm"; ::access(memory.c_str(), W_OK) == 0) {
+    s.dir = memory.string();
+  }
+  ::unsetenv("TENAX_PLANT");  // this process replays histories itself
   s.target = std::filesystem::canonical("/proc/self/exe").parent_path() / "crash_target_main";
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string option = argv[i];
@@ -364,6 +392,8 @@ int main(int argc, char** argv) {
       s.round = std::strtoull(value, nullptr, 10);
     } else if (option == "--dir") {
       s.dir = value;
+    } else if (option == "--plant") {
+      s.plant = value;
     } else if (option == "--target") {
       s.target = value;
     } else {

@@ -24,7 +24,7 @@ std::vector<std::string> environment_with(const std::vector<std::string>& more) 
   std::vector<std::string> all;
   for (char** e = environ; *e != nullptr; ++e) {
     const std::string_view one(*e);
-    if (!one.starts_with("TENAX_FAIL")) all.emplace_back(one);
+    if (!one.starts_with("TENAX_FAIL") && !one.starts_with("TENAX_PLANT")) all.emplace_back(one);
   }
   all.insert(all.end(), more.begin(), more.end());
   return all;
@@ -65,6 +65,7 @@ target_process::target_process(const target_options& o, const std::string& fail)
                                      std::to_string(o.workload_seed), o.lock_file.string()};
   auto environment = environment_with({"TENAX_FAIL_LOG=" + o.failpoints.string()});
   if (!fail.empty()) environment.push_back("TENAX_FAIL=" + fail);
+  if (!o.plant.empty()) environment.push_back("TENAX_PLANT=" + o.plant);
   const int spawned = ::posix_spawn(&pid_, o.program.c_str(), &files, nullptr,
                                     pointers(arguments).data(), pointers(environment).data());
   posix_spawn_file_actions_destroy(&files);

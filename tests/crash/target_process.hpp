@@ -20,6 +20,7 @@ struct target_options {
   std::filesystem::path errors;      ///< its stderr is appended here
   std::filesystem::path failpoints;  ///< TENAX_FAIL_LOG
   std::uint64_t workload_seed = 1;
+  std::string plant;  ///< TENAX_PLANT, "" for none
 };
 
 class target_process {

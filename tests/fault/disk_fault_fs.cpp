@@ -69,16 +69,23 @@ class faulty_writable final : public rocksdb::FSWritableFileOwnerWrapper {
 
 class faulty_sequential final : public rocksdb::FSSequentialFileOwnerWrapper {
  public:
-  faulty_sequential(disk_fault_fs& fs, std::unique_ptr<rocksdb::FSSequentialFile> target)
-      : FSSequentialFileOwnerWrapper(std::move(target)), fs_(fs) {}
+  faulty_sequential(disk_fault_fs& fs, const std::string& name,
+                    std::unique_ptr<rocksdb::FSSequentialFile> target)
+      : FSSequentialFileOwnerWrapper(std::move(target)),
+        fs_(fs),
+        is_identity_(name.ends_with("/IDENTITY")) {}
   IOStatus Read(std::size_t n, const IOOptions& options, Slice* result, char* scratch,
                 IODebugContext* dbg) override {
     auto may = fs_.admit(operation::read);
-    return may.ok() ? target()->Read(n, options, result, scratch, dbg) : may;
+    if (may.ok()) return target()->Read(n, options, result, scratch, dbg);
+    // RocksDB (as Debian builds it, with asserts) takes no other answer for this file.
+    return is_identity_ && may.IsCorruption() ? IOStatus::IOError("injected: read of IDENTITY")
+                                              : may;
   }
 
  private:
   disk_fault_fs& fs_;
+  const bool is_identity_;
 };
 
 class faulty_random_access final : public rocksdb::FSRandomAccessFileOwnerWrapper {
@@ -140,7 +147,7 @@ IOStatus disk_fault_fs::NewSequentialFile(const std::string& name, const FileOpt
   if (!may.ok()) return may;
   std::unique_ptr<rocksdb::FSSequentialFile> made;
   auto done = target_->NewSequentialFile(name, options, &made, dbg);
-  if (done.ok()) *result = std::make_unique<faulty_sequential>(*this, std::move(made));
+  if (done.ok()) *result = std::make_unique<faulty_sequential>(*this, name, std::move(made));
   return done;
 }
 IOStatus disk_fault_fs::NewRandomAccessFile(const std::string& name, const FileOptions& options,

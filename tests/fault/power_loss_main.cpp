@@ -60,6 +60,7 @@ struct life_plan {
   std::uint64_t seed = 0;
   std::optional<std::uint64_t> cut_at;  ///< nothing: runs until every workflow has ended
   std::optional<loss> mode;             ///< nothing: any
+  bool closes = false;                  ///< the engine is closed before the cut
 };
 
 constexpr unsigned lives_max = 20;
@@ -80,14 +81,14 @@ class world {
     for (unsigned life = 0; life < lives && good(); ++life) {
       // A third of the cuts hit the opening, the others the work.
       const auto cut_at = r.chance(33) ? r.between(1, 60) : r.between(20, 600);
-      run_life({life, r.next(), cut_at, {}});
+      run_life({life, r.next(), cut_at, {}, r.chance(10)});
     }
     finish_all(lives, r.next());
   }
 
   /// False: the run was over before its k-th operation.
   bool run_small(std::uint64_t k, loss mode) {
-    run_life({0, s_.seed, k, mode});
+    run_life({0, s_.seed, k, mode, true});
     const bool was_cut = memory_.was_cut;
     finish_all(1, s_.seed);
     return was_cut;
@@ -107,7 +108,7 @@ class world {
 
   /// A life without a cut, and a look at what it leaves behind.
   void finish_all(unsigned number, std::uint64_t seed) {
-    if (good()) run_life({number, seed, {}, {}});
+    if (good()) run_life({number, seed, {}, {}, true});
     if (good()) {
       const auto look = support::run_forked([&] { return look_back(number + 1); }, life_timeout_s);
       if (!look.ok()) violated("after the last life: " + look.to_string());
@@ -167,7 +168,7 @@ class world {
       return 1;
     }
     int bad = 0;
-    if (opened && plan.cut_at) work(*one, *fs);
+    if (opened && plan.cut_at) work(*one, *fs, plan.closes);
     if (opened && !plan.cut_at) bad = finish(*one);
     memory_.was_cut = fs->is_cut();
     fs->cut();
@@ -196,15 +197,15 @@ class world {
     return o;
   }
 
-  void work(engine_life& one, power_loss_fs& fs) {
-    constexpr unsigned ticks_max = 600;
+  void work(engine_life& one, power_loss_fs& fs, bool closes) {
+    const unsigned ticks_max = closes && !s_.exhaustive ? 40 : 600;
     for (unsigned tick = 0; tick < ticks_max && !fs.wait_for_cut(2); ++tick) {
       one.tick();
       if (s_.exhaustive && memory_.ledger.next == 4 && one.open_workflows() == 0) break;
     }
-    if (fs.is_cut() || (!s_.exhaustive && number_ % 2 == 0)) return;
-    ++all_.clean_ends;
+    if (!closes || fs.is_cut()) return;
     one.close();
+    all_.clean_ends += fs.is_cut() ? 0 : 1;
   }
 
   /// I11: without faults, every open workflow ends.

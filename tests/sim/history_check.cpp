@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "model/definition.hpp"
-
 namespace tenax::sim {
 
 namespace {
@@ -32,7 +30,10 @@ struct action_track {
 class reader {
  public:
   reader(const workflow_spec& spec, const workload& work)
-      : spec_(spec), work_(work), def_(model::compile(spec)), actions_(spec.actions.size()) {}
+      : spec_(spec),
+        work_(work),
+        needs_(workload::dependencies_of(spec)),
+        actions_(spec.actions.size()) {}
 
   std::string read(const std::vector<storage::read_store::stored_event>& events) {
     std::uint64_t seq = 0;
@@ -154,7 +155,7 @@ class reader {
     if (e.at_ms < a.not_before_ms) {
       return "I8 " + std::to_string(a.not_before_ms - e.at_ms) + " ms too early";
     }
-    for (const auto d : def_->dependencies[e.action]) {
+    for (const auto d : needs_[e.action]) {
       if (!actions_[d].done) return "I9 before " + spec_.actions[d].key + " was done";
     }
     a.attempt = e.attempt;
@@ -200,7 +201,7 @@ class reader {
                  : "I6 by nobody's decision";
     }
     if (!a.running || e.attempt != a.attempt) return "I6 by an attempt that does not count";
-    if (spec.type.starts_with("type") && e.text != work_.result_of(spec_.id, spec.key)) {
+    if (spec.type.starts_with("type") && e.text != work_.result_of(spec_.id, spec.key, e.attempt)) {
       return "I6 another result than the handler's";
     }
     return "";
@@ -208,7 +209,7 @@ class reader {
 
   const workflow_spec& spec_;
   const workload& work_;
-  const model::definition_ptr def_;
+  const std::vector<std::vector<std::size_t>> needs_;
   std::vector<action_track> actions_;
   time_ms created_at_ms_ = 0;
   bool over_ = false;

@@ -53,7 +53,7 @@ void oracle::conflicting_submitted(const std::string& id, const result<submissio
   if (r) fail("I3 " + id + ": other content was accepted");
 }
 
-void oracle::cancelled(const std::string& id, const result<void>& r) {
+void oracle::cancelled(const std::string& id, const result<void>& r, bool was_there) {
   auto& e = ledger_[id];
   --e.cancels_in_flight;
   const auto header = header_of(id);
@@ -66,7 +66,7 @@ void oracle::cancelled(const std::string& id, const result<void>& r) {
   }
   const auto code = r.error().code();
   if (!is_rejection(r.error())) e.cancel_unknown = true;
-  if (code == errc::not_found && e.exists == known::yes) fail("I1 " + id + " is not found");
+  if (code == errc::not_found && was_there) fail("I1 " + id + " is not found");
   if (code == errc::wrong_state && header && !header->state.terminal()) {
     fail("I4 the cancel of " + id + " was refused although it is open");
   }
@@ -101,7 +101,8 @@ void oracle::check_start(const handler_start& s, const storage::loaded_workflow&
   const auto& action = w.state.actions[a];
   const auto& options = work_.options_of(w.definition->spec.actions[a].type);
   if (w.state.terminal()) fail("I10 " + name_of(s) + " started after the workflow's end");
-  for (const auto d : w.definition->dependencies[a]) {
+  const auto dependencies = workload::dependencies_of(w.definition->spec);
+  for (const auto d : dependencies[a]) {
     const auto p = w.state.actions[d].phase;
     if (p != phase::completed && p != phase::skipped) {
       fail("I9 " + name_of(s) + " started before " + w.definition->spec.actions[d].key +
@@ -231,6 +232,23 @@ void oracle::observe_action(const std::string& id, ledger_entry& e,
   if (!result) return fail("I6 the result of " + name + ": " + result.error().to_string());
   if (seen.result && *seen.result != *result) fail("I6 the result of " + name + " has changed");
   seen.result = std::move(*result);
+}
+
+std::string oracle::open_work() const {
+  std::string out = "at " + std::to_string(engine_.clock.now_ms());
+  for (const auto& [id, e] : ledger_) {
+    const auto w = engine_.store().load(id);
+    if (!w || w->state.terminal()) continue;
+    out += ", " + id + " is open";
+    for (model::action_index a = 0; a < w->state.actions.size(); ++a) {
+      const auto& action = w->state.actions[a];
+      if (model::is_over(action.phase) || action.phase == phase::blocked) continue;
+      out += " " + w->definition->spec.actions[a].key + " (" + w->definition->spec.actions[a].type +
+             ") phase " + std::to_string(static_cast<int>(action.phase)) + " attempt " +
+             std::to_string(action.attempt) + " due " + std::to_string(action.due_at_ms);
+    }
+  }
+  return out;
 }
 
 void oracle::check_all() {

@@ -66,7 +66,8 @@ class oracle {
   void submitted(const std::string& id, const result<submission>& r);
   void conflicting_submitted(const std::string& id, const result<submission>& r);
   void cancelling(const std::string& id) { ++ledger_[id].cancels_in_flight; }
-  void cancelled(const std::string& id, const result<void>& r);
+  /// `was_there`: when it was asked.
+  void cancelled(const std::string& id, const result<void>& r, bool was_there);
   void finished(const workflow_summary& s);
 
   // --- handlers ---
@@ -81,6 +82,8 @@ class oracle {
   // --- what the store shows ---
   /// Looks at one workflow: nothing may have gone back.
   void observe(const std::string& id);
+  /// What has not ended, in words.
+  [[nodiscard]] std::string open_work() const;
   /// Looks at everything, replays everything.
   void check_all();
 

@@ -118,18 +118,30 @@ bool workload::possible_input(const workflow_spec& spec, const action_spec& acti
                               std::string_view got) const {
   const auto key = referred_to(action);
   if (key.empty()) return got == action.input;
-  const auto with = [](std::string_view result) {
-    return R"({"x":)" + std::string(result.substr(5, result.size() - 6)) + "}";
-  };
-  return got == with(result_of(spec.id, key)) || got == with(decided_result);
+  return got == R"({"x":)" + value_of(spec.id, key) + "}" || got == R"({"x":-1})";
 }
 
 std::uint64_t workload::fate_of(std::string_view workflow_id, std::string_view key) const {
   return mix(mix(seed_, workflow_id), key);
 }
 
-std::string workload::result_of(std::string_view workflow_id, std::string_view key) const {
-  return R"({"v":)" + std::to_string(fate_of(workflow_id, key) % 100'000) + "}";
+std::string workload::value_of(std::string_view workflow_id, std::string_view key) const {
+  return std::to_string(fate_of(workflow_id, key) % 100'000);
+}
+
+std::string workload::result_of(std::string_view workflow_id, std::string_view key,
+                                std::uint32_t attempt) const {
+  return R"({"by":)" + std::to_string(attempt) + R"(,"v":)" + value_of(workflow_id, key) + "}";
+}
+
+std::vector<std::vector<std::size_t>> workload::dependencies_of(const workflow_spec& spec) {
+  std::vector<std::vector<std::size_t>> all;
+  for (std::size_t a = 0; a < spec.actions.size(); ++a) {
+    auto& needs = all.emplace_back();
+    for (const auto& key : spec.actions[a].depends_on) needs.push_back(std::stoul(key.substr(1)));
+    if (spec.order == action_order::sequential && a > 0) needs.push_back(a - 1);
+  }
+  return all;
 }
 
 outcome workload::act(const action_context& call) const {
@@ -137,7 +149,7 @@ outcome workload::act(const action_context& call) const {
   const auto kind = (fate >> 20) % 100;
   const auto some = (fate >> 30) % 3;  // 0..2
   const auto success = [&] {
-    return outcome::success(result_of(call.workflow_id, call.action_key));
+    return outcome::success(result_of(call.workflow_id, call.action_key, call.attempt));
   };
   if (kind < 50) return success();
   if (kind < 70) {

@@ -31,8 +31,12 @@ class workload {
   [[nodiscard]] workflow_spec make_spec(dice& d, std::string id, wall_time now) const;
   /// What the handler of this call does. May throw.
   [[nodiscard]] outcome act(const action_context& call) const;
-  /// The result of every success of this action.
-  [[nodiscard]] std::string result_of(std::string_view workflow_id, std::string_view key) const;
+  /// The result of a success of this attempt.
+  [[nodiscard]] std::string result_of(std::string_view workflow_id, std::string_view key,
+                                      std::uint32_t attempt) const;
+  /// What must be over before each action, read from the spec as its author would.
+  [[nodiscard]] static std::vector<std::vector<std::size_t>> dependencies_of(
+      const workflow_spec& spec);
   /// Whether the input that a handler got can have come from what the spec says.
   [[nodiscard]] bool possible_input(const workflow_spec& spec, const action_spec& action,
                                     std::string_view got) const;
@@ -42,12 +46,13 @@ class workload {
   static constexpr std::string_view input_of_skipped = R"({"x":null})";
 
   /// What `resolution::kind::complete` gives in these worlds.
-  static constexpr std::string_view decided_result = R"({"v":-1})";
+  static constexpr std::string_view decided_result = R"({"by":0,"v":-1})";
   static constexpr milliseconds retry_after_max{8'000};
   static constexpr milliseconds defer_max{20'000};
   static constexpr std::uint32_t defers_max = 2;
 
  private:
+  [[nodiscard]] std::string value_of(std::string_view workflow_id, std::string_view key) const;
   [[nodiscard]] std::uint64_t fate_of(std::string_view workflow_id, std::string_view key) const;
   [[nodiscard]] static retry_policy make_policy(dice& d);
   [[nodiscard]] static action_options make_options(dice& d);

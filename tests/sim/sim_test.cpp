@@ -1,0 +1,31 @@
+// The simulation as a test: random worlds, the kept seeds, the same seed twice, and planted bugs.
+#include <boost/test/unit_test.hpp>
+
+#include "tests/support/programs.hpp"
+
+using namespace tenax;
+
+namespace {
+int simulate(const std::string& arguments) {
+  return support::run_program(support::test_program("sim_main") + " " + arguments).code;
+}
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(simulation)
+
+/// I1-I16 over random workflows, faults, crashes and clocks, then a time without faults (I11).
+BOOST_AUTO_TEST_CASE(no_world_breaks_an_invariant) {
+  BOOST_TEST(simulate("--worlds " + support::amount("TENAX_WORLDS", "5000") + " --seed " +
+                      support::amount("TENAX_SEED", "1")) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(the_same_seed_is_the_same_world) {
+  BOOST_TEST(simulate("--repeat-check 50 --seed 1") == 0);
+}
+
+/// Every step is followed by a full check.
+BOOST_AUTO_TEST_CASE(no_step_of_a_world_breaks_an_invariant) {
+  BOOST_TEST(simulate("--worlds 20 --seed 1 --slow") == 0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
