@@ -275,8 +275,8 @@ void workflow_process::perform(const effect& e) {
 void workflow_process::try_start(action_index a) {
   if (state_.terminal() || !rt_->may_start()) return;
   const auto& action = state_.actions[a];
-  const bool due = is_timed(action.phase) &&
-                   (action.due_at_ms <= rt_->now_ms() || TENAX_PLANTED(6));
+  const bool due =
+      is_timed(action.phase) && (action.due_at_ms <= rt_->now_ms() || TENAX_PLANTED(6));
   auto& place = slots_[a];
   const bool goes_on = action.phase == phase::deferred;
   const std::uint32_t attempt = goes_on ? action.attempt : action.attempt + 1;

@@ -105,7 +105,8 @@ class commit_encoder {
       const bool has = model::is_timed(now.phase);
       const bool same = had && has && t.old_due_at_ms == now.due_at_ms &&
                         timer_of(t.old_phase) == timer_of(now.phase);
-      if (!same && had && !TENAX_PLANTED(5)) remove_due(t.old_due_at_ms, timer_of(t.old_phase), t.action);
+      if (!same && had && !TENAX_PLANTED(5))
+        remove_due(t.old_due_at_ms, timer_of(t.old_phase), t.action);
       if (!same && has) put_due(now.due_at_ms, timer_of(now.phase), t.action);
       move_due(t.old_close_by_ms, now.close_by_ms, timer_kind::action_deadline, t.action);
     }
