@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Builds tenax (preset dev) and runs its tests. Arguments go to ctest: tests/run.sh -L unit
+# Without arguments all but the long crash and disk fault runs: tests/run.sh -L 'crash|fault'
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cmake/deps.sh
@@ -7,5 +8,9 @@ cmake --preset dev
 cmake --build --preset dev
 if [[ ! -d ../shared/wfinstances ]]; then
   echo "tests: SKIPPED: the WfInstances trace tests (their traces, ../shared/wfinstances, are not here)"
+fi
+if (($# == 0)); then
+  echo "tests: SKIPPED: the long crash and disk fault runs (tests/run.sh -L 'crash|fault')"
+  set -- -LE 'crash|fault'
 fi
 ctest --preset dev --parallel "$(nproc)" "$@"

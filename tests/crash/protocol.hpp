@@ -12,7 +12,9 @@
 //
 // The handler log (a file that the driver opens with O_APPEND and the target inherits), one
 // write(2) a line:
-//   start|end|overlap WORKFLOW ACTION ATTEMPT DEFERRALS BOOTTIME_NS WALL_MS PID HASH
+//   start|end|overlap WORKFLOW ACTION ATTEMPT DEFERRALS BOOTTIME_NS WALL_MS PID HASH .
+// A process that is killed while it writes may leave half a line: so each begins on a new line, and
+// counts only with the dot at its end.
 #pragma once
 
 #include <time.h>
@@ -51,15 +53,17 @@ struct log_line {
 
   [[nodiscard]] std::string to_string() const {
     std::ostringstream out;
-    out << what << ' ' << workflow << ' ' << action << ' ' << attempt << ' ' << deferrals << ' '
-        << boottime_ns << ' ' << wall_ms << ' ' << pid << ' ' << hash << '\n';
+    out << '\n'
+        << what << ' ' << workflow << ' ' << action << ' ' << attempt << ' ' << deferrals << ' '
+        << boottime_ns << ' ' << wall_ms << ' ' << pid << ' ' << hash << " .";
     return out.str();
   }
   [[nodiscard]] static bool parse(const std::string& text, log_line& out) {
     std::istringstream in(text);
+    std::string end;
     in >> out.what >> out.workflow >> out.action >> out.attempt >> out.deferrals >>
-        out.boottime_ns >> out.wall_ms >> out.pid >> out.hash;
-    return !in.fail();
+        out.boottime_ns >> out.wall_ms >> out.pid >> out.hash >> end;
+    return !in.fail() && end == ".";
   }
 };
 
