@@ -32,7 +32,9 @@ due_process::behavior_type due_process::make_behavior() {
             advance();
           },
           [this](const messages::tick& m) {
-            if (m.serial == serial_) advance();
+            if (m.serial != serial_) return;
+            tick_at_ms_ = 0;
+            advance();
           },
           [this](const messages::shut_down&) {
             engine_ = nullptr;
@@ -119,6 +121,8 @@ void due_process::schedule() {
   time_ms next = std::min(refill_at_ms_, now + look_every_ms);
   if (!window_.empty() && !wakes_out_ && rt_->may_start())
     next = std::min(next, window_.begin()->fire_at_ms);
+  if (tick_at_ms_ != 0 && tick_at_ms_ <= next) return;  // each costs the clock thread a wake-up
+  tick_at_ms_ = next;
   delayed_send(this, milliseconds(std::max<time_ms>(next - now, 1)), messages::tick{++serial_});
 }
 

@@ -56,6 +56,7 @@ class due_process final : public messages::due_actor::base {
   bool wakes_out_ = false;     ///< the engine has not taken up the last batch yet
   std::int64_t overdue_ = 0;
   std::uint64_t serial_ = 0;
+  time_ms tick_at_ms_ = 0;  ///< when the latest tick comes; 0: none is on its way
 };
 
 }  // namespace tenax::actors

@@ -27,16 +27,16 @@ class bulk {
     }
     e.submit_async(spec, [this](result<submission> r) {
       const std::lock_guard lock(mutex_);
-      --waiting_;
+      if (--waiting_ == window_ / 2) changed_.notify_all();
       r ? static_cast<void>(++acknowledged_) : static_cast<void>(failure_ = r.error().to_string());
-      changed_.notify_all();
+      tell();
     });
   }
   /// To be called by options.on_finished.
   void finished() {
     const std::lock_guard lock(mutex_);
     ++finished_;
-    changed_.notify_all();
+    tell();
   }
   void wait_acknowledged(std::size_t count, double timeout_seconds) {
     wait(acknowledged_, count, timeout_seconds, "acknowledged");
@@ -50,9 +50,16 @@ class bulk {
   }
 
  private:
+  /// Wakes who waits only for what it waits for: a wake-up for each of a million ends would cost as
+  /// much as they do.
+  void tell() {
+    const bool reached = acknowledged_ == wanted_ || finished_ == wanted_;
+    if (reached || !failure_.empty()) changed_.notify_all();
+  }
   void wait(const std::size_t& counter, std::size_t count, double timeout_seconds,
             const char* what) {
     std::unique_lock lock(mutex_);
+    wanted_ = count;
     const bool reached = changed_.wait_for(lock, std::chrono::duration<double>(timeout_seconds),
                                            [&] { return counter >= count || !failure_.empty(); });
     require(failure_.empty(), failure_);
@@ -66,6 +73,7 @@ class bulk {
   std::size_t waiting_ = 0;
   std::size_t acknowledged_ = 0;
   std::size_t finished_ = 0;
+  std::size_t wanted_ = 0;  ///< by the one who waits
   std::string failure_;
 };
 

@@ -87,7 +87,47 @@ bool rocks_reads::exists(std::string_view id) const {
               .IsNotFound();
 }
 
+namespace {
+
+/// What `load` returns, from its rows; `begin` is the key of the state.
+result<loaded_workflow> assemble(std::string_view begin, records::state_record decoded,
+                                 workflow_spec spec) {
+  auto& state = decoded.state;
+  if (state.actions.size() != decoded.action_count || spec.actions.size() != state.actions.size()) {
+    return records::corrupt_at(begin, "actions are missing");
+  }
+  loaded_workflow out{model::compile(std::move(spec)), std::move(state)};
+  const auto counts = out.state.counts;
+  model::derive(*out.definition, out.state);
+  if (out.state.counts != counts) {
+    return records::corrupt_at(begin, "counts differ from the actions");
+  }
+  return out;
+}
+
+}  // namespace
+
+/// Two look-ups, which the filters lead to the right table: a scan would unpack a block of every
+/// level. A state of many pages is scanned, as of one moment.
 result<loaded_workflow> rocks_reads::load(std::string_view id) const {
+  std::string key;
+  keys::state(key, id);
+  rocksdb::PinnableSlice value;
+  auto status = db_.Get(rocksdb::ReadOptions(), db_.DefaultColumnFamily(), slice(key), &value);
+  if (status.IsNotFound()) return not_found(id);
+  if (!status.ok()) return read_error(status);
+  auto decoded = records::decode_state(key, view(value));
+  if (!decoded) return decoded.error();
+  if (decoded->action_count > records::page_actions) return load_pages(id);
+  value.Reset();
+  std::string definition_key;
+  if (auto read = read_definition(id, definition_key, value); !read) return read.error();
+  auto spec = records::decode_definition(definition_key, id, view(value));
+  if (!spec) return spec.error();
+  return assemble(key, std::move(*decoded), std::move(*spec));
+}
+
+result<loaded_workflow> rocks_reads::load_pages(std::string_view id) const {
   std::string begin;
   std::string end;
   keys::workflow_from(begin, id, keys::record_tag::state);
@@ -123,17 +163,19 @@ result<loaded_workflow> rocks_reads::load(std::string_view id) const {
   }
   if (!it->status().ok()) return read_error(it->status());
   if (!spec) return records::corrupt_at(begin, "the definition is missing");
-  if (state.actions.size() != decoded->action_count ||
-      spec->actions.size() != state.actions.size()) {
-    return records::corrupt_at(begin, "actions are missing");
-  }
-  loaded_workflow out{model::compile(std::move(*spec)), std::move(state)};
-  const auto counts = out.state.counts;
-  model::derive(*out.definition, out.state);
-  if (out.state.counts != counts) {
-    return records::corrupt_at(begin, "counts differ from the actions");
-  }
-  return out;
+  return assemble(begin, std::move(*decoded), std::move(*spec));
+}
+
+/// The definition of a workflow whose state is there, or was when it was read.
+result<void> rocks_reads::read_definition(std::string_view id, std::string& key,
+                                          rocksdb::PinnableSlice& value) const {
+  keys::definition(key, id);
+  const auto status =
+      db_.Get(rocksdb::ReadOptions(), db_.DefaultColumnFamily(), slice(key), &value);
+  if (status.ok()) return {};
+  if (!status.IsNotFound()) return read_error(status);
+  if (!exists(id)) return not_found(id);  // retention has just removed it
+  return records::corrupt_at(key, "the definition is missing");
 }
 
 result<workflow_spec> rocks_reads::load_spec(std::string_view id) const {
@@ -151,17 +193,14 @@ result<read_store::header> rocks_reads::load_header(std::string_view id) const {
   std::string key;
   keys::state(key, id);
   rocksdb::PinnableSlice value;
-  auto* const family = db_.DefaultColumnFamily();
-  auto status = db_.Get(rocksdb::ReadOptions(), family, slice(key), &value);
+  const auto status =
+      db_.Get(rocksdb::ReadOptions(), db_.DefaultColumnFamily(), slice(key), &value);
   if (status.IsNotFound()) return not_found(id);
   if (!status.ok()) return read_error(status);
   auto state = records::decode_state(key, view(value));
   if (!state) return state.error();
   value.Reset();
-  keys::definition(key, id);
-  status = db_.Get(rocksdb::ReadOptions(), family, slice(key), &value);
-  if (status.IsNotFound()) return records::corrupt_at(key, "missing");
-  if (!status.ok()) return read_error(status);
+  if (auto read = read_definition(id, key, value); !read) return read.error();
   auto head = records::decode_spec_head(key, id, view(value));
   if (!head) return head.error();
   state->state.actions.clear();

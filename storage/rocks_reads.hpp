@@ -47,6 +47,9 @@ class rocks_reads {
       const std::filesystem::path& dir) const;
 
  private:
+  [[nodiscard]] result<loaded_workflow> load_pages(std::string_view id) const;
+  [[nodiscard]] result<void> read_definition(std::string_view id, std::string& key,
+                                             rocksdb::PinnableSlice& value) const;
   [[nodiscard]] result<std::optional<std::string>> get(std::string_view key) const;
   [[nodiscard]] std::unique_ptr<rocksdb::Iterator> iterate(const rocksdb::Slice& lower,
                                                            const rocksdb::Slice& upper) const;

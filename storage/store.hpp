@@ -54,7 +54,8 @@ struct loaded_workflow {
   model::workflow_state state;
 };
 
-/// What a read of a workflow costs: `exists` one Get, `load_header` two, `load` one range scan.
+/// What a read of a workflow costs: `exists` one Get, `load_header` two, `load` two or, beyond a
+/// page of actions, one range scan.
 class read_store {
  public:
   virtual ~read_store() = default;
