@@ -109,12 +109,17 @@ result<void> engine_core::start(const std::filesystem::path& dir) {
   const auto& wall = seams_.wall != nullptr ? *seams_.wall : model::system_clock();
   const std::uint64_t seed = seams_.seed != 0 ? seams_.seed : model::random_seed();
   ids_ = std::make_unique<id_source>(seed);
+  const auto on_failure = [this](const error& why) {
+    runtime_->halt(error(why.code(), "a commit failed (" + why.message() +
+                                         "); its outcome is unknown until the data directory is "
+                                         "opened again"));
+  };
   if (seams_.virtual_time) {
-    auto journal = storage::make_stepped_journal(*store_, store_->epoch());
+    auto journal = storage::make_stepped_journal(*store_, store_->epoch(), on_failure);
     stepped_journal_ = journal.get();
     journal_ = std::move(journal);
   } else {
-    journal_ = storage::make_threaded_journal(*store_, store_->epoch());
+    journal_ = storage::make_threaded_journal(*store_, store_->epoch(), on_failure);
   }
   runtime_ = std::make_unique<runtime>(opts_, wall, *store_, *journal_, seed + 1);
   runtime_->opened_at_ms = wall.now_ms();
@@ -141,6 +146,10 @@ result<void> engine_core::start(const std::filesystem::path& dir) {
   return {};
 }
 
+namespace {
+error closed_error() { return {errc::closing, "the engine is closed"}; }
+}  // namespace
+
 // --- submit ---
 
 struct engine_core::submit_op {
@@ -157,9 +166,8 @@ std::optional<error> engine_core::refuse_submit() const {
   if (runtime_->halted) {
     return error(errc::stopped, "the engine has stopped after a failed commit");
   }
-  if (runtime_->closing || runtime_->draining) {
-    return error(errc::closing, "the engine is draining or closed");
-  }
+  if (runtime_->draining) return error(errc::closing, "the engine is draining");
+  if (runtime_->closing) return closed_error();
   const std::uint64_t open = store_->current_totals().open();
   if (open >= opts_.open_workflows_max) {
     return error(
@@ -187,7 +195,11 @@ void engine_core::submit(workflow_spec spec, submit_callback done) {
   op->id = spec.id;
   op->done = std::move(done);
   {
-    const std::lock_guard lock(submits_mutex_);
+    std::unique_lock lock(calls_mutex_);
+    if (closed_) {
+      lock.unlock();
+      return op->done(closed_error());
+    }
     const auto [found, fresh] = submits_.try_emplace(op->id, op);
     if (!fresh) {
       found->second->joined.emplace_back(std::move(spec), std::move(op->done));
@@ -200,7 +212,7 @@ void engine_core::submit(workflow_spec spec, submit_callback done) {
     auto stored = store_->load_spec(op->id);
     std::vector<std::pair<workflow_spec, submit_callback>> all;
     {
-      const std::lock_guard lock(submits_mutex_);
+      const std::lock_guard lock(calls_mutex_);
       all = std::move(op->joined);
       submits_.erase(op->id);
       submits_done_.notify_all();
@@ -234,7 +246,7 @@ void engine_core::commit(const std::shared_ptr<submit_op>& op) {
   time_ms now = 0;
   {
     // Creation times never go back while this engine is open: the listing is read in their order.
-    const std::lock_guard lock(submits_mutex_);
+    const std::lock_guard lock(calls_mutex_);
     now = last_created_at_ms_ = std::max(last_created_at_ms_, runtime_->now_ms());
   }
   model::decision decision;
@@ -258,14 +270,13 @@ void engine_core::finish_submit(submit_op& op, const error* failure) {
   std::vector<std::pair<workflow_spec, submit_callback>> joined;
   const auto definition = op.box->definition;
   if (failure != nullptr) {
-    runtime_->halt(*failure);
     op.done(*failure);
   } else {
     caf::anon_send(engine_, messages::adopt{op.box});
     op.done(submission{op.id, false});
   }
   {
-    const std::lock_guard lock(submits_mutex_);
+    const std::lock_guard lock(calls_mutex_);
     joined = std::move(op.joined);
     submits_.erase(op.id);
     submits_done_.notify_all();
@@ -312,7 +323,11 @@ void engine_core::request(std::string id, messages::request::command what,
   if (runtime_->halted) {
     return done(error(errc::stopped, "the engine has stopped after a failed commit"));
   }
-  if (runtime_->closing) return done(error(errc::closing, "the engine is closed"));
+  std::unique_lock lock(calls_mutex_);
+  if (closed_) {
+    lock.unlock();
+    return done(closed_error());
+  }
   caf::anon_send(engine_, std::make_shared<messages::request>(std::move(id), std::move(what),
                                                               std::move(done)));
 }
@@ -368,13 +383,17 @@ void engine_core::end_actors() {
 }
 
 void engine_core::close() {
-  if (closed_ || !system_) return;
-  closed_ = true;
+  if (!system_) return;
+  {
+    // From here on no call reaches the actors or the journal; what did is waited for.
+    const std::lock_guard lock(calls_mutex_);
+    if (std::exchange(closed_, true)) return;
+  }
   runtime_->closing = true;
   runtime_->waiters.close(error(errc::closing, "the engine was closed"));
   executor_->stop();
   if (!seams_.virtual_time) {
-    std::unique_lock lock(submits_mutex_);
+    std::unique_lock lock(calls_mutex_);
     submits_done_.wait(lock, [this] { return submits_.empty(); });
   } else {
     stepped_journal_->step(true);

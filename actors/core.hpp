@@ -112,8 +112,9 @@ class engine_core {
   stepped_executor* stepped_executor_ = nullptr;
   std::unique_ptr<id_source> ids_;
 
+  mutable std::mutex calls_mutex_;
+  bool closed_ = false;
   // Submits that are not durable yet, by id: the same id must not be committed twice.
-  mutable std::mutex submits_mutex_;
   std::condition_variable submits_done_;
   std::unordered_map<std::string, std::shared_ptr<submit_op>> submits_;
   time_ms last_created_at_ms_ = 0;
@@ -124,7 +125,6 @@ class engine_core {
   std::mutex end_mutex_;
   std::condition_variable end_signal_;
   bool actors_ended_ = false;
-  bool closed_ = false;
 };
 
 }  // namespace tenax::actors

@@ -111,7 +111,7 @@ struct runtime {
   void log(log_level level, std::string_view message) const {
     if (opts.log) opts.log(level, message);
   }
-  /// Commits have begun to fail: everything stops.
+  /// A commit has failed: everything stops. Called by the journal, before anyone is answered.
   void halt(const error& why);
   /// Tells those who wait that a workflow has ended, after its end is durable.
   void finished(const model::definition& def, const model::workflow_state& state);

@@ -92,17 +92,18 @@ void workflow_process::take_up(bool loaded) {
   changes_.begin(state_);
   slots_.resize(def_->size());
   if (loaded && !state_.terminal()) {
-    // In the very millisecond of the open it cannot be told; a start that is durable first does no
-    // harm.
-    const bool touched_since_open = state_.updated_at_ms > rt_->opened_at_ms;
+    // A start that is durable first does no harm: where it cannot be told, it is.
+    const bool was_here_before_open = state_.created_at_ms <= rt_->opened_at_ms;
     for (action_index a = 0; a < slots_.size(); ++a) {
       const auto& action = state_.actions[a];
       // Its start may have been lost with the last crash, unless it was not due before this open.
-      slots_[a].durable_first = !touched_since_open &&
+      slots_[a].durable_first = was_here_before_open &&
                                 (action.phase == phase::ready || action.phase == phase::executing ||
                                  (is_timed(action.phase) && action.due_at_ms <= rt_->opened_at_ms));
     }
-    if (state_.count(phase::executing) > 0) {
+    // A paused engine starts nothing, and what a crash means is for one that does to say: it knows
+    // the delivery of each type.
+    if (state_.count(phase::executing) > 0 && !rt_->opts.paused) {
       process(model::recover{}, urgency::now);
       // The sweep below finds what recover would start.
       next_.effects.erase(
@@ -211,7 +212,6 @@ void workflow_process::on_committed(const messages::committed& m) {
     const error why(errc::storage_unavailable,
                     "a commit of workflow " + id_ + " failed (" + m.why->message() +
                         "); its outcome is unknown until the data directory is opened again");
-    rt_->halt(why);
     fail_all(why);
     check_idle();
     return;

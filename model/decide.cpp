@@ -346,8 +346,10 @@ void decider::on(const resolve& c) {
   const auto& action = state_.actions[c.action];
   const std::string& key = def_.spec.actions[c.action].key;
   if (state_.terminal() || (action.phase != phase::in_doubt && action.phase != phase::paused)) {
-    out_.refused.emplace(errc::wrong_state, "action " + key + " of workflow " + def_.spec.id +
-                                                " does not wait for a decision");
+    out_.refused.emplace(
+        errc::wrong_state,
+        "action " + key + " of workflow " + def_.spec.id + " does not wait for a decision" +
+            (action.phase == phase::executing ? " (it runs, or did when its engine ended)" : ""));
     return;
   }
   auto& resolved = emit(event_kind::action_resolved, c.action, event_actor::user);

@@ -170,7 +170,7 @@ void application::on_action(const event& e) {
       move(action, phase::executing);
       action.attempt = e.attempt;
       action.deferrals = e.count;
-      action.started_at_ms = e.at_ms;
+      if (e.count == 0) action.started_at_ms = e.at_ms;  // else the same attempt goes on
       if (state_.status == workflow_status::pending) {
         state_.status = workflow_status::in_progress;
         state_.started_at_ms = e.at_ms;

@@ -1,9 +1,7 @@
 #include "node/change_commands.hpp"
 
-#include <memory>
 #include <utility>
 
-#include "node/run_options.hpp"
 #include "node/text.hpp"
 
 namespace tenax::node {
@@ -14,8 +12,7 @@ std::string about(std::string_view id) { return "workflow " + std::string{id}; }
 
 /// A paused engine on a directory that exists and has this workflow. The reader looks first: it
 /// neither makes a store nor takes the lock.
-result<engine> open_paused(const common_options& common, const std::string& id,
-                           const std::vector<std::string>& at_most_once) {
+result<engine> open_paused(const common_options& common, const std::string& id) {
   if (auto gone = missing(common.data_dir)) return *std::move(gone);
   if (const auto owner = data_dir_owner(common.data_dir))
     return error{errc::data_dir_locked, common.data_dir.string() + ": " + process_name(*owner) +
@@ -26,11 +23,7 @@ result<engine> open_paused(const common_options& common, const std::string& id,
     if (!from) return explained(from.error(), common.data_dir);
     if (const auto known = from->summary(id); !known) return known.error();
   }
-  run_options run;
-  run.at_most_once = at_most_once;
-  if (auto faults = faults_of(run); !faults.empty())
-    return error{errc::invalid_argument, faults.front()};
-  auto opts = engine_options(run, std::make_shared<attempt_counters>());
+  options opts;  // no handlers, no policy: a paused engine needs neither
   opts.paused = true;
   opts.log = make_log(common.log_level);
   auto opened = engine::open(common.data_dir, std::move(opts));
@@ -79,7 +72,7 @@ result<resolution> make_resolution(const resolve_options& o) {
 }  // namespace
 
 int cancel_command(const common_options& common, const cancel_options& o) {
-  auto target = open_paused(common, o.id, o.at_most_once);
+  auto target = open_paused(common, o.id);
   if (!target) return report_error(common, "cannot cancel " + o.id, target.error());
   if (const auto done = target->cancel(o.id, o.reason); !done)
     return report_error(common, "cannot cancel " + o.id, done.error());
@@ -90,7 +83,7 @@ int resolve_command(const common_options& common, const resolve_options& o) {
   auto decision = make_resolution(o);
   if (!decision) return report_error(common, "bad option", decision.error());
   const auto what = "cannot resolve " + o.id + " " + o.key;
-  auto target = open_paused(common, o.id, o.at_most_once);
+  auto target = open_paused(common, o.id);
   if (!target) return report_error(common, what, target.error());
   if (const auto done = target->resolve(o.id, o.key, *std::move(decision)); !done)
     return report_error(common, what, done.error());

@@ -5,7 +5,6 @@
 
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "node/command.hpp"
 
@@ -14,7 +13,6 @@ namespace tenax::node {
 struct cancel_options {
   std::string id;
   std::string reason;
-  std::vector<std::string> at_most_once;  ///< as for run: decides what a crash means
 };
 [[nodiscard]] int cancel_command(const common_options& common, const cancel_options& o);
 
@@ -24,7 +22,6 @@ struct resolve_options {
   std::string decision;                ///< retry | skip | complete | fail
   std::optional<std::string> value;    ///< complete: JSON
   std::optional<std::string> message;  ///< fail
-  std::vector<std::string> at_most_once;
 };
 [[nodiscard]] int resolve_command(const common_options& common, const resolve_options& o);
 

@@ -28,15 +28,6 @@ void add_common(CLI::App& app, common_options& common) {
       ->capture_default_str();
 }
 
-void add_at_most_once(CLI::App& app, std::vector<std::string>& types) {
-  app.add_option("--at-most-once", types,
-                 "Action type whose attempts are never made again after a crash: they wait for a "
-                 "decision. Give it to run, cancel and resolve alike")
-      ->expected(1)
-      ->take_all()
-      ->type_name("TYPE");
-}
-
 void add_run(CLI::App& app, const common_options& common, action& chosen) {
   static run_options o;
   auto& run = *app.add_subcommand("run", "Run workflows to their end; run again to go on");
@@ -54,7 +45,12 @@ void add_run(CLI::App& app, const common_options& common, action& chosen) {
                  "After the last attempt: fail the workflow, pause for a decision, skip the action")
       ->check(CLI::IsMember({"fail", "pause", "skip"}))
       ->capture_default_str();
-  add_at_most_once(run, o.at_most_once);
+  run.add_option("--at-most-once", o.at_most_once,
+                 "Action type whose attempts are never made again after a crash: they wait for a "
+                 "decision")
+      ->expected(1)
+      ->take_all()
+      ->type_name("TYPE");
   run.add_flag("--new", o.another, "Start another workflow, even if this one exists");
   run.add_option("--repeat", o.repeat, "Run each file N times, as ID-1 to ID-N")
       ->check(CLI::Range(1u, 10'000'000u))
@@ -116,7 +112,6 @@ void add_changing(CLI::App& app, const common_options& common, action& chosen) {
   auto& cancel = *app.add_subcommand("cancel", "End a workflow; no process may be running it");
   cancel.add_option("ID", cancel_o.id)->required();
   cancel.add_option("--reason", cancel_o.reason);
-  add_at_most_once(cancel, cancel_o.at_most_once);
   cancel.callback(
       [&common, &chosen] { chosen = [&] { return cancel_command(common, cancel_o); }; });
 
@@ -129,7 +124,6 @@ void add_changing(CLI::App& app, const common_options& common, action& chosen) {
       ->check(CLI::IsMember({"retry", "skip", "complete", "fail"}));
   resolve.add_option("--value", resolve_o.value, "complete: the result, JSON")->type_name("JSON");
   resolve.add_option("--message", resolve_o.message, "fail: why");
-  add_at_most_once(resolve, resolve_o.at_most_once);
   resolve.callback(
       [&common, &chosen] { chosen = [&] { return resolve_command(common, resolve_o); }; });
 }

@@ -103,8 +103,11 @@ result<void> write_group(store& target, std::uint64_t epoch, const group& g, cou
 
 class threaded_journal final : public journal {
  public:
-  threaded_journal(store& target, std::uint64_t epoch)
-      : target_(target), epoch_(epoch), writer_([this] { run(); }) {}
+  threaded_journal(store& target, std::uint64_t epoch, failure_sink on_failure)
+      : target_(target),
+        epoch_(epoch),
+        on_failure_(std::move(on_failure)),
+        writer_([this] { run(); }) {}
   ~threaded_journal() override { close(); }
   threaded_journal(const threaded_journal&) = delete;
   threaded_journal& operator=(const threaded_journal&) = delete;
@@ -182,6 +185,7 @@ class threaded_journal final : public journal {
 
   /// The outcome of `failed` is unknown; what was queued behind it was not tried.
   void fail(const group& failed, const tenax::error& why) {
+    if (on_failure_) on_failure_(why);
     group untried;
     {
       const std::lock_guard lock(mutex_);
@@ -197,6 +201,7 @@ class threaded_journal final : public journal {
 
   store& target_;
   const std::uint64_t epoch_;
+  const failure_sink on_failure_;
   counters count_;
   std::atomic<bool> stopped_{false};
   std::mutex close_mutex_;
@@ -215,7 +220,8 @@ class threaded_journal final : public journal {
 
 class stepped_journal_impl final : public stepped_journal {
  public:
-  stepped_journal_impl(store& target, std::uint64_t epoch) : target_(target), epoch_(epoch) {}
+  stepped_journal_impl(store& target, std::uint64_t epoch, failure_sink on_failure)
+      : target_(target), epoch_(epoch), on_failure_(std::move(on_failure)) {}
 
   void append(const write_batch& batch, flush when, ack done) override {
     if (stopped_ || closed_) return refuse(done, cause_);
@@ -234,7 +240,10 @@ class stepped_journal_impl final : public stepped_journal {
     if (TENAX_PLANTED(2)) writing.answer_early();
     const auto written = write_group(target_, epoch_, writing, count_);
     stopped_ = !written;
-    if (!written) cause_ = written.error().message();
+    if (!written) {
+      cause_ = written.error().message();
+      if (on_failure_) on_failure_(written.error());
+    }
     writing.answer(written ? nullptr : &written.error());
     return true;
   }
@@ -266,6 +275,7 @@ class stepped_journal_impl final : public stepped_journal {
  private:
   store& target_;
   const std::uint64_t epoch_;
+  const failure_sink on_failure_;
   counters count_;
   group queued_;
   bool flush_wanted_ = false;
@@ -276,12 +286,14 @@ class stepped_journal_impl final : public stepped_journal {
 
 }  // namespace
 
-std::unique_ptr<journal> make_threaded_journal(store& target, std::uint64_t epoch) {
-  return std::make_unique<threaded_journal>(target, epoch);
+std::unique_ptr<journal> make_threaded_journal(store& target, std::uint64_t epoch,
+                                               failure_sink on_failure) {
+  return std::make_unique<threaded_journal>(target, epoch, std::move(on_failure));
 }
 
-std::unique_ptr<stepped_journal> make_stepped_journal(store& target, std::uint64_t epoch) {
-  return std::make_unique<stepped_journal_impl>(target, epoch);
+std::unique_ptr<stepped_journal> make_stepped_journal(store& target, std::uint64_t epoch,
+                                                      failure_sink on_failure) {
+  return std::make_unique<stepped_journal_impl>(target, epoch, std::move(on_failure));
 }
 
 }  // namespace tenax::storage

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "storage/store.hpp"
@@ -20,6 +21,10 @@ struct ack {
   void (*call)(void* context, const tenax::error* failure) noexcept = nullptr;
   void* context = nullptr;
 };
+
+/// Told once, on the writer's thread, that a write has failed, before any commit is answered: from
+/// then on nothing may start (invariant I18). Must be quick and must not call the journal.
+using failure_sink = std::function<void(const tenax::error&)>;
 
 enum class flush : std::uint8_t {
   now,   ///< someone waits: write at once
@@ -49,7 +54,8 @@ class journal {
 };
 
 /// One writer thread; while it writes a group, the next one collects.
-[[nodiscard]] std::unique_ptr<journal> make_threaded_journal(store& target, std::uint64_t epoch);
+[[nodiscard]] std::unique_ptr<journal> make_threaded_journal(store& target, std::uint64_t epoch,
+                                                             failure_sink on_failure = {});
 
 /// For virtual time: nothing is written before `step`. Same thread only.
 class stepped_journal : public journal {
@@ -64,6 +70,7 @@ class stepped_journal : public journal {
   [[nodiscard]] virtual bool has_lazy() const noexcept = 0;
 };
 [[nodiscard]] std::unique_ptr<stepped_journal> make_stepped_journal(store& target,
-                                                                    std::uint64_t epoch);
+                                                                    std::uint64_t epoch,
+                                                                    failure_sink on_failure = {});
 
 }  // namespace tenax::storage

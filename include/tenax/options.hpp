@@ -51,7 +51,7 @@ struct options {
   std::size_t cache_bytes = 32u << 20;         ///< read cache
   std::size_t write_buffer_bytes = 64u << 20;  ///< recent writes, in memory and in the log
 
-  bool paused = false;  ///< accepts commands and queries, starts nothing
+  bool paused = false;  ///< accepts commands and queries; starts and recovers nothing
 
   log_sink log;  ///< default: warnings and errors to stderr
   /// Called after each workflow's end is durable, on an engine thread; must be quick, must not

@@ -152,8 +152,7 @@ BOOST_AUTO_TEST_CASE(kill_9_in_an_at_most_once_handler_asks_for_a_decision) {
   BOOST_TEST(asked.exit_code == 5, asked.out << asked.err);
   BOOST_TEST(contains(asked.out, "busy work retry|skip|complete|fail"), asked.out);
   BOOST_TEST(contains(asked.out, "outcome is unknown"), asked.out);
-  const auto done =
-      tenax({"resolve", "busy", "work", "complete", "--value", "1", "--at-most-once", "spin"});
+  const auto done = tenax({"resolve", "busy", "work", "complete", "--value", "1"});
   BOOST_TEST(done.exit_code == 0, done.err);
   BOOST_TEST(tenax(args).exit_code == 0);
   BOOST_TEST(tenax_json({"show", "busy"})["actions"][0]["result"] == 1);

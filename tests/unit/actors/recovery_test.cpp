@@ -129,6 +129,38 @@ BOOST_AUTO_TEST_CASE(a_retry_start_that_a_crash_has_lost_is_durable_first_too) {
   BOOST_TEST(events("w", "attempt_started").size() == 2U);
 }
 
+BOOST_AUTO_TEST_CASE(a_start_that_may_be_lost_is_not_forgotten_when_its_workflow_leaves_memory) {
+  handle("f", [](const action_context& c) {
+    return c.attempt == 1 ? outcome::failure("busy", "later") : outcome::success();
+  });
+  action_options pausing;
+  pausing.retry = retry_policy::never();
+  pausing.retry->exhausted = on_exhausted::pause;
+  handle_failing("p", pausing);
+  open();
+  // given many overdue retries before that of "w", which wake one after the other
+  for (int n = 0; n < 200; ++n) submit(one("other" + std::to_string(n), "f"));
+  engine->advance(milliseconds(600));
+  submit(workflow_builder("test").id("w").action("a", "f").action("b", "p"));
+  engine->run_until_idle();
+  engine->step_wall_clock(minutes(1));
+  must(engine->crash_and_reopen());
+  engine->hold_handlers();
+  engine->advance(milliseconds(2));
+  // when a decision takes "w" into memory, is written, and "w" leaves again
+  must(engine->resolve("w", "b", {resolution::kind::skip, ""}));
+  engine->run_until_idle();
+  BOOST_TEST_REQUIRE(events("w", "attempt_started").size() == 2U);
+  // then the start of its retry is durable before the handler runs, all the same
+  const auto runs = [this] {
+    const auto all = engine->running_handlers();
+    return std::any_of(all.begin(), all.end(), [](const auto& h) { return h.workflow_id == "w"; });
+  };
+  for (int ms = 0; ms < 100 && !runs(); ++ms) engine->advance(milliseconds(1));
+  BOOST_TEST(runs());
+  BOOST_TEST(events("w", "attempt_started").size() == 3U);
+}
+
 BOOST_AUTO_TEST_CASE(an_at_most_once_start_is_durable_before_the_handler_runs) {
   handle_ok("once", {.delivery = delivery::at_most_once});
   open().hold_handlers();
@@ -255,6 +287,33 @@ BOOST_AUTO_TEST_CASE(a_success_during_close_counts) {
   must(engine->reopen());
   BOOST_TEST(status("w") == workflow_status::completed);
   BOOST_TEST(calls.size() == 1U);
+}
+
+/// `tenax cancel` and `resolve` open a paused engine that knows no handlers and no delivery.
+BOOST_AUTO_TEST_CASE(a_paused_engine_leaves_what_was_in_flight_to_one_that_runs) {
+  action_options once;
+  once.delivery = delivery::at_most_once;
+  handle_ok("once", once);
+  const auto running = opts;
+  open().hold_handlers();
+  submit(one("w", "once"));
+  engine->run_until_idle();
+  BOOST_TEST_REQUIRE(engine->running_handlers().size() == 1U);
+  options paused;
+  paused.log = opts.log;
+  paused.paused = true;
+  must(engine->crash_and_reopen(paused));
+  BOOST_TEST(code_of(engine->resolve("w", "a", resolution{})) == errc::wrong_state);
+  BOOST_TEST(events("w", "attempt_interrupted").empty());
+  must(engine->crash_and_reopen(running));
+  engine->run_until_idle();
+  BOOST_TEST(action("w").waiting == waiting_for::decision);
+  must(engine->crash_and_reopen(paused));
+  must(engine->resolve("w", "a", resolution{}));
+  must(engine->crash_and_reopen(running));
+  engine->release_handlers();
+  engine->run_until_idle();
+  BOOST_TEST(status("w") == workflow_status::completed);
 }
 
 BOOST_AUTO_TEST_CASE(many_crashes_in_a_row_lose_nothing) {

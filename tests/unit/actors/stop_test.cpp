@@ -134,6 +134,18 @@ BOOST_AUTO_TEST_CASE(what_was_submitted_just_before_a_close_is_durable_and_runs_
   BOOST_TEST(engine->stats().completed == 10U);
 }
 
+/// The start of an at_least_once attempt: written within 20 ms, and nobody waits for it.
+BOOST_AUTO_TEST_CASE(a_failed_commit_that_nobody_waits_for_stops_the_engine_too) {
+  open().hold_handlers();
+  submit(one("w", "ok"));
+  engine->run_until_idle();
+  BOOST_TEST_REQUIRE(engine->running_handlers().size() == 1U);
+  engine->fail_commit(1);
+  engine->advance(seconds(1));
+  BOOST_TEST(!engine->healthy());
+  BOOST_TEST(code_of(engine->submit(one("later", "ok"))) == errc::stopped);
+}
+
 BOOST_AUTO_TEST_CASE(a_paused_engine_accepts_and_shows_but_starts_nothing) {
   opts.paused = true;
   open();

@@ -45,6 +45,17 @@ BOOST_AUTO_TEST_CASE(a_timer_beyond_the_horizon_holds_no_actor) {
   BOOST_TEST((starts("w")[1] == begun + minutes(10)));
 }
 
+BOOST_AUTO_TEST_CASE(a_wait_has_begun_when_its_attempt_began) {
+  open();
+  const auto begun = engine->now();
+  submit(one("w", "wait", R"({"seconds": 90})"));
+  BOOST_TEST(must(engine->run_until_end("w")).status == workflow_status::completed);
+  BOOST_TEST_REQUIRE(action("w").started_at.has_value());
+  BOOST_TEST_REQUIRE(action("w").closed_at.has_value());
+  BOOST_TEST((*action("w").started_at == begun));
+  BOOST_TEST((*action("w").closed_at == begun + seconds(90)));
+}
+
 BOOST_AUTO_TEST_CASE(a_timer_within_the_horizon_is_kept_in_memory) {
   open();
   submit(delayed(0, seconds(30)));

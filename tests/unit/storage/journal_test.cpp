@@ -2,6 +2,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -291,6 +292,28 @@ BOOST_AUTO_TEST_CASE(after_a_failed_write_nothing_is_ever_written) {
   BOOST_TEST(s.keys() == names(1), boost::test_tools::per_element());
   BOOST_TEST(j->stats().commits == 1u);
   BOOST_TEST(j->stats().bytes_queued == 0u);
+}
+
+/// Also when nobody waits for the commit; and before anyone is answered.
+BOOST_AUTO_TEST_CASE(a_failed_write_is_told_once_and_first) {
+  for (const flush when : {flush::now, flush::lazy}) {
+    fake_store s;
+    ack_log acks;
+    std::atomic<int> told = 0;
+    std::atomic<int> told_first = 0;
+    const auto j = make_threaded_journal(s, 1, [&](const error& why) {
+      ++told;
+      told_first += why.code() == errc::storage_unavailable && acks.all().empty() ? 1 : 0;
+    });
+    s.fail_at(1);
+    j->append(batch_of("k0"), when, when == flush::now ? acks.next(0) : ack{});
+    while (!j->stopped()) std::this_thread::yield();
+    j->append(batch_of("k1"), flush::now, acks.next(1));
+    BOOST_REQUIRE(acks.wait(when == flush::now ? 2 : 1));
+    j->close();
+    BOOST_TEST(told == 1);
+    BOOST_TEST(told_first == 1);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(close_writes_what_is_queued_and_refuses_the_rest) {
