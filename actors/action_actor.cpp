@@ -139,6 +139,9 @@ void action_process::wait(time_ms due_at_ms) {
   due_at_ms_ = due_at_ms;
   const auto delay = std::max<time_ms>(due_at_ms - rt_->now_ms(), 0);
   delayed_send(this, milliseconds(delay), messages::alarm{++alarm_serial_});
+  if (TENAX_PLANTED(6)) {  // there is a stale alarm, and it is accepted
+    delayed_send(this, milliseconds(delay / 2), messages::alarm{alarm_serial_ - 1});
+  }
 }
 
 void action_process::disarm() {

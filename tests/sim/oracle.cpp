@@ -239,7 +239,12 @@ std::string oracle::open_work() const {
   for (const auto& [id, e] : ledger_) {
     const auto w = engine_.store().load(id);
     if (!w || w->state.terminal()) continue;
-    out += ", " + id + " is open";
+    out += ", " + id + " is open after " + std::to_string(w->state.seq) + " events";
+    if (const auto last = engine_.store().history(id, w->state.seq > 3 ? w->state.seq - 3 : 0, 3)) {
+      for (const auto& e : *last) {
+        out += " " + std::to_string(e.event.at_ms) + ":" + std::string(to_string(e.event.kind));
+      }
+    }
     for (model::action_index a = 0; a < w->state.actions.size(); ++a) {
       const auto& action = w->state.actions[a];
       if (model::is_over(action.phase) || action.phase == phase::blocked) continue;

@@ -1,11 +1,14 @@
-// Runs simulated worlds: sim_main [--worlds N] [--seed S] [--slow] [--repeat-check N] [--plant K]
-// [--trace]. A failing seed is printed with the command that repeats it; exit code 1 then.
+// Runs simulated worlds: sim_main [--worlds N] [--seed S] [--seeds FILE] [--slow]
+// [--repeat-check N] [--plant K] [--trace]. A failing seed is printed with the command that repeats
+// it; exit code 1 then. --seeds: those in the file, one a line, instead of N from S on.
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <string>
 #include <unistd.h>
+#include <vector>
 
 #include <chrono>
 
@@ -21,6 +24,7 @@ namespace {
 struct arguments {
   std::uint64_t worlds = 1'000;
   std::uint64_t seed = 1;
+  std::string seeds_file;
   std::uint64_t repeat_check = 0;
   int plant = 0;
   bool slow = false;
@@ -43,8 +47,10 @@ extern "C" void on_abort(int) {
 }
 
 int usage() {
-  std::fputs("sim_main [--worlds N] [--seed S] [--slow] [--repeat-check N] [--plant K] [--trace]\n",
-             stderr);
+  std::fputs(
+      "sim_main [--worlds N] [--seed S] [--seeds FILE] [--slow] [--repeat-check N] [--plant K] "
+      "[--trace]\n",
+      stderr);
   return 2;
 }
 
@@ -65,6 +71,8 @@ bool parse(int argc, char** argv, arguments& a) {
       a.worlds = value;
     } else if (name == "--seed") {
       a.seed = value;
+    } else if (name == "--seeds") {
+      a.seeds_file = argv[n];
     } else if (name == "--repeat-check") {
       a.repeat_check = value;
     } else if (name == "--plant") {
@@ -76,11 +84,30 @@ bool parse(int argc, char** argv, arguments& a) {
   return true;
 }
 
+/// A number at the start of a line; the rest of it is a remark.
+bool read_seeds(const std::string& file, std::vector<std::uint64_t>& out) {
+  std::ifstream in(file);
+  for (std::string line; std::getline(in, line);) {
+    if (line.empty() || line.front() == '#') continue;
+    out.push_back(std::strtoull(line.c_str(), nullptr, 10));
+  }
+  return !out.empty();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   arguments a;
   if (!parse(argc, argv, a)) return usage();
+  std::vector<std::uint64_t> seeds;
+  if (!a.seeds_file.empty()) {
+    if (!read_seeds(a.seeds_file, seeds)) {
+      std::fprintf(stderr, "sim_main: no seeds in %s\n", a.seeds_file.c_str());
+      return 2;
+    }
+    a.worlds = seeds.size();
+    a.seed = seeds.front();
+  }
   std::signal(SIGABRT, on_abort);
   if (a.plant != 0) tenax::model::plant_bug(a.plant);
   const auto begun = std::chrono::steady_clock::now();
@@ -89,7 +116,7 @@ int main(int argc, char** argv) {
   int failed = 0;
   for (std::uint64_t n = 0; n < a.worlds; ++n) {
     world_options how;
-    how.seed = a.seed + n;
+    how.seed = seeds.empty() ? a.seed + n : seeds[n];
     how.slow = a.slow;
     if (a.trace) how.on_step = [](const std::string& step) { std::puts(step.c_str()); };
     remember(a, how.seed);
@@ -124,6 +151,8 @@ int main(int argc, char** argv) {
       static_cast<unsigned long long>(sum.failed_commits),
       static_cast<unsigned long long>(sum.workflows), static_cast<unsigned long long>(sum.starts),
       static_cast<unsigned long long>(sum.trace), s, static_cast<double>(ran) / s);
+  if (a.plant != 0)
+    std::printf("planted bug %d: %s\n", a.plant, failed > 0 ? "caught" : "NOT CAUGHT");
   std::fflush(stdout);
   return failed == 0 ? 0 : 1;
 }

@@ -211,8 +211,8 @@ void world::safety_step() {
     fault();
   } else if (what < 60) {
     client_step();
-  } else if (what < 75) {
-    pass_time(false);
+  } else if (what < 90) {
+    pass_time(dice_.chance(30));
   } else if (!engine_step(true)) {
     if (dice_.chance(30)) {
       client_step();
@@ -253,11 +253,11 @@ void world::start_handler(std::size_t n) {
   if (engine_.halted()) oracle_.fail("I18 a handler started after a failed commit");
   oracle_.started({call.workflow_id, call.action_key, call.attempt, call.deferrals});
   const auto how_long = dice_.below(100);
-  if (how_long < 70) return;
+  if (how_long < 60) return;
   hangs_[{std::string(call.workflow_id), std::string(call.action_key), call.attempt,
           call.deferrals}] =
       engine_.clock.steady_ms() +
-      (how_long < 90 ? dice_.between(1, 3'000) : dice_.between(3'000, 40'000));
+      (how_long < 80 ? dice_.between(1, 3'000) : dice_.between(3'000, 40'000));
 }
 
 /// False: those that run hang.
@@ -270,7 +270,7 @@ bool world::finish_a_handler(bool patient) {
     const auto hang = hangs_.find({std::string(call.workflow_id), std::string(call.action_key),
                                    call.attempt, call.deferrals});
     const bool hanging = hang != hangs_.end() && hang->second > engine_.clock.steady_ms();
-    if (patient && hanging && !(call.stop_requested && dice_.chance(20))) continue;
+    if (patient && hanging && !(call.stop_requested && dice_.chance(2))) continue;
     engine_.finish_handler(n);
     return true;
   }
@@ -312,6 +312,10 @@ void world::fault() {
     }
     if (next_fate_ == write_fate::good && engine_.control.writes > writes + 1 && engine_.halted()) {
       oracle_.fail("I18 something was written after a failed commit");
+    }
+    // Failed, but nobody was told: then it must show at once (I18).
+    if (next_fate_ == write_fate::good && engine_.control.writes > writes && !engine_.halted()) {
+      oracle_.fail("I18 a commit failed and the engine goes on");
     }
     if (engine_.halted()) end_life();
     next_fate_ = write_fate::good;
