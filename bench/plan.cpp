@@ -17,6 +17,8 @@ const std::vector<scenario>& scenarios() {
       {"submit", "submits at a fixed --rate (open loop)", run_submit},
       {"timers", "--workflows sleep at once, then wake", run_timers},
       {"recovery", "a crash with --workflows open, then a start", run_recovery},
+      {"scale", "sequential on a store with --workflows in it", run_scale},
+      {"due-index", "timers found after --workflows of them were deleted", run_due_index},
       {"disk", "bytes on disk of a finished workflow", run_disk},
       {"soak", "memory and throughput over --seconds", run_soak},
       {"selfcheck", "checks the bench's own statistics", run_selfcheck},
@@ -32,7 +34,10 @@ params defaults_of(const std::string& scenario) {
   if (scenario == "fan-out") p.concurrency = 64;
   if (scenario == "latency") p.concurrency = 1;
   if (scenario == "submit") p.rate = 1'000;
+  if (scenario == "retry-storm") p.concurrency = 4'096;
   if (scenario == "mixed") p.concurrency = 256;
+  if (scenario == "scale") p.workflows = 1'000'000;
+  if (scenario == "due-index") p.workflows = 5'000'000;
   if (scenario == "disk") p.workflows = 50'000;
   if (scenario == "soak") {
     p.seconds = 600;
@@ -121,6 +126,11 @@ std::vector<plan_entry> plan_all(bool full, const std::string& durability) {
     plan.add_timers(20'000);
   }
   plan.add("recovery").workflows = plan.pick(20'000, 1'000'000);
+  for (const std::size_t workflows : {10'000U, 100'000U, 1'000'000U}) {
+    if (workflows > 10'000 && !full) break;
+    plan.add("scale").workflows = workflows;
+  }
+  plan.add("due-index").workflows = plan.pick(100'000, 5'000'000);
   plan.add("disk").workflows = plan.pick(10'000, 50'000);
   plan.add("soak").seconds = full ? 600 : 10;
   auto entries = plan.take();

@@ -19,8 +19,9 @@ run_result run_timers(const params& p);
 run_result run_timers_part(const params& p);
 run_result run_recovery(const params& p);
 run_result run_recovery_fill(const params& p);
+run_result run_scale(const params& p);
+run_result run_due_index(const params& p);
 run_result run_disk(const params& p);
-run_result run_disk_fill(const params& p);
 run_result run_soak(const params& p);
 run_result run_selfcheck(const params& p);
 
