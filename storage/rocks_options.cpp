@@ -3,6 +3,7 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/table.h>
 
 #include <algorithm>
@@ -12,6 +13,10 @@
 namespace tenax::storage {
 
 namespace {
+
+/// With synced writes only the tail can be torn. The default mode opened "OK" without acknowledged
+/// keys after a bit flip in mid-file (measured with 7.8.3).
+constexpr auto log_recovery = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
 
 void set_tables(rocksdb::Options& o, std::size_t cache_bytes) {
   rocksdb::BlockBasedTableOptions table;
@@ -40,6 +45,17 @@ class no_log final : public rocksdb::Logger {
   void Logv(const char*, va_list) override {}
 };
 
+/// After an error in the background RocksDB would try to recover for as long as it takes; meanwhile
+/// writes wait without end once the memtables are full, and so can Close
+/// (facebook/rocksdb pull request 8321, issue 11440). A failed write has to come back (fail-stop).
+class no_recovery final : public rocksdb::EventListener {
+ public:
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
+                            bool* auto_recovery) override {
+    *auto_recovery = false;
+  }
+};
+
 void set_logs(rocksdb::Options& o) {
   o.info_log = std::make_shared<no_log>();
   o.stats_dump_period_sec = 0;
@@ -51,9 +67,7 @@ void set_logs(rocksdb::Options& o) {
 rocksdb::Options writer_options(const store_options& opts) {
   rocksdb::Options o;
   if (opts.env != nullptr) o.env = static_cast<rocksdb::Env*>(opts.env);
-  // With synced writes only the tail can be torn. The default mode opened "OK" without
-  // acknowledged keys after a bit flip in mid-file (measured with 7.8.3).
-  o.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  o.wal_recovery_mode = log_recovery;
   o.max_total_wal_size = 64u << 20;
   o.db_write_buffer_size = opts.write_buffer_bytes;
   o.write_buffer_size = std::max<std::size_t>(opts.write_buffer_bytes / 2, 64u << 10);
@@ -61,6 +75,8 @@ rocksdb::Options writer_options(const store_options& opts) {
   // About 25 bits a key: most look-ups are for what has long left the memtables.
   o.memtable_prefix_bloom_size_ratio = 0.02;
   o.memtable_whole_key_filtering = true;
+  o.max_bgerror_resume_count = 0;
+  o.listeners.push_back(std::make_shared<no_recovery>());
   // One writer thread: no need to insert into the memtable from many.
   o.allow_concurrent_memtable_write = false;
   o.enable_write_thread_adaptive_yield = false;
@@ -80,6 +96,7 @@ rocksdb::Options reader_options(rocksdb::Env* env) {
   if (env != nullptr) o.env = env;
   // Open files stay readable when the writer deletes them.
   o.max_open_files = -1;
+  o.wal_recovery_mode = log_recovery;
   set_tables(o, 8u << 20);
   set_logs(o);
   return o;

@@ -1,5 +1,8 @@
-// The store that only reads: a RocksDB secondary, which follows a writer's files without touching
-// them.
+// The store that only reads. Beside a writer it is a RocksDB secondary, which follows the writer's
+// files without touching them. Without one it opens the database read-only: a secondary reads logs
+// with a reader of its own, which does not come to an end at some kinds of garbage that a power
+// loss leaves (seen with 7.8.3); a writer that has opened the database has none of that in its
+// logs.
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
 #include <stdlib.h>
@@ -8,6 +11,7 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
+#include <optional>
 #include <shared_mutex>
 
 #include "storage/data_dir.hpp"
@@ -17,6 +21,7 @@
 #include "storage/rocks_reads.hpp"
 #include "storage/rows.hpp"
 #include "storage/store.hpp"
+#include "tenax/engine.hpp"
 
 namespace tenax::storage {
 
@@ -100,49 +105,122 @@ result<meta_values> read_meta(const rocks_reads& reads) {
   return out;
 }
 
+/// A writer may delete files between our look at its list and our opening them: then look again.
+constexpr int open_tries = 10;
+
+/// The database as one of the two, and what it told when it was opened.
+struct opened_database {
+  std::unique_ptr<scratch_dir> scratch;  ///< null: read-only, nobody writes
+  std::string state;                     ///< read-only: what was announced
+  std::unique_ptr<rocksdb::DB> db;
+  meta_values meta;
+
+  opened_database() = default;
+  opened_database(opened_database&&) = default;
+  opened_database& operator=(opened_database&&) = delete;
+  ~opened_database() {
+    if (db) db->Close().PermitUncheckedError();
+  }
+};
+
+/// Nothing in `out.db` if somebody has begun to write meanwhile.
+rocksdb::Status open_read_only(const fs::path& dir, opened_database& out) {
+  const auto options = reader_options(nullptr);
+  const auto database = database_dir(dir).string();
+  out.state = announced_state(*options.env, database);
+  rocksdb::DB* opened = nullptr;
+  const auto status = rocksdb::DB::OpenForReadOnly(options, database, &opened);
+  out.db.reset(opened);
+  const bool alone = !data_dir_owner(dir) && announced_state(*options.env, database) == out.state;
+  if (alone) return status;
+  if (out.db) out.db->Close().PermitUncheckedError();
+  out.db.reset();
+  return rocksdb::Status::OK();
+}
+
+result<void> open_secondary(const fs::path& dir, rocksdb::Env* env, opened_database& out) {
+  auto scratch = scratch_dir::make(env);
+  if (!scratch) return scratch.error();
+  out.scratch = std::move(*scratch);
+  const auto options = reader_options(env);
+  rocksdb::DB* opened = nullptr;
+  rocksdb::Status status;
+  for (int i = 0; i < open_tries; ++i) {
+    status = rocksdb::DB::OpenAsSecondary(options, database_dir(dir).string(), out.scratch->path(),
+                                          &opened);
+    if (status.ok()) break;
+  }
+  if (!status.ok()) return open_error(dir, status);
+  out.db.reset(opened);
+  return catch_up(*out.db);
+}
+
+result<opened_database> open_database(const fs::path& dir, rocksdb::Env* env) {
+  opened_database out;
+  if (env == nullptr && !data_dir_owner(dir)) {
+    if (const auto status = open_read_only(dir, out); !status.ok()) return open_error(dir, status);
+  }
+  if (!out.db) {
+    if (auto opened = open_secondary(dir, env, out); !opened) return opened.error();
+  }
+  const rocks_reads reads(*out.db);
+  const auto format = reads.check_format(dir);
+  if (!format) return format.error();
+  auto meta = read_meta(reads);
+  if (!meta) return meta.error();
+  out.meta = std::move(*meta);
+  return out;
+}
+
 class rocks_reading_store final : public reading_store, public row_source {
  public:
-  rocks_reading_store(std::unique_ptr<scratch_dir> scratch, std::unique_ptr<rocksdb::DB> db,
-                      meta_values meta)
-      : scratch_(std::move(scratch)), db_(std::move(db)), reads_(*db_), meta_(std::move(meta)) {}
-  ~rocks_reading_store() override { db_->Close().PermitUncheckedError(); }
-  rocks_reading_store(const rocks_reading_store&) = delete;
-  rocks_reading_store& operator=(const rocks_reading_store&) = delete;
+  rocks_reading_store(fs::path dir, rocksdb::Env* env, opened_database what)
+      : dir_(std::move(dir)), env_(env) {
+    take(std::move(what));
+  }
 
   result<void> refresh() override {
     const std::unique_lock lock(mutex_);
-    if (auto caught_up = catch_up(*db_); !caught_up) return caught_up;
-    auto meta = read_meta(reads_);
-    if (!meta) return meta.error();
-    meta_ = std::move(*meta);
+    if (open_->scratch) {
+      if (auto caught_up = catch_up(*open_->db); !caught_up) return caught_up;
+      auto meta = read_meta(*reads_);
+      if (!meta) return meta.error();
+      open_->meta = std::move(*meta);
+      return {};
+    }
+    // A writer announces something as soon as it has opened the database.
+    if (announced_state(*open_->db->GetEnv(), open_->db->GetName()) == open_->state) return {};
+    auto again = open_database(dir_, env_);
+    if (!again) return again.error();
+    take(std::move(*again));
     return {};
   }
 
   [[nodiscard]] bool exists(std::string_view id) const override {
     const std::shared_lock lock(mutex_);
-    return reads_.exists(id);
+    return reads_->exists(id);
   }
   [[nodiscard]] result<loaded_workflow> load(std::string_view id) const override {
     const std::shared_lock lock(mutex_);
-    return reads_.load(id);
+    return reads_->load(id);
   }
   [[nodiscard]] result<workflow_spec> load_spec(std::string_view id) const override {
     const std::shared_lock lock(mutex_);
-    return reads_.load_spec(id);
+    return reads_->load_spec(id);
   }
   [[nodiscard]] result<header> load_header(std::string_view id) const override {
     const std::shared_lock lock(mutex_);
-    return reads_.load_header(id);
+    return reads_->load_header(id);
   }
   [[nodiscard]] result<std::vector<stored_event>> history(std::string_view id, std::uint64_t after,
                                                           std::size_t limit) const override {
     const std::shared_lock lock(mutex_);
-    return reads_.history(id, after, limit);
+    return reads_->history(id, after, limit);
   }
   [[nodiscard]] result<std::string> load_result(std::string_view id,
                                                 std::uint64_t seq) const override {
     const std::shared_lock lock(mutex_);
-    return reads_.load_result(id, seq);
+    return reads_->load_result(id, seq);
   }
   [[nodiscard]] result<std::vector<due_entry>> due(const due_entry& from, time_ms until_ms,
                                                    std::size_t limit) const override {
@@ -152,40 +230,43 @@ class rocks_reading_store final : public reading_store, public row_source {
     keys::due(begin, from);
     keys::due(end, until_ms, timer_kind{}, {}, 0);
     const std::shared_lock lock(mutex_);
-    return reads_.due(std::max(begin, meta_.due_bound), end, limit, first);
+    return reads_->due(std::max(begin, open_->meta.due_bound), end, limit, first);
   }
   [[nodiscard]] result<std::vector<list_entry>> listed(model::index_class c, time_ms from_ms,
                                                        std::string_view from_id,
                                                        std::size_t limit) const override {
     const std::shared_lock lock(mutex_);
-    return reads_.listed(c, from_ms, from_id, limit);
+    return reads_->listed(c, from_ms, from_id, limit);
   }
   [[nodiscard]] result<std::vector<list_entry>> list_merged(
       const std::vector<model::index_class>& classes, time_ms from_ms, std::string_view from_id,
       std::size_t limit) const override {
     const std::shared_lock lock(mutex_);
-    return reads_.list_merged(classes, from_ms, from_id, limit, false);
+    return reads_->list_merged(classes, from_ms, from_id, limit, false);
   }
   [[nodiscard]] totals current_totals() const override {
     const std::shared_lock lock(mutex_);
-    return meta_.totals;
+    return open_->meta.totals;
   }
   [[nodiscard]] std::uint64_t epoch() const override {
     const std::shared_lock lock(mutex_);
-    return meta_.epoch;
+    return open_->meta.epoch;
   }
-  [[nodiscard]] std::unique_ptr<row_snapshot> rows() const override { return reads_.rows(false); }
+  [[nodiscard]] std::unique_ptr<row_snapshot> rows() const override { return reads_->rows(false); }
 
  private:
-  std::unique_ptr<scratch_dir> scratch_;
-  std::unique_ptr<rocksdb::DB> db_;
-  rocks_reads reads_;
-  mutable std::shared_mutex mutex_;  ///< a refresh goes through states that never were
-  meta_values meta_;
-};
+  void take(opened_database what) {
+    reads_.reset();
+    open_.emplace(std::move(what));
+    reads_.emplace(*open_->db);
+  }
 
-/// A writer may delete files between our look at its list and our opening them: then look again.
-constexpr int open_tries = 10;
+  const fs::path dir_;
+  rocksdb::Env* const env_;
+  std::optional<opened_database> open_;
+  std::optional<rocks_reads> reads_;
+  mutable std::shared_mutex mutex_;  ///< a refresh goes through states that never were
+};
 
 }  // namespace
 
@@ -194,30 +275,10 @@ result<std::unique_ptr<reading_store>> open_reading_store(const fs::path& dir, v
     if (auto there = check_data_dir(dir); !there) return there.error();
   }
   auto* const rocks_env = static_cast<rocksdb::Env*>(env);
-  auto scratch = scratch_dir::make(rocks_env);
-  if (!scratch) return scratch.error();
-  const auto options = reader_options(rocks_env);
-  rocksdb::DB* opened = nullptr;
-  rocksdb::Status status;
-  for (int i = 0; i < open_tries; ++i) {
-    status = rocksdb::DB::OpenAsSecondary(options, database_dir(dir).string(), (*scratch)->path(),
-                                          &opened);
-    if (status.ok()) break;
-  }
-  if (!status.ok()) return open_error(dir, status);
-  std::unique_ptr<rocksdb::DB> db(opened);
-  const auto close_with = [&db](const error& e) {
-    db->Close().PermitUncheckedError();
-    return e;
-  };
-  if (auto caught_up = catch_up(*db); !caught_up) return close_with(caught_up.error());
-  const rocks_reads reads(*db);
-  const auto format = reads.check_format(dir);
-  if (!format) return close_with(format.error());
-  auto meta = read_meta(reads);
-  if (!meta) return close_with(meta.error());
+  auto opened = open_database(dir, rocks_env);
+  if (!opened) return opened.error();
   return std::unique_ptr<reading_store>(
-      std::make_unique<rocks_reading_store>(std::move(*scratch), std::move(db), std::move(*meta)));
+      std::make_unique<rocks_reading_store>(dir, rocks_env, std::move(*opened)));
 }
 
 }  // namespace tenax::storage

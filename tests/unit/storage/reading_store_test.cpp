@@ -115,10 +115,39 @@ BOOST_AUTO_TEST_CASE(a_reader_changes_nothing_and_leaves_nothing) {
     BOOST_REQUIRE(reading);
     BOOST_TEST((*reading)->load("w").has_value());
     BOOST_TEST((*reading)->refresh().has_value());
-    BOOST_TEST(reader_dirs() == scratch + 1);
+    BOOST_TEST(files_below(dir.data()) == files, boost::test_tools::per_element());
   }
   BOOST_TEST(files_below(dir.data()) == files, boost::test_tools::per_element());
+  {
+    const auto s = open_for_test(dir.data());
+    const auto reading = open_reading_store(dir.data());
+    BOOST_REQUIRE(reading);
+    BOOST_TEST(reader_dirs() == scratch + 1);
+  }
   BOOST_TEST(reader_dirs() == scratch);
+}
+
+BOOST_AUTO_TEST_CASE(a_reader_that_found_no_writer_follows_one_that_comes) {
+  temp_dir dir;
+  random_source r(5);
+  { const auto s = open_for_test(dir.data()); }
+  const auto reading = open_reading_store(dir.data());
+  BOOST_REQUIRE_MESSAGE(reading, failure(reading));
+  for (int life = 0; life < 3; ++life) {
+    const std::string id = "w" + std::to_string(life);
+    {
+      const auto s = open_for_test(dir.data());
+      random_workflow w(r, random_spec(r, id, 5));
+      w.step(1);
+      commit(*s, w);
+      BOOST_TEST(!(*reading)->exists(id));
+      BOOST_REQUIRE((*reading)->refresh());
+      BOOST_TEST((*reading)->exists(id));
+      BOOST_TEST((*reading)->epoch() == s->epoch());
+    }
+    BOOST_REQUIRE((*reading)->refresh());
+    BOOST_TEST((*reading)->exists(id));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_reader_needs_a_data_directory) {
