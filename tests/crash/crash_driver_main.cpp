@@ -9,6 +9,7 @@
 // must end. --round R repeats one round only (its plan, not the exact interleaving).
 #include <algorithm>
 #include <atomic>
+#include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <iterator>
@@ -350,7 +351,12 @@ int run(const settings& s) {
     }));
   }
   bool failed = false;
-  for (const pid_t job : jobs) failed = !support::wait_for(job, 24 * 3'600).ok() || failed;
+  for (const pid_t job : jobs) {
+    const auto end = support::wait_for(job, 24 * 3'600);
+    if (end.ok()) continue;
+    failed = true;
+    std::fprintf(stderr, "the driver itself: %s\n", end.to_string().c_str());
+  }
   const auto n = [](const auto& x) { return static_cast<unsigned long long>(x.load()); };
   std::printf(
       "kill -9: seed %llu, %llu kills (%llu at fail points, %llu before the engine was open) in "
@@ -377,6 +383,7 @@ int main(int argc, char** argv) {
   if (const std::filesystem::path memory = "/dev/shm"; ::access(memory.c_str(), W_OK) == 0) {
     s.dir = memory.string();
   }
+  std::signal(SIGPIPE, SIG_IGN);  // a target may die between a look and a write
   ::unsetenv("TENAX_PLANT");  // this process replays histories itself
   s.target = std::filesystem::canonical("/proc/self/exe").parent_path() / "crash_target_main";
   for (int i = 1; i + 1 < argc; i += 2) {
