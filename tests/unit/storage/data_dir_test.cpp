@@ -193,7 +193,8 @@ BOOST_AUTO_TEST_CASE(a_second_open_in_this_process_is_refused_and_harms_nothing)
   BOOST_TEST(other.finish() == 7);
 }
 
-BOOST_AUTO_TEST_CASE(a_directory_in_use_by_another_process_names_it) {
+BOOST_AUTO_TEST_CASE(a_directory_in_use_by_another_process_names_it,
+                     *boost::unit_test::precondition(can_fork)) {
   temp_dir dir;
   { const auto s = open_for_test(dir.data()); }
   child owner([&](auto&& ready_and_wait) {
@@ -213,7 +214,7 @@ BOOST_AUTO_TEST_CASE(a_directory_in_use_by_another_process_names_it) {
   BOOST_TEST(open_for_test(dir.data())->epoch() == 3u);
 }
 
-BOOST_AUTO_TEST_CASE(a_killed_owner_leaves_no_claim) {
+BOOST_AUTO_TEST_CASE(a_killed_owner_leaves_no_claim, *boost::unit_test::precondition(can_fork)) {
   temp_dir dir;
   child owner([&](auto&& ready_and_wait) {
     const auto s = open_for_test(dir.data());
@@ -228,7 +229,8 @@ BOOST_AUTO_TEST_CASE(a_killed_owner_leaves_no_claim) {
   BOOST_TEST(open_for_test(dir.data())->epoch() == 2u);
 }
 
-BOOST_AUTO_TEST_CASE(a_read_only_directory_can_be_read_but_not_opened) {
+BOOST_AUTO_TEST_CASE(a_read_only_directory_can_be_read_but_not_opened,
+                     *boost::unit_test::precondition(can_fork)) {
   if (::geteuid() != 0) return;  // the child must become someone else
   temp_dir dir;
   random_source r(1);

@@ -18,6 +18,15 @@
 namespace tenax::storage::testing {
 
 /// A directory of its own, removed at the end.
+/// ThreadSanitizer's runtime cannot start threads in a forked child.
+inline boost::test_tools::assertion_result can_fork(boost::unit_test::test_unit_id) {
+#ifdef __SANITIZE_THREAD__
+  return false;
+#else
+  return true;
+#endif
+}
+
 class temp_dir {
  public:
   temp_dir() {

@@ -100,7 +100,7 @@ std::size_t last_record(const std::string& log) {
 
 }  // namespace
 
-BOOST_AUTO_TEST_SUITE(wal_test)
+BOOST_AUTO_TEST_SUITE(wal_test, *boost::unit_test::precondition(can_fork))
 
 BOOST_AUTO_TEST_CASE(a_killed_process_loses_nothing) { crashed().expect(workflows); }
 
