@@ -71,6 +71,10 @@ void due_process::refill() {
   const time_ms end = now + rt_->opts.timer_horizon.count();
   const std::size_t room = window_max - window_.size();
   rt_->window_end_ms = std::max(end, rt_->window_end_ms.load());
+  // The cursor is past what actors hold. A look from the start keeps the store's bound close to the
+  // first entry, so that what others read from there, the next start too, does not cross all that
+  // was ever deleted.
+  (void)rt_->store.due({}, end + 1, 1);
   auto entries = rt_->store.due(cursor_, end + 1, room);
   if (!entries) {
     rt_->log(log_level::error, "cannot read the due index: " + entries.error().to_string());

@@ -133,7 +133,13 @@ int run_program(int argc, char** argv) {
       app.add_subcommand("check", "the figures that tenax promises, each against its limit");
   add_common(*check, a);
   check->add_flag("--quick", quick, "small sizes, 1 run: shows that it works, proves nothing");
-  check->callback([&] { code = measure_all(a, plan_check(!quick, a.p.durability), true); });
+  check->add_option("--allow", a.p.allow_seconds,
+                    "seconds for making a million sleepers; 0: by their number");
+  check->callback([&] {
+    auto plan = plan_check(!quick, a.p.durability);
+    for (auto& entry : plan) entry.p.allow_seconds = a.p.allow_seconds;
+    code = measure_all(a, plan, true);
+  });
   CLI11_PARSE(app, argc, argv);
   return code;
 }

@@ -203,7 +203,7 @@ result<std::vector<due_entry>> rocks_store::due(const due_entry& from, time_ms u
   keys::due(begin, from);
   keys::due(end, until_ms, timer_kind{}, {}, 0);
   const auto scan = due_bound_.begin_scan();
-  const bool from_the_start = begin <= scan.low;
+  const bool from_the_start = from == due_entry{} || begin <= scan.low;
   std::string first;
   auto found = reads_.due(std::max(begin, scan.low), end, limit, first);
   if (found && from_the_start && scan.low < end) due_bound_.end_scan(scan, first);

@@ -85,7 +85,7 @@ class read_store {
   [[nodiscard]] virtual result<std::string> load_result(std::string_view id,
                                                         std::uint64_t seq) const = 0;
   /// Entries of the due index at or after `from` with at_ms < `until_ms`. Deleted ones before the
-  /// first that was ever found cost nothing: the store remembers where that is.
+  /// first that there is cost nothing: a scan from due_entry{} learns where that is.
   [[nodiscard]] virtual result<std::vector<due_entry>> due(const due_entry& from, time_ms until_ms,
                                                            std::size_t limit) const = 0;
   /// Entries of one class at or after (from_ms, from_id).

@@ -1,6 +1,7 @@
 #include "storage/store.hpp"
 
 #include <rocksdb/env.h>
+#include <rocksdb/perf_context.h>
 
 #include <boost/test/unit_test.hpp>
 
@@ -296,6 +297,44 @@ BOOST_AUTO_TEST_CASE(due_reads_from_a_bound_to_a_time) {
   BOOST_TEST((s->due(all[4], 20, 1)->front() == all[4]));
   BOOST_TEST(s->due({15, {}, "", 0}, 17, 100)->size() == 6u);
   BOOST_TEST(s->due({17, {}, "", 0}, 15, 100)->empty());
+}
+
+/// Deleted entries before the first one: crossed once, not at every look, nor after a start.
+BOOST_AUTO_TEST_CASE(deleted_due_entries_cost_nothing_once_they_were_passed) {
+  temp_dir dir;
+  auto s = open_for_test(dir.data());
+  std::string key;
+  constexpr time_ms dead = 20'000;
+  constexpr int groups = 1'200;  // the bound is persisted every 1,000 writes
+  const auto write = [&](time_ms from, time_ms to, bool remove) {
+    write_batch batch;
+    for (time_ms at = from; at < to; ++at) {
+      keys::due(key, {at, timer_kind::retry, "w", 0});
+      remove ? batch.remove(key) : batch.put(key, {});
+    }
+    BOOST_REQUIRE(s->write(s->epoch(), {&batch}));
+  };
+  const auto skipped_by_a_look = [&] {
+    rocksdb::SetPerfLevel(rocksdb::PerfLevel::kEnableCount);
+    rocksdb::get_perf_context()->Reset();
+    const auto first = s->due({}, 2 * dead, 1);
+    BOOST_REQUIRE(first);
+    BOOST_TEST_REQUIRE(first->size() == 1U);
+    BOOST_TEST(first->front().at_ms == dead);
+    const auto skipped = rocksdb::get_perf_context()->internal_delete_skipped_count;
+    rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable);
+    return skipped;
+  };
+  write(1, dead, false);
+  write(1, dead, true);
+  write(dead, dead + 10, false);
+  BOOST_TEST(skipped_by_a_look() > 10'000U);
+  BOOST_TEST(skipped_by_a_look() < 10U);
+  for (int i = 0; i < groups; ++i) write(2 * dead + i, 2 * dead + i + 1, false);
+  BOOST_TEST(skipped_by_a_look() < 10U);
+  s.reset();
+  s = open_for_test(dir.data());
+  BOOST_TEST(skipped_by_a_look() < 10U);
 }
 
 BOOST_AUTO_TEST_CASE(the_due_bound_never_hides_an_entry) {
