@@ -16,8 +16,8 @@ stage() {
   current=$1
   shift
   echo "=== $current"
-  "$@" > >(tee "$log_dir/$current.log") 2>&1
-  wait $! # for tee
+  # A pipeline: set -e stays on in it, pipefail passes the code on, and the shell waits for tee.
+  "$@" 2>&1 | tee "$log_dir/$current.log"
   stage_times+=("$current $((SECONDS - start)) s")
   echo "=== $current: ok, $((SECONDS - start)) s"
 }
@@ -34,13 +34,13 @@ build() {
 
 # What a suite prints is the evidence, so all of it is shown.
 suite() {
-  ctest --preset "$1" --verbose "${@:2}" | grep -vE '^(UpdateCTest|Test command|Working|Test timeout|$)'
+  ctest --preset "$1" --verbose "${@:2}" | grep --line-buffered -vE '^(UpdateCTest|Test command|Working|Test timeout|$)'
 }
 
 fuzz() { tests/fuzz/run.sh "${TENAX_FUZZ_SECONDS:-30}"; }
 
 # The lines that say how much was done.
 results() {
-  grep -hoE '[0-9]+ worlds from seed .*|kill -9: seed .*|fail points .*|power loss: .*|disk faults: .*|planted bug .*|[a-z_]+_fuzz: .*' \
+  grep -hoE '[0-9]+ worlds from seed .*|kill -9: seed .*|fail points .*|power loss: .*|disk faults: .*|planted bug .*|self-test, .*|[a-z_]+_fuzz: .*' \
     "$log_dir"/*.log || true
 }

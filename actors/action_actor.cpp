@@ -24,6 +24,7 @@ action_process::action_process(caf::actor_config& cfg, runtime* rt, messages::wo
 action_process::~action_process() = default;
 
 action_process::behavior_type action_process::make_behavior() {
+  set_exception_handler([this](std::exception_ptr& e) -> caf::error { rt_->die(e); });
   if (current_) {
     run(std::exchange(current_, nullptr));
   } else {
@@ -53,6 +54,7 @@ attempt_report action_process::report_of(std::uint32_t attempt, std::uint32_t de
 
 void action_process::run(const handler_call_ptr& call) {
   disarm();
+  leaving_ = false;
   current_ = call;
   began_ = call->recorded;
   if (call->entry->options.mode == run_mode::in_place) {
@@ -85,7 +87,8 @@ void action_process::run_in_place(handler_call& call) {
 void action_process::on_started(const messages::handler_started& m) {
   if (!current_ || current_->attempt != m.attempt) return;
   if (const auto& limit = current_->entry->options.start_to_close) {
-    delayed_send(this, *limit, messages::timeout{m.attempt, current_->deferrals});
+    timeout_left_ = *limit;
+    watch_timeout();
   }
   if (began_) return;
   began_ = true;
@@ -98,6 +101,7 @@ void action_process::on_started(const messages::handler_started& m) {
 void action_process::on_ended(messages::handler_ended m) {
   --calls_;
   if (m.attempt == 0) {  // revoked before it began
+    if (current_ && current_->recorded && current_->is_revoked()) report_interrupted();
     if (leaving_) leave();
     return;
   }
@@ -108,6 +112,7 @@ void action_process::on_ended(messages::handler_ended m) {
   if (shutting_down && again) {
     // The handler was asked to stop because the engine closes: no failure of its own. The attempt
     // is made again at the next open.
+    if (began_) report_interrupted();
     current_.reset();
     return;
   }
@@ -127,8 +132,25 @@ void action_process::on_ended(messages::handler_ended m) {
   }
 }
 
+/// In steps: a delayed message cannot be taken back and keeps its actor, so what a quick attempt
+/// leaves behind must not stay for the whole limit.
+void action_process::watch_timeout() {
+  constexpr milliseconds step_max{1'000};
+  const auto step = std::min(timeout_left_, step_max);
+  timeout_left_ -= step;
+  delayed_send(this, step, messages::timeout{current_->attempt, current_->deferrals});
+}
+
+void action_process::report_interrupted() {
+  auto report = report_of(current_->attempt, current_->deferrals);
+  report.interrupted = true;
+  current_.reset();
+  send(parent_, std::move(report));
+}
+
 void action_process::on_timeout(const messages::timeout& m) {
   if (!current_ || current_->attempt != m.attempt || current_->deferrals != m.deferrals) return;
+  if (timeout_left_.count() > 0) return watch_timeout();
   auto report = report_of(m.attempt, m.deferrals);
   report.timed_out = true;
   send(parent_, std::move(report));

@@ -25,6 +25,8 @@ class action_process final : public messages::action_actor::base {
   void run_in_place(handler_call& call);
   void on_started(const messages::handler_started& m);
   void on_ended(messages::handler_ended m);
+  void report_interrupted();
+  void watch_timeout();
   void on_timeout(const messages::timeout& m);
   void wait(time_ms due_at_ms);
   void on_alarm(const messages::alarm& m);
@@ -42,6 +44,7 @@ class action_process final : public messages::action_actor::base {
   std::uint32_t calls_ = 0;   ///< given to the executor and not back, the given up ones included
   time_ms due_at_ms_ = 0;     ///< armed for then; 0: not armed
   std::uint64_t alarm_serial_ = 0;
+  milliseconds timeout_left_{0};  ///< of start_to_close, beyond the message on its way
   bool leaving_ = false;
 };
 

@@ -7,6 +7,8 @@
 #include <caf/atom.hpp>
 #include <caf/scheduler/test_coordinator.hpp>
 #include <caf/send.hpp>
+#include <spdlog/logger.h>
+#include <spdlog/sinks/stdout_sinks.h>
 
 #include "actors/engine_actor.hpp"
 #include "actors/scheduler.hpp"
@@ -48,15 +50,28 @@ std::string id_source::next(time_ms now_ms) {
 
 namespace {
 
+/// More than ten years is for ever; beyond, times in milliseconds would overflow.
+template <class Duration>
+void clamp(Duration& d) {
+  d = std::min<Duration>(d, limits{}.delay_max);
+}
+
 options with_defaults(options o) {
+  clamp(o.timer_horizon);
+  for (auto* rule : {&o.retention.completed, &o.retention.failed, &o.retention.cancelled}) {
+    if (rule->age) clamp(*rule->age);
+  }
   builtin::add_defaults(o.handlers);
   const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
   if (o.handler_threads == 0) o.handler_threads = std::max<std::size_t>(4, cores);
   if (o.scheduler_threads == 0) o.scheduler_threads = std::max<std::size_t>(1, cores - 1);
   if (!o.log) {
-    o.log = [](log_level level, std::string_view message) {
+    // A logger of its own: spdlog's default logger belongs to the embedding program.
+    auto logger = std::make_shared<spdlog::logger>(
+        "tenax", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    o.log = [logger](log_level level, std::string_view message) {
       if (level < log_level::warning) return;
-      std::fprintf(stderr, "tenax: %.*s\n", static_cast<int>(message.size()), message.data());
+      logger->log(level == log_level::error ? spdlog::level::err : spdlog::level::warn, message);
     };
   }
   return o;
@@ -73,8 +88,10 @@ std::optional<error> check_options(const options& o) {
     if (!entry.run) faults.push_back({"handlers/" + type, "no handler function"});
     if (entry.options.retry) check_policy("handlers/" + type + "/retry", *entry.options.retry);
     for (const auto& limit : {entry.options.start_to_close, entry.options.schedule_to_close}) {
-      if (limit && limit->count() <= 0) {
-        faults.push_back({"handlers/" + type, "a timeout must be longer than 0 ms"});
+      if (limit && (limit->count() <= 0 || *limit > limits{}.delay_max)) {
+        faults.push_back({"handlers/" + type,
+                          "a timeout must be longer than 0 ms, and 10 years at "
+                          "most"});
       }
     }
   }
@@ -210,6 +227,8 @@ void engine_core::submit(workflow_spec spec, submit_callback done) {
   op->box->definition = model::compile(std::move(spec));
   if (!made_id && store_->exists(op->id) && !TENAX_PLANTED(12)) {
     auto stored = store_->load_spec(op->id);
+    // Retention may have removed it just now: then this one is new.
+    if (!stored && stored.error().code() == errc::not_found) return commit(op);
     std::vector<std::pair<workflow_spec, submit_callback>> all;
     {
       const std::lock_guard lock(calls_mutex_);

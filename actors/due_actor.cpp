@@ -13,14 +13,13 @@ using model::no_action;
 namespace {
 /// Wall clocks step: look at least this often.
 constexpr time_ms look_every_ms = 1'000;
-/// After the store could not be read.
-constexpr time_ms read_again_ms = 1'000;
 }  // namespace
 
 due_process::due_process(caf::actor_config& cfg, runtime* rt, messages::engine_actor engine)
     : messages::due_actor::base(cfg), rt_(rt), engine_(std::move(engine)) {}
 
 due_process::behavior_type due_process::make_behavior() {
+  set_exception_handler([this](std::exception_ptr& e) -> caf::error { rt_->die(e); });
   advance();
   return {[this](messages::hold m) {
             insert({m.due_at_ms, m.due_at_ms, std::move(m.what.workflow_id), m.what.timer.action,
@@ -54,7 +53,7 @@ void due_process::advance() {
 }
 
 void due_process::insert(item one) {
-  window_.insert(std::move(one));
+  put(std::move(one));
   if (window_.size() <= window_max) return;
   // Too many: the latest goes back to the store, and the horizon with it.
   const auto last = std::prev(window_.end());
@@ -62,7 +61,18 @@ void due_process::insert(item one) {
   if (storage::due_entry begin{at, {}, {}, 0}; begin < cursor_) cursor_ = begin;
   rt_->window_end_ms = std::min(rt_->window_end_ms.load(), at - 1);
   more_in_store_ = true;
-  window_.erase(last);
+  take(last);
+}
+
+void due_process::put(item one) {
+  const bool deadline = one.deadline;
+  if (window_.insert(std::move(one)).second && deadline) ++deadlines_;
+}
+
+due_process::item due_process::take(window::iterator at) {
+  auto node = window_.extract(at);
+  if (node.value().deadline) --deadlines_;
+  return std::move(node.value());
 }
 
 void due_process::refill() {
@@ -77,11 +87,9 @@ void due_process::refill() {
   (void)rt_->store.due({}, end + 1, 1);
   auto entries = rt_->store.due(cursor_, end + 1, room);
   if (!entries) {
-    rt_->log(log_level::error, "cannot read the due index: " + entries.error().to_string());
     more_in_store_ = false;
-    refill_at_ms_ = now + read_again_ms;
-    rt_->window_end_ms = std::min(end, cursor_.at_ms - 1);
-    return;
+    refill_at_ms_ = now + rt_->opts.timer_horizon.count();
+    return rt_->halt(entries.error());  // fail-stop, as for a commit
   }
   more_in_store_ = entries->size() == room;
   for (auto& e : *entries) {
@@ -90,7 +98,7 @@ void due_process::refill() {
                  e.kind == storage::timer_kind::workflow_deadline};
     if (e.at_ms < rt_->opened_at_ms)
       one.fire_at_ms = rt_->opened_at_ms + overdue_++ / overdue_per_ms;
-    window_.insert(std::move(one));
+    put(std::move(one));
   }
   if (more_in_store_) {
     cursor_ = std::move(entries->back());
@@ -105,15 +113,16 @@ void due_process::refill() {
 }
 
 void due_process::fire() {
-  if (wakes_out_ || !rt_->may_start()) return;
+  if (!rt_->may_start() || (wakes_out_ && deadlines_ == 0)) return;
   const time_ms now = rt_->now_ms();
   messages::wake_all batch;
-  while (!window_.empty() && batch.wakes.size() < batch_max) {
-    auto first = window_.begin();
-    if (first->fire_at_ms > now) break;
-    auto node = window_.extract(first);
-    batch.wakes.push_back(
-        {std::move(node.value().workflow_id), {node.value().action, node.value().deadline}});
+  for (auto at = window_.begin(); at != window_.end() && batch.wakes.size() < batch_max;) {
+    if (at->fire_at_ms > now) break;
+    const auto one = at++;
+    // Starts wait while the engine has no room; deadlines do not, they make room.
+    if (wakes_out_ && !one->deadline) continue;
+    auto due = take(one);
+    batch.wakes.push_back({std::move(due.workflow_id), {due.action, due.deadline}});
   }
   if (batch.wakes.empty()) return;
   wakes_out_ = true;

@@ -41,6 +41,10 @@ class due_process final : public messages::due_actor::base {
     auto operator<=>(const item&) const = default;
   };
 
+  using window = std::set<item>;
+
+  void put(item one);
+  item take(window::iterator at);
   void refill();
   void advance();
   void fire();
@@ -49,7 +53,8 @@ class due_process final : public messages::due_actor::base {
 
   runtime* rt_;
   messages::engine_actor engine_;
-  std::set<item> window_;
+  window window_;
+  std::size_t deadlines_ = 0;  ///< in the window
   storage::due_entry cursor_;  ///< the next read begins here
   time_ms refill_at_ms_ = 0;   ///< look again then
   bool more_in_store_ = true;  ///< the last read ended at window_max, or entries were pushed out

@@ -1,6 +1,7 @@
 // The public engine: turns callbacks into waiting.
 #include "tenax/engine.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <future>
 #include <utility>
@@ -32,7 +33,7 @@ class waiting {
       future_.wait();
       return true;
     }
-    return future_.wait_for(*timeout) == std::future_status::ready;
+    return future_.wait_for(std::min(*timeout, limits{}.delay_max)) == std::future_status::ready;
   }
   [[nodiscard]] result<T> get() { return future_.get(); }
 
@@ -129,7 +130,7 @@ result<void> engine::resolve(std::string_view id, std::string_view action_key,
 
 result<void> engine::drain(milliseconds timeout) {
   impl_->core->start_draining();
-  const auto until = std::chrono::steady_clock::now() + timeout;
+  const auto until = std::chrono::steady_clock::now() + std::min(timeout, limits{}.delay_max);
   while (impl_->core->running_handlers() > 0) {
     if (std::chrono::steady_clock::now() >= until) {
       return error(errc::timed_out,

@@ -18,6 +18,7 @@ engine_process::engine_process(caf::actor_config& cfg, runtime* rt, std::functio
       retention_(rt->opts.retention, rt->store) {}
 
 engine_process::behavior_type engine_process::make_behavior() {
+  set_exception_handler([this](std::exception_ptr& e) -> caf::error { rt_->die(e); });
   due_ = spawn<due_process>(rt_, messages::engine_actor{this});
   if (!rt_->opts.paused) {
     rt_->backlog = true;  // recovery: whatever is open and runnable in the store
@@ -30,6 +31,11 @@ engine_process::behavior_type engine_process::make_behavior() {
           [this](const messages::request_ptr& r) { request(r); },
           [this](const messages::scan&) {
             rt_->scan_asked = false;
+            take_more();
+          },
+          [this](const messages::scan_later&) {
+            scan_later_ = false;
+            scan_small_ = true;
             take_more();
           },
           [this](const messages::sweep&) { sweep(); },
@@ -98,7 +104,8 @@ void engine_process::leave_in_store(const messages::workflow_box& box) {
     scan_from_id_ = id;
   }
   hand_over_timers(box);
-  if (residents_.empty()) take_more();
+  // A place may have become free before anyone could see the backlog.
+  if (residents_.empty() || room() > 0) take_more();
 }
 
 void engine_process::hand_over_timers(const messages::workflow_box& box) {
@@ -120,6 +127,8 @@ void engine_process::wake(messages::wake_all m) {
   for (auto& one : m.wakes) {
     if (const auto found = residents_.find(one.workflow_id); found != residents_.end()) {
       tell(found->second, one.timer);
+    } else if (one.timer.deadline) {
+      tell(load(one.workflow_id, nullptr), one.timer);  // it makes room, so it needs none
     } else {
       wakes_.push_back(std::move(one));
     }
@@ -154,12 +163,15 @@ void engine_process::take_more() {
 }
 
 void engine_process::take_wakes() {
-  while (!wakes_.empty() && room() > 0) {
-    const auto one = std::move(wakes_.front());
-    wakes_.pop_front();
-    const auto found = residents_.find(one.workflow_id);
-    tell(found != residents_.end() ? found->second : load(one.workflow_id, nullptr), one.timer);
-  }
+  do {
+    while (!wakes_.empty() && room() > 0) {
+      const auto one = std::move(wakes_.front());
+      wakes_.pop_front();
+      const auto found = residents_.find(one.workflow_id);
+      tell(found != residents_.end() ? found->second : load(one.workflow_id, nullptr), one.timer);
+    }
+    // Who makes room says so if it sees the backlog; if it could not, there is room now.
+  } while (!wakes_.empty() && !rt_->backlog.exchange(true));
   if (wakes_.empty() && !std::exchange(wakes_answered_, true)) send(due_, messages::more_wakes{});
 }
 
@@ -167,13 +179,20 @@ void engine_process::take_wakes() {
 void engine_process::take_listed() {
   if (!rt_->backlog || rt_->opts.paused || rt_->halted) return;
   const std::int64_t step = static_cast<std::int64_t>(rt_->opts.active_workflows_max) / 8;
-  while (room() > 0 && (room() >= step || residents_.empty())) {
+  const bool any_room = std::exchange(scan_small_, false);
+  if (!any_room && room() > 0 && room() < step && !residents_.empty()) {
+    // Too few places for a seek now, but perhaps no more for long.
+    if (!std::exchange(scan_later_, true)) {
+      delayed_send(this, milliseconds(100), messages::scan_later{});
+    }
+    return;
+  }
+  while (room() > 0 && (any_room || room() >= step || residents_.empty())) {
     const auto limit = static_cast<std::size_t>(room());
     auto listed =
         rt_->store.listed(model::index_class::active, scan_from_ms_, scan_from_id_, limit);
     if (!listed) {
-      rt_->log(log_level::error, "cannot read the open workflows: " + listed.error().to_string());
-      return;
+      return rt_->halt(listed.error());  // nobody would look again
     }
     for (const auto& entry : *listed) {
       if (!residents_.contains(entry.workflow_id)) load(entry.workflow_id, nullptr);
@@ -181,7 +200,7 @@ void engine_process::take_listed() {
       scan_from_id_ = entry.workflow_id + '\0';
     }
     if (listed->size() < limit) {
-      rt_->backlog = false;
+      rt_->backlog = !wakes_.empty();
       return;
     }
   }

@@ -57,6 +57,8 @@ class engine_process final : public messages::engine_actor::base {
   bool wakes_answered_ = true;
   time_ms scan_from_ms_ = 0;  ///< where the scan of open workflows goes on
   std::string scan_from_id_;
+  bool scan_small_ = false;  ///< the next scan may be for a few places only
+  bool scan_later_ = false;  ///< a `scan_later` is on its way
   retention retention_;
   storage::write_batch removals_;
   bool removing_ = false;  ///< removals are on their way to the disk

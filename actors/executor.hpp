@@ -37,6 +37,7 @@ struct handler_call {
   /// more, whoever is about to.
   bool revoke() noexcept { return move_to(stage::revoked); }
   [[nodiscard]] bool is_waiting() const noexcept { return stage_ == stage::waiting; }
+  [[nodiscard]] bool is_revoked() const noexcept { return stage_ == stage::revoked; }
 
  private:
   bool move_to(stage to) noexcept {

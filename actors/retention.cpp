@@ -17,7 +17,9 @@ std::size_t retention::collect(time_ms now_ms,
                                storage::write_batch& out) {
   if (now_ms - restarted_at_ms_ >= restart_every_ms) {
     restarted_at_ms_ = now_ms;
-    places_.fill({});
+    for (auto& place : places_) {
+      if (place.at_end) place = {};
+    }
   }
   const auto totals = store_.current_totals();
   std::size_t taken = collect_class(index_class::completed, keep_.completed, totals.completed,
@@ -35,27 +37,39 @@ std::size_t retention::collect_class(index_class c, const keep_rule& rule, std::
                                      std::size_t limit, storage::write_batch& out) {
   if (limit == 0 || (!rule.age && !rule.count)) return 0;
   std::uint64_t excess = rule.count && stored > *rule.count ? stored - *rule.count : 0;
-  if (excess == 0 && !rule.age) return 0;
   auto& at = places_[static_cast<std::size_t>(c)];
-  const auto listed = store_.listed(c, at.from_ms, at.from_id, limit);
-  if (!listed) return 0;  // looked at again; queries report the error
+  if (excess == 0 && !rule.age) {
+    at.at_end = true;
+    return 0;
+  }
   std::size_t taken = 0;
-  bool all_so_far = true;
-  for (const auto& entry : *listed) {
-    bool goes = excess > 0;
-    if (!goes) {
-      if (!rule.age || entry.created_at_ms + rule.age->count() > now_ms) break;
-      const auto header = store_.load_header(entry.workflow_id);
-      goes = header && header->state.closed_at_ms + rule.age->count() <= now_ms;
+  // Some pages until something goes: those that stay, because they ended later than others, must
+  // not stand in the way. The next pass begins at the start again.
+  for (int page = 0; page < pages_max && taken == 0; ++page) {
+    const auto listed = store_.listed(c, at.from_ms, at.from_id, limit);
+    if (!listed) return 0;  // looked at again; queries report the error
+    for (const auto& entry : *listed) {
+      bool goes = excess > 0;
+      if (!goes) {
+        if (!rule.age || entry.created_at_ms + rule.age->count() > now_ms) {
+          at.at_end = true;
+          return taken;
+        }
+        const auto header = store_.load_header(entry.workflow_id);
+        goes = header && header->state.closed_at_ms + rule.age->count() <= now_ms;
+      }
+      at = {entry.created_at_ms, entry.workflow_id + '\0'};
+      if (!goes || in_use(entry.workflow_id) ||
+          !storage::encode_removal(store_, entry, out).has_value()) {
+        continue;
+      }
+      if (excess > 0) --excess;
+      ++taken;
     }
-    if (!goes || in_use(entry.workflow_id) ||
-        !storage::encode_removal(store_, entry, out).has_value()) {
-      all_so_far = false;
-      continue;
+    if (listed->size() < limit) {
+      at.at_end = true;
+      break;
     }
-    if (excess > 0) --excess;
-    ++taken;
-    if (all_so_far) at = {entry.created_at_ms, entry.workflow_id + '\0'};
   }
   return taken;
 }

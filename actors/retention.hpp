@@ -16,9 +16,10 @@ namespace tenax::actors {
 class retention {
  public:
   static constexpr std::size_t batch_max = 256;  ///< workflows in one step
+  static constexpr int pages_max = 4;            ///< of batch_max entries, looked at in one step
   static constexpr milliseconds every{1'000};    ///< between looks that find nothing to do
   /// Finished late although created early, a workflow can appear behind the place that the looks
-  /// have come to: look from the start again.
+  /// have come to: once at the end, look from the start again.
   static constexpr model::time_ms restart_every_ms = 60'000;
 
   retention(const retention_options& keep, const storage::read_store& store)
@@ -35,6 +36,7 @@ class retention {
   struct place {
     model::time_ms from_ms = 0;
     std::string from_id;
+    bool at_end = false;  ///< nothing further on may go yet
   };
   std::size_t collect_class(model::index_class c, const keep_rule& rule, std::uint64_t stored,
                             model::time_ms now_ms,

@@ -76,6 +76,18 @@ void runtime::halt(const error& why) {
   waiters.close(error(errc::stopped, "the engine has stopped: " + why.message()));
 }
 
+void runtime::die(const std::exception_ptr& why) const noexcept {
+  std::string text = "no std::exception";
+  try {
+    std::rethrow_exception(why);
+  } catch (const std::exception& e) {
+    text = e.what();
+  } catch (...) {
+  }
+  log(log_level::error, "an exception in an actor ends the process: " + text);
+  std::terminate();
+}
+
 void runtime::finished(const model::definition& def, const model::workflow_state& state) {
   if (!opts.on_finished && !waiters.any(def.spec.id)) return;
   const auto summary = model::summarize(def.spec, state);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <exception>
 #include <functional>
 #include <map>
 #include <memory>
@@ -111,8 +112,12 @@ struct runtime {
   void log(log_level level, std::string_view message) const {
     if (opts.log) opts.log(level, message);
   }
-  /// A commit has failed: everything stops. Called by the journal, before anyone is answered.
+  /// A commit has failed, or the store cannot be read: everything stops. Called by the journal
+  /// before anyone is answered.
   void halt(const error& why);
+  /// For an exception that no actor can answer (no memory, a host's callback that throws): says so
+  /// and ends the process, which loses nothing. An actor that ended silently would be waited for.
+  [[noreturn]] void die(const std::exception_ptr& why) const noexcept;
   /// Tells those who wait that a workflow has ended, after its end is durable.
   void finished(const model::definition& def, const model::workflow_state& state);
 };

@@ -37,6 +37,7 @@ workflow_process::workflow_process(caf::actor_config& cfg, runtime* rt,
 workflow_process::~workflow_process() = default;
 
 workflow_process::behavior_type workflow_process::make_behavior() {
+  set_exception_handler([this](std::exception_ptr& e) -> caf::error { rt_->die(e); });
   if (box_) on_begin();
   return {[this](messages::attempt_report r) { on_report(std::move(r)); },
           [this](const messages::committed& m) { on_committed(m); },
@@ -79,6 +80,8 @@ void workflow_process::on_begin() {
   auto loaded = rt_->store.load(id_);
   if (!loaded) {
     broken_ = std::make_unique<error>(loaded.error());
+    // The wake-up that led here is spent: going on would lose it.
+    if (loaded.error().code() == errc::storage_unavailable) rt_->halt(loaded.error());
     rt_->log(log_level::error, "workflow " + id_ + ": " + loaded.error().to_string());
     check_idle();
     return;
@@ -185,6 +188,10 @@ void workflow_process::pump() {
     if (next_.empty()) break;
     std::swap(next_, pending_);
     settle(pending_);
+  }
+  // What collected since is not written any more: whoever waits for it is told.
+  if (rt_->halted && !in_flight_) {
+    fail_all({errc::stopped, "the engine has stopped after a failed commit"});
   }
   check_idle();
 }
@@ -305,6 +312,10 @@ void workflow_process::try_start(action_index a) {
   if (rules.options().mode == run_mode::blocking) call->stop = std::stop_source();
   if (def_->has_references[a]) {
     auto input = render(a);
+    if (!input && input.error().code() == errc::storage_unavailable) {
+      (void)call->revoke();
+      return rt_->halt(input.error());  // a disk that cannot be read is no failure of the action
+    }
     if (!input) {
       (void)call->revoke();  // a child that ends later must not take it for one that waits
       process(model::begin_attempt{a, attempt, deferrals, rt_->now_ms()}, urgency::now);
@@ -345,9 +356,11 @@ void workflow_process::begin_call(const handler_call_ptr& call) {
   (void)TENAX_FAILPOINT(call->recorded ? "action.started_durable" : "workflow.before_spawn");
   auto& place = slots_[call->action];
   if (shutting_down_) (void)call->revoke();
-  if (!call->is_waiting()) return;           // revoked, perhaps by an event of the same batch
-  if (place.child && place.leaving) return;  // on_action_gone comes back to it
+  if (!call->is_waiting()) return;  // revoked, perhaps by an event of the same batch
   if (place.child) {
+    // It may have been told to leave, and wait for a handler that was given up: it is wanted again.
+    // If it has ended by now, on_action_gone comes back to this call.
+    place.leaving = false;
     if (place.waits) --waiting_;
     place.waits = false;
     send(place.child, messages::run_attempt{call});
@@ -420,6 +433,7 @@ void workflow_process::on_report(messages::attempt_report r) {
   if (r.began) {
     process(model::begin_attempt{r.action, r.attempt, r.deferrals, r.started_at_ms}, urgency::lazy);
   }
+  if (r.interrupted) process(model::interrupt_attempt{r.action, r.attempt}, urgency::now);
   if (r.timed_out) process(model::time_out_attempt{r.action, r.attempt}, urgency::now);
   if (r.ended) {
     process(model::end_attempt{r.action, r.attempt, std::move(r.what)}, urgency::now);

@@ -81,9 +81,10 @@ struct idle {  ///< this workflow has nothing to do; `received` counts the messa
   std::string workflow_id;
   std::uint64_t received = 0;
 };
-struct scan {};       ///< INTERNAL: take up the next workflows from the store
-struct sweep {};      ///< INTERNAL: remove finished workflows that may go
-struct shut_down {};  ///< end everything; also to workflow and action actors
+struct scan {};        ///< INTERNAL: take up the next workflows from the store
+struct scan_later {};  ///< INTERNAL: the same, after a while
+struct sweep {};       ///< INTERNAL: remove finished workflows that may go
+struct shut_down {};   ///< end everything; also to workflow and action actors
 
 // To the due actor.
 struct hold {  ///< this timer lies within the horizon and has no actor that waits for it
@@ -106,10 +107,11 @@ struct attempt_report {  ///< from an action actor
   std::uint32_t attempt = 0;
   std::uint32_t deferrals = 0;
   time_ms started_at_ms = 0;
-  bool began = false;      ///< the start is news
-  bool ended = false;      ///< `what` is valid
-  bool timed_out = false;  ///< start-to-close has passed
-  bool leaves = false;     ///< the action actor has ended with this message
+  bool began = false;        ///< the start is news
+  bool ended = false;        ///< `what` is valid
+  bool timed_out = false;    ///< start-to-close has passed
+  bool interrupted = false;  ///< not begun, or stopped, because the engine closes: made again
+  bool leaves = false;       ///< the action actor has ended with this message
   outcome what;
 };
 struct action_due {  ///< the action actor's delayed message to itself came: its time is up
@@ -159,6 +161,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::adopt)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::wake_all)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::idle)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::scan)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::scan_later)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::sweep)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::shut_down)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::hold)

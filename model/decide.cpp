@@ -36,6 +36,7 @@ class decider {
           const rulebook& rules, decision& out)
       : def_(def),
         state_(state),
+        clock_(now_ms),
         now_(std::max(now_ms, state.updated_at_ms)),
         random_(random),
         rules_(rules),
@@ -45,6 +46,7 @@ class decider {
   void on(const begin_attempt&);
   void on(const end_attempt&);
   void on(const time_out_attempt&);
+  void on(const interrupt_attempt&);
   void on(const action_deadline&);
   void on(const workflow_deadline&);
   void on(const cancel&);
@@ -83,7 +85,8 @@ class decider {
 
   const definition& def_;
   const workflow_state& state_;
-  const time_ms now_;
+  const time_ms clock_;  ///< may be behind the latest event
+  const time_ms now_;    ///< of what is decided: never before the latest event
   rng& random_;
   const rulebook& rules_;
   decision& out_;
@@ -106,7 +109,7 @@ void decider::make_ready(action_index a) {
   time_ms due = 0;
   if (spec.scheduled_at) due = spec.scheduled_at->time_since_epoch().count();
   if (spec.delay) due = now_ + spec.delay->count();
-  if (due > now_) {
+  if (due > clock_) {  // the clock may have stepped back behind the latest event
     emit(event_kind::action_scheduled, a).due_at_ms = due;
     effect_of(effect::kind::wait, a, due);
   } else {
@@ -309,6 +312,13 @@ void decider::on(const time_out_attempt& c) {
   after_failure(c.action, "timeout", text, std::nullopt, true);
 }
 
+/// Made again at the next open. No recovery: those count what kills the process.
+void decider::on(const interrupt_attempt& c) {
+  const auto& action = state_.actions[c.action];
+  if (state_.terminal() || action.phase != phase::executing || action.attempt != c.attempt) return;
+  emit(event_kind::attempt_interrupted, c.action).count = action.recoveries;
+}
+
 void decider::on(const action_deadline& c) {
   const auto& action = state_.actions[c.action];
   if (state_.terminal() || is_over(action.phase) || action.close_by_ms == 0) return;
@@ -350,6 +360,14 @@ void decider::on(const resolve& c) {
         errc::wrong_state,
         "action " + key + " of workflow " + def_.spec.id + " does not wait for a decision" +
             (action.phase == phase::executing ? " (it runs, or did when its engine ended)" : ""));
+    return;
+  }
+  if (c.decision.what == resolution::kind::complete &&
+      c.decision.value.size() > rules_.bounds().payload_bytes_max) {
+    out_.refused.emplace(errc::invalid_argument,
+                         "the value of " + std::to_string(c.decision.value.size()) +
+                             " bytes exceeds payload_bytes_max (" +
+                             std::to_string(rules_.bounds().payload_bytes_max) + ")");
     return;
   }
   auto& resolved = emit(event_kind::action_resolved, c.action, event_actor::user);

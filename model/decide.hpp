@@ -54,6 +54,11 @@ struct time_out_attempt {  ///< start-to-close has passed
   action_index action = 0;
   std::uint32_t attempt = 0;
 };
+struct interrupt_attempt {  ///< the engine closes: it did not begin, or ended because it was asked
+                            ///< to
+  action_index action = 0;
+  std::uint32_t attempt = 0;
+};
 struct action_deadline {
   action_index action = 0;
 };
@@ -66,8 +71,9 @@ struct resolve {
   resolution decision;
 };
 struct recover {};  ///< the state was loaded: no attempt is in flight, whatever it says
-using command = std::variant<create, begin_attempt, end_attempt, time_out_attempt, action_deadline,
-                             workflow_deadline, cancel, resolve, recover>;
+using command =
+    std::variant<create, begin_attempt, end_attempt, time_out_attempt, interrupt_attempt,
+                 action_deadline, workflow_deadline, cancel, resolve, recover>;
 
 /// What to do once the events are durable.
 struct effect {

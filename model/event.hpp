@@ -25,7 +25,8 @@ enum class event_kind : std::uint8_t {
       8,  ///< attempt: the failed one; due_at_ms, wait_ms, least_ms, most_ms, count: max_attempts
   retry_exhausted = 9,       ///< attempt: the last one; count: max_attempts; text: why no retry
   attempt_deferred = 10,     ///< attempt, due_at_ms
-  attempt_interrupted = 11,  ///< attempt: in flight at a crash, made again; count: recoveries
+  attempt_interrupted = 11,  ///< attempt: in flight at a crash or stopped by a close, made again;
+                             ///< count: recoveries (crashes) so far
   outcome_unknown = 12,      ///< attempt: in flight at a crash, in doubt
   action_paused = 13,        ///< exhausted, waits for a decision
   action_resolved = 14,      ///< text: retry | skip | complete | fail

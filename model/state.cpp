@@ -203,7 +203,7 @@ void application::on_action(const event& e) {
     case event_kind::retry_exhausted:
       break;
     case event_kind::attempt_interrupted:
-      ++action.recoveries;
+      action.recoveries = e.count;
       action.deferrals = 0;
       move(action, phase::ready);
       break;
@@ -291,9 +291,12 @@ std::string check_applicable(const definition& def, const workflow_state& state,
       break;
     case event_kind::attempt_failed:
     case event_kind::attempt_timed_out:
-    case event_kind::attempt_interrupted:
     case event_kind::outcome_unknown:
       fits = p == phase::executing && e.attempt == action.attempt;
+      break;
+    case event_kind::attempt_interrupted:  // by a crash, or (the count stays) by a close
+      fits = p == phase::executing && e.attempt == action.attempt &&
+             (e.count == action.recoveries || e.count == action.recoveries + 1);
       break;
     case event_kind::attempt_deferred:
       fits = p == phase::executing && e.attempt == action.attempt && e.due_at_ms > 0;

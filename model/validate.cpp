@@ -319,9 +319,9 @@ std::string validator::cycle_text(const std::vector<action_index>& cycle) const 
   if (cycle.size() > names_max) {
     text += "... " + std::to_string(cycle.size() - names_max) + " more ... -> ";
   }
-  text +=
-      spec_.actions[cycle.front()].key + " (each depends on the next, by depends_on, a reference";
-  text += spec_.order == action_order::sequential ? " or sequential order)" : ")";
+  text += spec_.actions[cycle.front()].key + " (each depends on the next, by depends_on";
+  text += spec_.order == action_order::sequential ? ", a reference or sequential order)"
+                                                  : " or a reference)";
   return text;
 }
 

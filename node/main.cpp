@@ -116,7 +116,8 @@ void add_changing(CLI::App& app, const common_options& common, action& chosen) {
       [&common, &chosen] { chosen = [&] { return cancel_command(common, cancel_o); }; });
 
   static resolve_options resolve_o;
-  auto& resolve = *app.add_subcommand("resolve", "Decide for an action that waits for a decision");
+  auto& resolve = *app.add_subcommand(
+      "resolve", "Decide for an action that waits for a decision; no process may be running it");
   resolve.add_option("ID", resolve_o.id)->required();
   resolve.add_option("KEY", resolve_o.key, "The action")->required();
   resolve.add_option("DECISION", resolve_o.decision)

@@ -14,30 +14,33 @@ result<void> encode_removal(const read_store& store, const list_entry& entry, wr
   std::string end;
   keys::workflow_from(begin, entry.workflow_id, keys::record_tag::state);
   keys::workflow_end(end, entry.workflow_id);
+  // Apart from `out` until all of it is there: half a removal must not be written.
+  write_batch mine;
   // One delete a row: range tombstones in the memtable would slow down every read of the engine.
   auto seen = source->rows()->each(begin, end, [&](std::string_view key, std::string_view) {
-    out.remove(key);
+    mine.remove(key);
     return true;
   });
   if (!seen) return seen;
   std::string key;
   keys::listing(key, entry.listed_as, entry.created_at_ms, entry.workflow_id);
-  out.remove(key);
-  ++out.delta.removed;
+  mine.remove(key);
+  ++mine.delta.removed;
   switch (entry.listed_as) {
     case model::index_class::completed:
-      --out.delta.completed;
+      --mine.delta.completed;
       break;
     case model::index_class::failed:
-      --out.delta.failed;
+      --mine.delta.failed;
       break;
     case model::index_class::cancelled:
-      --out.delta.cancelled;
+      --mine.delta.cancelled;
       break;
     case model::index_class::active:
     case model::index_class::parked:
       break;
   }
+  out.append(mine);
   return {};
 }
 

@@ -1,6 +1,8 @@
 // engine.hpp - the durable workflow engine that a program embeds.
 // Depends on std only. An engine is movable; all its calls are thread safe, except move, close and
-// destruction. No call throws; handlers must not call `close`, `drain` or `await`.
+// destruction. No call throws. Handlers must not call `close`, `drain` or `await`; handlers that
+// run in place, and callbacks, may call only `submit_async` and queries: the rest waits for the
+// thread that they are on.
 #pragma once
 
 #include <filesystem>
@@ -50,7 +52,7 @@ class engine {
  public:
   /// Opens the engine on `data_dir` (made with mode 0700 if absent), recovers what was under way
   /// and goes on with it. Errors: data_dir_locked, data_dir_unusable, format_too_new, corrupt,
-  /// invalid_argument.
+  /// invalid_argument, storage_unavailable.
   static result<engine> open(const std::filesystem::path& data_dir, options opts = {});
 
   engine(engine&&) noexcept;
@@ -59,18 +61,19 @@ class engine {
   ~engine();
 
   /// Returns once the workflow is durable. Submitting the same content under the same id again is
-  /// no error (`existed`). Errors: invalid_spec, conflict, overloaded, closing, stopped (nothing
-  /// happened); storage_unavailable (unknown).
+  /// no error (`existed`). Errors: invalid_spec, conflict, overloaded, closing, stopped, corrupt
+  /// (the stored workflow of that id) - nothing happened; storage_unavailable (unknown).
   result<submission> submit(const workflow_spec& spec);
   result<submission> submit_json(std::string_view json);
-  /// As submit, but returns at once: `done` is called exactly once, from any thread, and must not
-  /// block.
+  /// As submit, but does not wait for the disk: validates on the calling thread. `done` is called
+  /// exactly once, from any thread, perhaps before this returns (hold no lock that it takes); it
+  /// must not block or throw.
   void submit_async(const workflow_spec& spec, std::function<void(result<submission>)> done);
   /// The ancestor's name of submit.
   result<submission> propose_workflow(const workflow_spec& spec) { return submit(spec); }
 
   /// Waits until the workflow has ended, at most `timeout` (nothing: without limit). Errors:
-  /// not_found, timed_out, closing, stopped.
+  /// not_found, timed_out, closing, stopped, corrupt, storage_unavailable.
   result<workflow_summary> await(std::string_view id,
                                  std::optional<milliseconds> timeout = std::nullopt);
 
@@ -90,14 +93,15 @@ class engine {
 
   /// Returns once durable: no attempt starts any more, running handlers are asked to stop.
   /// Cancelling a cancelled workflow is no error. Errors: not_found, wrong_state (it ended
-  /// otherwise), stopped; storage_unavailable (unknown).
+  /// otherwise), corrupt, closing, stopped; storage_unavailable (unknown).
   result<void> cancel(std::string_view id, std::string reason = {});
-  /// Decides for an action that waits for a decision. Errors: not_found, wrong_state,
-  /// invalid_argument, stopped; storage_unavailable (unknown).
+  /// Decides for an action that waits for a decision. Errors: not_found (workflow or action),
+  /// wrong_state, invalid_argument (`value` exceeds limits::payload_bytes_max), corrupt, closing,
+  /// stopped; storage_unavailable (unknown).
   result<void> resolve(std::string_view id, std::string_view action_key, resolution decision);
 
   /// Admits no new workflow and waits until no handler runs (those of this moment may finish; no
-  /// other starts). Errors: timed_out (handlers still run).
+  /// other starts). For good: only `close` follows. Errors: timed_out (handlers still run).
   result<void> drain(milliseconds timeout);
   /// Stops: running handlers get their stop token and are waited for. What was under way goes on at
   /// the next open. Idempotent.
@@ -115,14 +119,16 @@ class engine {
 };
 
 /// Reads a data directory without an engine, beside a running one too. Shows what was durable at
-/// `open` or `refresh`.
+/// `open` or `refresh`. Thread safe, except move and destruction.
 class reader {
  public:
-  /// Errors: data_dir_unusable (also: not there), format_too_new, corrupt.
+  /// Errors: data_dir_unusable (also: not there), format_too_new, corrupt, storage_unavailable (no
+  /// temporary directory; a writer that is too busy to follow).
   static result<reader> open(const std::filesystem::path& data_dir);
   reader(reader&&) noexcept;
   reader& operator=(reader&&) noexcept;
   ~reader();
+  /// Errors as `open`.
   result<void> refresh();
   result<workflow_summary> summary(std::string_view id) const;
   result<workflow_view> get(std::string_view id) const;
@@ -150,7 +156,7 @@ struct verify_report {
   std::uint64_t findings_total = 0;
 };
 /// Checks a data directory against its invariants (docs/guarantees.md). The directory may be in
-/// use: then a snapshot is read.
+/// use: then a snapshot is read. Errors as reader::open.
 [[nodiscard]] result<verify_report> verify(const std::filesystem::path& data_dir);
 
 /// The id of the process that holds the data directory open, if one does.

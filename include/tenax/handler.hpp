@@ -33,7 +33,9 @@ class outcome {
   /// Done. `result` (at most limits::payload_bytes_max bytes) is what `${actions.KEY.result}`
   /// reads.
   static outcome success(std::string result = "null");
-  /// Failed; tried again as the policy says. `retry_after` overrides the policy's delay.
+  /// Failed; tried again as the policy says. `retry_after` (cut to 0..limits::delay_max) overrides
+  /// the policy's delay and an error_rule; max_attempts and schedule_to_close still hold. The class
+  /// is cut to 128 bytes, the message to limits::text_bytes_max.
   static outcome failure(std::string error_class, std::string message,
                          std::optional<milliseconds> retry_after = std::nullopt);
   /// Failed for good: no retry whatever the policy says.
@@ -69,7 +71,10 @@ using handler = std::function<outcome(const action_context&)>;
 
 enum class run_mode : std::uint8_t {
   blocking,  ///< on the bounded pool of handler threads
-  in_place,  ///< on the actor's own thread: for handlers that never block and take microseconds
+  /// On an actor's thread: for handlers that never block and take microseconds. Not timed by
+  /// start_to_close, gets no stop request, is not counted by engine::drain, and must not call any
+  /// engine function that waits (submit, await, cancel, resolve, drain, close).
+  in_place,
 };
 
 enum class delivery : std::uint8_t {

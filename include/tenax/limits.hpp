@@ -15,8 +15,10 @@ struct limits {
   std::size_t json_depth_max = 64;           ///< nesting
   std::size_t text_bytes_max = 4'096;  ///< names, descriptions, references, reasons, error messages
   std::uint64_t history_events_max = 1'000'000;  ///< of one workflow
-  std::uint32_t attempts_max = 100;
-  std::chrono::milliseconds delay_max = std::chrono::hours(24 * 3653);  ///< 10 years
+  std::uint32_t attempts_max = 100;  ///< of a retry policy; fixed: another value has no effect
+  /// 10 years. Configurable for delay_ms, deadline_ms, deferrals and retry_after; fixed for retry
+  /// policies and `wait`.
+  std::chrono::milliseconds delay_max = std::chrono::hours(24 * 3653);
 };
 
 }  // namespace tenax

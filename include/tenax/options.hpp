@@ -54,8 +54,9 @@ struct options {
   bool paused = false;  ///< accepts commands and queries; starts and recovers nothing
 
   log_sink log;  ///< default: warnings and errors to stderr
-  /// Called after each workflow's end is durable, on an engine thread; must be quick, must not
-  /// throw or block.
+  /// Called after a workflow's end is durable, on an engine thread, several at once, also while
+  /// `close` runs. At most once: not made up for after a crash in between; what must not be missed
+  /// is read with `list`. Must be quick, must not throw or block.
   std::function<void(const workflow_summary&)> on_finished;
 };
 

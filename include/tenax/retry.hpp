@@ -42,14 +42,17 @@ enum class jitter_kind : std::uint8_t {
 [[nodiscard]] std::string_view to_string(wait_curve c) noexcept;
 [[nodiscard]] std::string_view to_string(jitter_kind j) noexcept;
 
-/// What to do with a failure of a certain class (`outcome::failure`'s error class).
+/// What to do with a failure of a certain class (`outcome::failure`'s error class). The engine has
+/// classes of its own: `exception` (the handler threw), `timeout` (start_to_close,
+/// schedule_to_close), `result_too_large`, `bad_reference`, `max_recoveries`, `decided`.
 struct error_rule {
-  std::string error_class;                       ///< matches exactly
-  bool retry = true;                             ///< false: this class is never retried
+  std::string error_class;  ///< matches exactly
+  bool retry = true;        ///< false: not retried, unless the handler gave a retry_after
   std::optional<milliseconds> fixed_delay = {};  ///< instead of the policy's draw, no jitter
 };
 
-/// What to do when an action has failed for good.
+/// What to do when no attempt is left, or the handler said `fatal`. An action that exceeds
+/// schedule_to_close or max_recoveries fails its workflow whatever this says.
 enum class on_exhausted : std::uint8_t {
   fail_workflow,  ///< the workflow fails at once; what is pending is cancelled
   pause,          ///< the action waits for `engine::resolve`

@@ -31,10 +31,11 @@ enum class waiting_for : std::uint8_t {
   retry,         ///< in back-off; `next_at` is next_retry_at
   timer,         ///< deferred by its handler; `next_at`
   a_thread,      ///< ready: waits for the engine to take it up
-  handler,       ///< `no_handler`: no handler of its type is registered
-  decision,      ///< in doubt or exhausted: waits for engine::resolve
+  handler,   ///< `no_handler`: none of its type is registered (engine::get; a reader cannot tell)
+  decision,  ///< in doubt or exhausted: waits for engine::resolve
 };
 
+/// Static texts; `.data()` is a C string.
 [[nodiscard]] std::string_view to_string(workflow_status s) noexcept;
 [[nodiscard]] std::string_view to_string(action_status s) noexcept;
 [[nodiscard]] std::string_view to_string(waiting_for w) noexcept;

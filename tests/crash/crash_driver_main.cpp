@@ -358,6 +358,10 @@ int run(const settings& s) {
     std::fprintf(stderr, "the driver itself: %s\n", end.to_string().c_str());
   }
   const auto n = [](const auto& x) { return static_cast<unsigned long long>(x.load()); };
+  if (!s.plant.empty()) {
+    std::printf("planted bug %s: %s; ", s.plant.c_str(),
+                all.violations > 0 ? "caught" : "NOT CAUGHT");
+  }
   std::printf(
       "kill -9: seed %llu, %llu kills (%llu at fail points, %llu before the engine was open) in "
       "%llu rounds; %llu workflows; %llu stops, %llu clean closes, %llu failed commits; %llu "
@@ -366,11 +370,7 @@ int run(const settings& s) {
       n(all.in_recovery), n(all.rounds), n(all.workflows), n(all.stops), n(all.closes),
       n(all.commit_errors), n(all.violations));
   const bool every = report_fail_points(all, failpoint_log);
-  if (!s.plant.empty()) {
-    std::printf("planted bug %s: %s\n", s.plant.c_str(),
-                all.violations > 0 ? "caught" : "NOT CAUGHT");
-    return failed || all.violations == 0 ? 1 : 0;
-  }
+  if (!s.plant.empty()) return failed || all.violations == 0 ? 1 : 0;
   // A single round is too short to ask for every fail point.
   return failed || all.violations > 0 || (!every && !s.round && s.kills >= 500) ? 1 : 0;
 }
@@ -384,7 +384,7 @@ int main(int argc, char** argv) {
     s.dir = memory.string();
   }
   std::signal(SIGPIPE, SIG_IGN);  // a target may die between a look and a write
-  ::unsetenv("TENAX_PLANT");  // this process replays histories itself
+  ::unsetenv("TENAX_PLANT");      // this process replays histories itself
   s.target = std::filesystem::canonical("/proc/self/exe").parent_path() / "crash_target_main";
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string option = argv[i];

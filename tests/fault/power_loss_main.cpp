@@ -263,6 +263,7 @@ int run(const settings& s) {
   bool failed = false;
   for (const pid_t job : jobs) failed = !support::wait_for(job, 3'600).ok() || failed;
   const auto number = [](const auto& n) { return static_cast<unsigned long long>(n.load()); };
+  if (s.async) std::printf("self-test, no syncs: ");
   std::printf(
       "power loss: seed %llu, %llu cuts in %llu worlds; %llu acknowledged submits checked; lost: "
       "%llu bytes, %llu names; %llu flipped bytes, %llu opens refused; %llu clean ends; %llu "

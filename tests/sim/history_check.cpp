@@ -124,6 +124,7 @@ class reader {
                    ? "I5 after " + std::to_string(a.failures) + " failures"
                    : "";
       case event_kind::attempt_interrupted:
+        if (e.count == a.interruptions) return "";  // by a close, no crash
         if (options.delivery == delivery::at_most_once) return "I5 of an at_most_once action";
         return ++a.interruptions == e.count ? "" : "I5 wrong number of recoveries";
       case event_kind::outcome_unknown:

@@ -141,6 +141,8 @@ int main(int argc, char** argv) {
                   command_now);
     }
   }
+  if (a.plant != 0)
+    std::printf("planted bug %d: %s; ", a.plant, failed > 0 ? "caught" : "NOT CAUGHT");
   const double s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   std::printf(
       "%llu worlds from seed %llu: %llu steps, %llu lives, %llu crashes, %llu failed commits, %llu "
@@ -151,8 +153,6 @@ int main(int argc, char** argv) {
       static_cast<unsigned long long>(sum.failed_commits),
       static_cast<unsigned long long>(sum.workflows), static_cast<unsigned long long>(sum.starts),
       static_cast<unsigned long long>(sum.trace), s, static_cast<double>(ran) / s);
-  if (a.plant != 0)
-    std::printf("planted bug %d: %s\n", a.plant, failed > 0 ? "caught" : "NOT CAUGHT");
   std::fflush(stdout);
   return failed == 0 ? 0 : 1;
 }

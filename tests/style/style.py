@@ -4,6 +4,7 @@
   headers   each public header compiles alone and includes std only
   includes  who may include whom (the tables below)
   words     clocks, randomness and threads stay in named files; no leftovers, no machine paths
+  promises  each test that docs/guarantees.md names for a promise exists
   selftest  each rule finds a planted violation
 """
 import argparse
@@ -36,7 +37,7 @@ THIRD_PARTY = {
     "protobuf": ["storage", "tests/unit/storage", "tests/fault"],
     "xxhash": ["model", "storage", "tests"],
     "nlohmann": ["model", "handlers", "node", "bench", "tests"],
-    "spdlog": ["storage", "actors", "node", "bench", "tests"],
+    "spdlog": ["actors", "node", "bench", "tests"],
     "CLI": ["node", "bench", "tests"],
     "boost": ["tests"],
     "fuzzer": ["tests/fuzz"],
@@ -206,6 +207,24 @@ def check_words(root, _compiler):
                     yield f"{path}:{number}: {match.group()}: {message}"
 
 
+def check_promises(root, _compiler):
+    tests = set()
+    for path in files(root, ("tests",), (".cpp",)):
+        tests.update(re.findall(r"BOOST_(?:AUTO|FIXTURE)_TEST_CASE\(\s*(\w+)", read(root, path)))
+    page = "docs/guarantees.md"
+    if not os.path.exists(os.path.join(root, page)):
+        return
+    for number, line in enumerate(read(root, page).splitlines(), 1):
+        if not line.startswith("|") or line.startswith(("|---", "| promise")):
+            continue
+        named = re.findall(r"`(\w+)`", line.rstrip("| ").rsplit("|", 1)[1])
+        if not named:
+            yield f"{page}:{number}: a promise without a test"
+        for name in named:
+            if name not in tests:
+                yield f"{page}:{number}: no such test: {name}"
+
+
 PLANTED = [  # (check, file, text, what must be found)
     ("includes", "model/a.cpp", '#include "storage/store.hpp"\n', "may not include storage"),
     ("includes", "include/tenax/a.hpp", "#include <caf/all.hpp>\n", "std only"),
@@ -226,6 +245,8 @@ PLANTED = [  # (check, file, text, what must be found)
     ("words", "actors/a.cpp", "self->spawn<caf::detached>(f);\n", "detached"),
     ("words", "docs/a.md", "TODO\n", "leftover"),
     ("words", "cmake/a.sh", "cd /work/here\n", "machine path"),
+    ("promises", "docs/guarantees.md", "| it holds | `no_such_test` |\n", "no such test"),
+    ("promises", "docs/guarantees.md", "| it holds | surely |\n", "without a test"),
 ]
 LEGAL = {
     "storage/rocks.hpp": "#include <rocksdb/db.h>\n",
@@ -234,6 +255,8 @@ LEGAL = {
     "model/state.hpp": "#include <string>  // not std::thread\n",
     "actors/legal.cpp": '#include "storage/store.hpp"\n#include <caf/actor.hpp>\n'
                         'auto s = "rand() in text"; auto n = std::thread::hardware_concurrency();\n',
+    "tests/legal_test.cpp": "BOOST_AUTO_TEST_CASE(it_holds) {}\n",
+    "docs/guarantees.md": "| promise | test |\n|---|---|\n| `x` holds | `it_holds` |\n",
     "include/tenax/legal.hpp": "#pragma once\n#include <string>\nstd::string f();\n",
 }
 
@@ -247,7 +270,7 @@ def check_selftest(_root, compiler):
                     f.write(text)
             return list(CHECKS[check](root, compiler))
 
-    for check in ("headers", "includes", "words"):
+    for check in ("headers", "includes", "words", "promises"):
         for finding in findings(check, LEGAL):
             yield f"selftest: {check} refuses legal code: {finding}"
     for check, path, text, wanted in PLANTED:
@@ -256,7 +279,7 @@ def check_selftest(_root, compiler):
 
 
 CHECKS = {"headers": check_headers, "includes": check_includes, "words": check_words,
-          "selftest": check_selftest}
+          "promises": check_promises, "selftest": check_selftest}
 
 
 def main():

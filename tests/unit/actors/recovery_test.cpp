@@ -279,6 +279,45 @@ BOOST_AUTO_TEST_CASE(a_clean_close_stops_handlers_and_their_attempts_are_made_ag
   BOOST_TEST(!action("w").last_error.has_value());
 }
 
+/// max_recoveries is for what kills the process.
+BOOST_AUTO_TEST_CASE(a_clean_close_is_no_recovery) {
+  action_options patient;
+  patient.max_recoveries = 2;
+  handle(
+      "f",
+      [](const action_context& c) {
+        return c.stop.stop_requested() ? outcome::failure("stopped", "asked to")
+                                       : outcome::success();
+      },
+      patient);
+  open().hold_handlers();
+  submit(one("w", "f"));
+  for (int n = 0; n < 5; ++n) {
+    engine->advance(seconds(1));
+    BOOST_TEST_REQUIRE(engine->running_handlers().size() == 1U);
+    must(engine->reopen());
+  }
+  engine->release_handlers();
+  BOOST_TEST(must(engine->run_until_end("w")).status == workflow_status::completed);
+  BOOST_TEST(action("w").recoveries == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(an_at_most_once_attempt_that_a_close_kept_from_starting_is_not_in_doubt) {
+  action_options once;
+  once.delivery = delivery::at_most_once;
+  handle_ok("once", once);
+  opts.handler_threads = 1;
+  open().hold_handlers();
+  submit(one("first", "once"));
+  submit(one("second", "once"));  // its start is durable, but there is no thread for it
+  engine->run_until_idle();
+  BOOST_TEST_REQUIRE(engine->running_handlers().size() == 1U);
+  must(engine->reopen());
+  engine->release_handlers();
+  BOOST_TEST(must(engine->run_until_end("second")).status == workflow_status::completed);
+  BOOST_TEST(starts("second").size() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(a_success_during_close_counts) {
   handle_ok("ok");
   open().hold_handlers();
@@ -287,6 +326,24 @@ BOOST_AUTO_TEST_CASE(a_success_during_close_counts) {
   must(engine->reopen());
   BOOST_TEST(status("w") == workflow_status::completed);
   BOOST_TEST(calls.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(the_value_of_a_decision_is_bounded_like_a_result) {
+  action_options pausing;
+  pausing.retry = retry_policy::never();
+  pausing.retry->exhausted = on_exhausted::pause;
+  handle_failing("p", pausing);
+  opts.limits.payload_bytes_max = 100;
+  open();
+  submit(one("w", "p"));
+  engine->run_until_idle();
+  const auto complete = [&](std::size_t bytes) {
+    return engine->resolve("w", "a", {resolution::kind::complete, std::string(bytes, '1')});
+  };
+  BOOST_TEST(code_of(complete(101)) == errc::invalid_argument);
+  BOOST_TEST(action("w").waiting == waiting_for::decision);
+  must(complete(100));
+  BOOST_TEST(status("w") == workflow_status::completed);
 }
 
 /// `tenax cancel` and `resolve` open a paused engine that knows no handlers and no delivery.

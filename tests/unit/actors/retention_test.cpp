@@ -112,4 +112,29 @@ BOOST_AUTO_TEST_CASE(the_id_of_a_removed_workflow_is_free_again) {
   BOOST_TEST(calls.size() == 2U);
 }
 
+BOOST_AUTO_TEST_CASE(those_that_ended_late_do_not_keep_the_others) {
+  opts.retention.completed.age = hours(10);
+  handle_ok("ok");
+  open();
+  for (int n = 0; n < 300; ++n) {  // more than one look takes
+    submit(workflow_builder("test")
+               .id("long" + std::to_string(n))
+               .action("a", "ok")
+               .delayed(hours(9)));
+  }
+  submit(one("short", "ok"));
+  engine->advance(hours(11));
+  BOOST_TEST(engine->stats().removed == 1U);
+  BOOST_TEST(code_of(engine->summary("short")) == errc::not_found);
+}
+
+BOOST_AUTO_TEST_CASE(the_longest_age_keeps_everything) {
+  opts.retention.completed.age = milliseconds::max();
+  handle_ok("ok");
+  open();
+  submit(one("w", "ok"));
+  engine->advance(hours(1));
+  BOOST_TEST(status("w") == workflow_status::completed);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

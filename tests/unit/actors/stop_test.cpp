@@ -146,6 +146,24 @@ BOOST_AUTO_TEST_CASE(a_failed_commit_that_nobody_waits_for_stops_the_engine_too)
   BOOST_TEST(code_of(engine->submit(one("later", "ok"))) == errc::stopped);
 }
 
+/// A cancel that waits behind a commit that is still good.
+BOOST_AUTO_TEST_CASE(after_a_failed_commit_every_command_is_answered) {
+  action_options slow;
+  slow.retry = retry_policy::fixed(seconds(30), 2);
+  handle_failing("f", slow);
+  for (std::uint64_t nth = 1; nth < 6; ++nth) {
+    open().hold_handlers();
+    const auto id = "w" + std::to_string(nth);
+    submit(workflow_builder("test").id(id).action("a", "f").action("b", "f"));
+    engine->run_until_idle();
+    engine->fail_commit(nth);
+    engine->finish_handler("a", id);
+    engine->submit_async(one("x" + std::to_string(nth), "ok"), [](result<submission>) {});
+    const auto answer = engine->cancel(id);  // would not return otherwise
+    BOOST_TEST((answer.has_value() || !engine->healthy()));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_paused_engine_accepts_and_shows_but_starts_nothing) {
   opts.paused = true;
   open();

@@ -224,4 +224,17 @@ BOOST_AUTO_TEST_CASE(a_deadline_that_was_met_does_nothing) {
   BOOST_TEST(kinds("w").size() == length);
 }
 
+/// Its actor waits for the handler that was given up, and is wanted again before that ends.
+BOOST_AUTO_TEST_CASE(a_handler_that_hangs_does_not_hold_up_a_late_retry) {
+  action_options how;
+  how.start_to_close = seconds(5);
+  how.retry = retry_policy::fixed(minutes(10), 2);
+  handle_ok("hangs", how);
+  open().hold_handlers();
+  submit(one("w", "hangs"));
+  engine->advance(minutes(11));
+  BOOST_TEST_REQUIRE(engine->running_handlers().size() == 2U);
+  BOOST_TEST(engine->running_handlers()[1].attempt == 2U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

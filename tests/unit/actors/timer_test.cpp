@@ -234,4 +234,57 @@ BOOST_AUTO_TEST_CASE(a_timer_that_is_held_twice_starts_one_attempt) {
   BOOST_TEST(retried == 400U);
 }
 
+/// Starts wait while there is no room in memory; deadlines must not, they make it.
+BOOST_AUTO_TEST_CASE(a_deadline_fires_although_memory_is_full) {
+  opts.active_workflows_max = 1;
+  open().hold_handlers();
+  auto hangs = one("hangs", "ok");
+  hangs.deadline = seconds(10);
+  submit(delayed(0, seconds(5)));
+  engine->run_until_idle();
+  must(engine->crash_and_reopen());  // now only the store knows of it
+  submit(hangs);
+  engine->advance(seconds(6));
+  BOOST_TEST_REQUIRE(engine->running_handlers().size() == 1U);
+  engine->advance(seconds(6));
+  BOOST_TEST(status("hangs") == workflow_status::failed);
+  engine->release_handlers();
+  engine->advance(seconds(2));
+  BOOST_TEST(status("w0") == workflow_status::completed);
+}
+
+BOOST_AUTO_TEST_CASE(a_workflow_that_goes_to_rest_makes_room_for_one_that_is_due) {
+  action_options slow;
+  slow.retry = retry_policy::fixed(seconds(50), 2);
+  handle_failing("f", slow);
+  opts.active_workflows_max = 1;
+  open().hold_handlers();
+  submit(delayed(0, seconds(5)));
+  engine->run_until_idle();
+  must(engine->crash_and_reopen());
+  submit(one("busy", "f"));
+  engine->advance(seconds(6));
+  BOOST_TEST(engine->finish_handler("a", "busy"));  // its retry comes in 50 s
+  engine->release_handlers();
+  engine->advance(seconds(2));
+  BOOST_TEST(status("w0") == workflow_status::completed);
+}
+
+BOOST_AUTO_TEST_CASE(a_scheduled_start_after_a_step_back_is_not_early) {
+  open().hold_handlers();
+  const auto at = engine->now() - minutes(30);
+  auto spec = workflow_builder("test").id("w").action("a", "ok").action("b", "ok").build();
+  spec.actions[1].depends_on = {"a"};
+  spec.actions[1].scheduled_at = at;
+  submit(spec);
+  engine->run_until_idle();
+  engine->step_wall_clock(-hours(1));
+  engine->release_handlers();
+  engine->advance(minutes(29));
+  BOOST_TEST(starts("w", "b").empty());
+  engine->advance(minutes(2));
+  BOOST_TEST_REQUIRE(starts("w", "b").size() == 1U);
+  BOOST_TEST((starts("w", "b")[0] >= at));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
