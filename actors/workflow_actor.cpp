@@ -524,7 +524,8 @@ void workflow_process::update_rest() {
   const bool rests = !in_flight_ && changes_.empty() && children_ > 0 && waiting_ == children_;
   if (rests == resting_) return;
   resting_ = rests;
-  rt_->resting.fetch_add(rests ? 1 : -1, std::memory_order_relaxed);
+  // Before the look at the backlog, in the one order that all threads see (take_wakes, adopt).
+  rt_->resting.fetch_add(rests ? 1 : -1);
   if (rests && rt_->backlog && !rt_->scan_asked.exchange(true)) send(engine_, messages::scan{});
 }
 
