@@ -84,8 +84,8 @@ rocksdb::Options writer_options(const store_options& opts) {
   o.max_background_jobs = 2;
   o.bytes_per_sync = 1u << 20;
   o.level_compaction_dynamic_level_bytes = true;
-  // A flushed file spans all kinds of keys, so taking it up rewrites the whole first level: keep that
-  // small. Below, workflows lie in the order of their ids, and little overlaps.
+  // A flushed file spans all kinds of keys, so taking it up rewrites the whole first level: keep
+  // that small. Below, workflows lie in the order of their ids, and little overlaps.
   o.max_bytes_for_level_base = 64u << 20;
   o.target_file_size_base = 16u << 20;
   o.compression = rocksdb::kLZ4Compression;
