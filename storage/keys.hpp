@@ -16,12 +16,14 @@ namespace tenax::storage::keys {
 inline constexpr std::uint16_t partition = 0;
 inline constexpr std::size_t id_bytes_max = 128;
 
-/// The byte after the partition. Never reused.
+/// The byte after the partition. Never reused. Workflows come first: then what is written at a
+/// time, the newest workflows and the ends of the indexes, is one range without the old workflows,
+/// and RocksDB's compactions leave those alone.
 enum class kind : std::uint8_t {
+  workflow = 'I',  ///< an instance: id, record tag, number => record
   listing = 'L',   ///< class, created_at_ms, id => name
   meta = 'M',      ///< name => value
   due = 'T',       ///< at_ms, timer kind, id, action => nothing
-  workflow = 'W',  ///< id, record tag, number => record
 };
 
 /// The rows of one workflow, in key order. Numbers are stored: never reused.

@@ -8,7 +8,8 @@
 namespace tenax::storage {
 
 /// The format of the whole database; the meta row "format" holds it.
-inline constexpr std::uint64_t format_version = 1;
+/// 1 was in use before the first release: other kinds of keys.
+inline constexpr std::uint64_t format_version = 2;
 
 /// Names of the meta rows: never reused.
 namespace meta_names {

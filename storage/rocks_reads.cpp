@@ -422,6 +422,12 @@ result<std::optional<std::uint64_t>> rocks_reads::check_format(
                                            ", this program knows formats up to " +
                                            std::to_string(format_version)};
   }
+  if (**format < format_version) {
+    return error{errc::data_dir_unusable,
+                 at + "it has format " + std::to_string(**format) +
+                     ", from before the first release; this program reads format " +
+                     std::to_string(format_version) + " only"};
+  }
   return format;
 }
 

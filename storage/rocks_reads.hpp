@@ -41,8 +41,8 @@ class rocks_reads {
   [[nodiscard]] result<totals> read_totals() const;
   /// The persisted lower bound of the due index: a key, or "".
   [[nodiscard]] result<std::string> read_due_bound() const;
-  /// Error unless this program can read the database: format_too_new, or corrupt when it has no
-  /// format. Nothing: the database is empty.
+  /// Error unless this program can read the database: format_too_new, data_dir_unusable (too old),
+  /// or corrupt when it has no format. Nothing: the database is empty.
   [[nodiscard]] result<std::optional<std::uint64_t>> check_format(
       const std::filesystem::path& dir) const;
 

@@ -35,6 +35,15 @@ bool says(const error& e, std::string_view what) {
   return e.message().find(what) != std::string::npos;
 }
 
+void write_format(const fs::path& dir, std::uint64_t version) {
+  const auto s = open_for_test(dir);
+  write_batch batch;
+  std::string value;
+  records::encode_number(version, value);
+  batch.put(keys::meta(meta_names::format), value);
+  BOOST_REQUIRE(s->write(s->epoch(), {&batch}));
+}
+
 /// Runs `body` in a child; its return value is the exit code. The child says `ready` by a byte in
 /// the pipe and ends when the parent closes its end.
 class child {
@@ -144,22 +153,24 @@ BOOST_AUTO_TEST_CASE(another_users_directory_is_refused) {
 
 BOOST_AUTO_TEST_CASE(a_newer_format_is_refused_naming_both_versions) {
   temp_dir dir;
-  {
-    const auto s = open_for_test(dir.data());
-    write_batch batch;
-    std::string value;
-    records::encode_number(format_version + 6, value);
-    batch.put(keys::meta(meta_names::format), value);
-    BOOST_REQUIRE(s->write(s->epoch(), {&batch}));
-  }
+  write_format(dir.data(), 7);
   const auto e = open_failure(dir.data());
   BOOST_TEST((e.code() == errc::format_too_new));
   BOOST_TEST(says(e, "format 7"));
-  BOOST_TEST(says(e, "up to 1"));
+  BOOST_TEST(says(e, "up to 2"));
   const auto reading = open_reading_store(dir.data());
   BOOST_REQUIRE(!reading);
   BOOST_TEST((reading.error().code() == errc::format_too_new));
   BOOST_TEST(!data_dir_owner(dir.data()).has_value());  // closed again
+}
+
+BOOST_AUTO_TEST_CASE(the_format_from_before_the_first_release_is_refused) {
+  temp_dir dir;
+  write_format(dir.data(), 1);
+  const auto e = open_failure(dir.data());
+  BOOST_TEST((e.code() == errc::data_dir_unusable));
+  BOOST_TEST(says(e, "format 1"));
+  BOOST_TEST(says(e, "reads format 2 only"));
 }
 
 BOOST_AUTO_TEST_CASE(a_foreign_rocksdb_is_refused) {

@@ -1,6 +1,8 @@
 #include "storage/store.hpp"
 
+#include <rocksdb/db.h>
 #include <rocksdb/env.h>
+#include <rocksdb/metadata.h>
 #include <rocksdb/perf_context.h>
 
 #include <boost/test/unit_test.hpp>
@@ -11,6 +13,7 @@
 
 #include "storage/keys.hpp"
 #include "storage/records.hpp"
+#include "storage/rocks_options.hpp"
 #include "storage/rows.hpp"
 #include "tests/unit/storage/support.hpp"
 
@@ -396,6 +399,53 @@ BOOST_AUTO_TEST_CASE(merged_listing_is_ordered_by_creation) {
   std::vector<std::pair<time_ms, std::string>> got;
   for (const auto& e : *found) got.emplace_back(e.created_at_ms, e.workflow_id);
   BOOST_TEST((got == expected));
+}
+
+/// What a compaction must rewrite stays small: storage/rocks_options.cpp says why.
+BOOST_AUTO_TEST_CASE(a_compacted_table_holds_one_kind_of_keys_and_indexes_are_cut_small) {
+  temp_dir dir;
+  open_for_test(dir.data()).reset();
+  store_options opts;
+  opts.write_buffer_bytes = 64u << 20;
+  rocksdb::DB* opened = nullptr;
+  BOOST_REQUIRE(
+      rocksdb::DB::Open(writer_options(opts), (dir.data() / "db").string(), &opened).ok());
+  const std::unique_ptr<rocksdb::DB> db(opened);
+  random_source r(7);
+  rocksdb::WriteBatch batch;
+  std::string key;
+  for (int n = 0; n < 40'000; ++n) {
+    std::string id;
+    for (int c = 0; c < 100; ++c) id += static_cast<char>('a' + r.below(26));
+    keys::state(key, id);
+    BOOST_REQUIRE(batch.Put(key, "").ok());
+    keys::due(key, n, timer_kind::retry, id, 0);
+    BOOST_REQUIRE(batch.Put(key, "").ok());
+    keys::listing(key, n % 2 == 0 ? model::index_class::active : model::index_class::failed, n, id);
+    BOOST_REQUIRE(batch.Put(key, "").ok());
+  }
+  BOOST_REQUIRE(db->Write({}, &batch).ok());
+  BOOST_REQUIRE(db->CompactRange({}, nullptr, nullptr).ok());
+
+  std::vector<rocksdb::LiveFileMetaData> tables;
+  db->GetLiveFilesMetaData(&tables);
+  std::map<keys::kind, int> of_kind;
+  for (const auto& table : tables) {
+    const auto kind = keys::decode_kind(table.smallestkey);
+    BOOST_REQUIRE(kind.has_value());
+    BOOST_TEST((kind == keys::decode_kind(table.largestkey)));
+    ++of_kind[*kind];
+    if (*kind == keys::kind::listing) {
+      const auto first = keys::decode_listing(table.smallestkey);
+      const auto last = keys::decode_listing(table.largestkey);
+      BOOST_TEST((first->listed_as == last->listed_as));
+    }
+    // What is still in its buffer when the limit is seen comes on top.
+    if (*kind != keys::kind::workflow) BOOST_TEST(table.size < 1'500'000U);
+  }
+  BOOST_TEST(of_kind[keys::kind::workflow] == 1);
+  BOOST_TEST(of_kind[keys::kind::listing] > 2);
+  BOOST_TEST(of_kind[keys::kind::due] > 2);
 }
 
 BOOST_AUTO_TEST_CASE(a_simulated_file_system_can_hold_the_store) {
