@@ -342,6 +342,7 @@ void engine_core::request(std::string id, messages::request::command what,
   if (runtime_->halted) {
     return done(error(errc::stopped, "the engine has stopped after a failed commit"));
   }
+  (void)TENAX_FAILPOINT("request.received");
   std::unique_lock lock(calls_mutex_);
   if (closed_) {
     lock.unlock();

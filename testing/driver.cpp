@@ -117,7 +117,7 @@ result<std::vector<due_view>> driver::due_by(storage::timer_kind kind, std::size
                                              std::optional<wall_time> now) const {
   return core_->due_by(kind, limit, now);
 }
-const storage::read_store& driver::store() const { return core_->store(); }
+const storage::read_store& driver::store() const { return *control.real; }
 engine_stats driver::stats() const { return core_->stats(); }
 bool driver::halted() const { return core_->halted(); }
 bool driver::draining() const { return core_->shared().draining; }

@@ -87,6 +87,7 @@ class driver {
   [[nodiscard]] result<workflow_view> get(std::string_view id) const;
   [[nodiscard]] result<std::vector<due_view>> due_by(storage::timer_kind kind, std::size_t limit,
                                                      std::optional<wall_time> now) const;
+  /// The real one: reads of the caller neither count nor fail.
   [[nodiscard]] const storage::read_store& store() const;
   [[nodiscard]] engine_stats stats() const;
   [[nodiscard]] bool halted() const;

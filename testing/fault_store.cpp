@@ -23,6 +23,34 @@ namespace {
 
 using storage::write_batch;
 
+error read_failure() { return {errc::storage_unavailable, "this read was made to fail"}; }
+
+class fault_snapshot final : public storage::row_snapshot {
+ public:
+  fault_snapshot(std::unique_ptr<storage::row_snapshot> real, store_control& control)
+      : real_(std::move(real)), control_(control) {}
+
+  [[nodiscard]] result<void> each(
+      std::string_view begin, std::string_view end,
+      const std::function<bool(std::string_view, std::string_view)>& visit) const override {
+    if (!control_.next_read_fails(read_of::workflow)) return real_->each(begin, end, visit);
+    auto seen = real_->each(begin, end, [&](std::string_view key, std::string_view value) {
+      (void)visit(key, value);
+      return false;
+    });
+    if (!seen) return seen;
+    return read_failure();
+  }
+  [[nodiscard]] result<std::optional<std::string>> get(std::string_view key) const override {
+    if (control_.next_read_fails(read_of::workflow)) return read_failure();
+    return real_->get(key);
+  }
+
+ private:
+  std::unique_ptr<storage::row_snapshot> real_;
+  store_control& control_;
+};
+
 class fault_store final : public storage::store, public storage::row_source {
  public:
   fault_store(std::unique_ptr<storage::store> real, store_control& control)
@@ -49,47 +77,58 @@ class fault_store final : public storage::store, public storage::row_source {
     return error(errc::storage_unavailable, "this write was made to fail");
   }
 
-  [[nodiscard]] bool exists(std::string_view id) const override { return real_->exists(id); }
+  /// As a real store: what cannot be read may be there.
+  [[nodiscard]] bool exists(std::string_view id) const override {
+    return control_.next_read_fails(read_of::workflow) || real_->exists(id);
+  }
   [[nodiscard]] result<storage::loaded_workflow> load(std::string_view id) const override {
-    return real_->load(id);
+    return read(read_of::workflow, [&] { return real_->load(id); });
   }
   [[nodiscard]] result<workflow_spec> load_spec(std::string_view id) const override {
-    return real_->load_spec(id);
+    return read(read_of::workflow, [&] { return real_->load_spec(id); });
   }
   [[nodiscard]] result<header> load_header(std::string_view id) const override {
-    return real_->load_header(id);
+    return read(read_of::workflow, [&] { return real_->load_header(id); });
   }
   [[nodiscard]] result<std::vector<stored_event>> history(std::string_view id, std::uint64_t after,
                                                           std::size_t limit) const override {
-    return real_->history(id, after, limit);
+    return read(read_of::workflow, [&] { return real_->history(id, after, limit); });
   }
   [[nodiscard]] result<std::string> load_result(std::string_view id,
                                                 std::uint64_t seq) const override {
-    return real_->load_result(id, seq);
+    return read(read_of::workflow, [&] { return real_->load_result(id, seq); });
   }
   [[nodiscard]] result<std::vector<storage::due_entry>> due(const storage::due_entry& from,
                                                             storage::time_ms until_ms,
                                                             std::size_t limit) const override {
-    return real_->due(from, until_ms, limit);
+    return read(read_of::index, [&] { return real_->due(from, until_ms, limit); });
   }
   [[nodiscard]] result<std::vector<storage::list_entry>> listed(model::index_class c,
                                                                 storage::time_ms from_ms,
                                                                 std::string_view from_id,
                                                                 std::size_t limit) const override {
-    return real_->listed(c, from_ms, from_id, limit);
+    return read(read_of::index, [&] { return real_->listed(c, from_ms, from_id, limit); });
   }
   [[nodiscard]] result<std::vector<storage::list_entry>> list_merged(
       const std::vector<model::index_class>& classes, storage::time_ms from_ms,
       std::string_view from_id, std::size_t limit) const override {
-    return real_->list_merged(classes, from_ms, from_id, limit);
+    return read(read_of::index,
+                [&] { return real_->list_merged(classes, from_ms, from_id, limit); });
   }
   [[nodiscard]] storage::totals current_totals() const override { return real_->current_totals(); }
   [[nodiscard]] std::uint64_t epoch() const override { return real_->epoch(); }
   [[nodiscard]] std::unique_ptr<storage::row_snapshot> rows() const override {
-    return dynamic_cast<const storage::row_source&>(*real_).rows();
+    return std::make_unique<fault_snapshot>(dynamic_cast<const storage::row_source&>(*real_).rows(),
+                                            control_);
   }
 
  private:
+  template <class Read>
+  [[nodiscard]] std::invoke_result_t<Read> read(read_of what, const Read& it) const {
+    if (control_.next_read_fails(what)) return read_failure();
+    return it();
+  }
+
   std::unique_ptr<storage::store> real_;
   store_control& control_;
 };

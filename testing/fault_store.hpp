@@ -1,5 +1,5 @@
-// fault_store.hpp - a store between the engine and the real one: counts writes, makes some fail,
-// hashes what is written. Depends on storage/store.hpp only. One thread.
+// fault_store.hpp - a store between the engine and the real one: counts writes and reads, makes
+// some fail, hashes what is written. Depends on storage/store.hpp only. One thread.
 #pragma once
 
 #include <cstdint>
@@ -19,14 +19,26 @@ enum class write_fate : std::uint8_t {
   written,  ///< fails although all was written: the outcome that callers must not trust
 };
 
+/// What is read: rows of one workflow, or an index.
+enum class read_of : std::uint8_t { workflow, index };
+
 /// Outlives the stores that it controls: one for all lives of an engine.
 struct store_control {
   /// Asked before each write with its number, from 1.
   std::function<write_fate(std::uint64_t number)> fate;
   std::uint64_t writes = 0;
+  /// Asked before each read with its number, from 1. True: it fails; one over rows fails after the
+  /// first row.
+  std::function<bool(std::uint64_t number, read_of what)> read_fails;
+  std::uint64_t reads = 0;
   std::uint64_t hash = 0;  ///< over the bytes of all writes, in order
   /// The store behind the open engine; null while it is closed.
   const storage::read_store* real = nullptr;
+
+  /// Counts a read and says whether it fails.
+  [[nodiscard]] bool next_read_fails(read_of what) {
+    return ++reads, read_fails && read_fails(reads, what);
+  }
 };
 
 [[nodiscard]] std::unique_ptr<storage::store> control_store(std::unique_ptr<storage::store> real,

@@ -7,6 +7,7 @@ namespace tenax::crash {
 
 inline constexpr std::string_view fail_points[] = {
     "submit.validated",
+    "request.received",
     "journal.before_write",
     "journal.after_write",
     "engine.before_ack",

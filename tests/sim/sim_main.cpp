@@ -1,6 +1,7 @@
 // Runs simulated worlds: sim_main [--worlds N] [--seed S] [--seeds FILE] [--slow]
-// [--repeat-check N] [--plant K] [--trace]. A failing seed is printed with the command that repeats
-// it; exit code 1 then. --seeds: those in the file, one a line, instead of N from S on.
+// [--read-faults] [--repeat-check N] [--plant K] [--trace]. A failing seed is printed with the
+// command that repeats it; exit code 1 then. --seeds: those in the file, one a line, instead of N
+// from S on.
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -28,6 +29,7 @@ struct arguments {
   std::uint64_t repeat_check = 0;
   int plant = 0;
   bool slow = false;
+  bool read_faults = false;
   bool trace = false;
 };
 
@@ -37,6 +39,7 @@ char command_now[200];
 void remember(const arguments& a, std::uint64_t seed) {
   std::string text = "repeat with: sim_main --worlds 1 --seed " + std::to_string(seed);
   if (a.slow) text += " --slow";
+  if (a.read_faults) text += " --read-faults";
   if (a.plant != 0) text += " --plant " + std::to_string(a.plant);
   text += "\n";
   std::strncpy(command_now, text.c_str(), sizeof command_now - 1);
@@ -48,8 +51,8 @@ extern "C" void on_abort(int) {
 
 int usage() {
   std::fputs(
-      "sim_main [--worlds N] [--seed S] [--seeds FILE] [--slow] [--repeat-check N] [--plant K] "
-      "[--trace]\n",
+      "sim_main [--worlds N] [--seed S] [--seeds FILE] [--slow] [--read-faults] "
+      "[--repeat-check N] [--plant K] [--trace]\n",
       stderr);
   return 2;
 }
@@ -59,6 +62,10 @@ bool parse(int argc, char** argv, arguments& a) {
     const std::string name = argv[n];
     if (name == "--slow") {
       a.slow = true;
+      continue;
+    }
+    if (name == "--read-faults") {
+      a.read_faults = true;
       continue;
     }
     if (name == "--trace") {
@@ -118,6 +125,7 @@ int main(int argc, char** argv) {
     world_options how;
     how.seed = seeds.empty() ? a.seed + n : seeds[n];
     how.slow = a.slow;
+    how.read_faults = a.read_faults;
     if (a.trace) how.on_step = [](const std::string& step) { std::puts(step.c_str()); };
     remember(a, how.seed);
     const auto r = run_world(how);
@@ -126,6 +134,7 @@ int main(int argc, char** argv) {
     sum.lives += r.lives;
     sum.crashes += r.crashes;
     sum.failed_commits += r.failed_commits;
+    sum.failed_reads += r.failed_reads;
     sum.workflows += r.workflows;
     sum.starts += r.starts;
     sum.trace = sum.trace * 31 + r.trace;
@@ -146,11 +155,12 @@ int main(int argc, char** argv) {
   const double s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   std::printf(
       "%llu worlds from seed %llu: %llu steps, %llu lives, %llu crashes, %llu failed commits, %llu "
-      "workflows, %llu handler starts; trace %016llx; %.1f s, %.0f worlds/s\n",
+      "failed reads, %llu workflows, %llu handler starts; trace %016llx; %.1f s, %.0f worlds/s\n",
       static_cast<unsigned long long>(ran), static_cast<unsigned long long>(a.seed),
       static_cast<unsigned long long>(sum.steps), static_cast<unsigned long long>(sum.lives),
       static_cast<unsigned long long>(sum.crashes),
       static_cast<unsigned long long>(sum.failed_commits),
+      static_cast<unsigned long long>(sum.failed_reads),
       static_cast<unsigned long long>(sum.workflows), static_cast<unsigned long long>(sum.starts),
       static_cast<unsigned long long>(sum.trace), s, static_cast<double>(ran) / s);
   std::fflush(stdout);

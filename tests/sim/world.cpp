@@ -1,6 +1,7 @@
 #include "tests/sim/world.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -70,6 +71,7 @@ class world {
   void pass_time(bool to_the_next_timer);
   void after_commit();
   void fault();
+  void fail_a_read();
 
   // Clients.
   void client_step();
@@ -296,6 +298,7 @@ void world::after_commit() {
 }
 
 void world::fault() {
+  if (how_.read_faults && dice_.chance(70)) return fail_a_read();
   const auto what = dice_.below(100);
   if (what < 35) {
     end_life();
@@ -324,6 +327,27 @@ void world::fault() {
     if (back) oracle_.wall_stepped_back();
     engine_.clock.step_wall((back ? -1 : 1) * dice_.between(1, 20'000));
   }
+}
+
+/// One of the next reads of its sort fails, alone or with all after it. The engine stops, or goes
+/// on and has lost nothing.
+void world::fail_a_read() {
+  auto& control = engine_.control;
+  const auto sort = dice_.chance(60) ? testing::read_of::workflow : testing::read_of::index;
+  const bool for_good = dice_.chance(30);
+  control.read_fails = [this, sort, for_good, until = dice_.between(0, 3)](
+                           std::uint64_t, testing::read_of of) mutable {
+    if (of != sort || until-- > 0) return false;
+    until = for_good ? 0 : std::numeric_limits<std::int64_t>::max();
+    ++out_.failed_reads;
+    return true;
+  };
+  for (std::uint64_t n = 5 + dice_.below(60); n > 0 && fine(); --n) {
+    if (!engine_step(true)) pass_time(true);
+    if (dice_.chance(10)) client_step();
+  }
+  control.read_fails = nullptr;
+  if (engine_.halted()) end_life();
 }
 
 // --- clients ---

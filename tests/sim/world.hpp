@@ -11,7 +11,8 @@ namespace tenax::sim {
 
 struct world_options {
   std::uint64_t seed = 1;
-  bool slow = false;  ///< checks everything after every commit
+  bool slow = false;         ///< checks everything after every commit
+  bool read_faults = false;  ///< reads of the engine fail too
   /// Told about every step; null: nobody.
   std::function<void(const std::string&)> on_step = nullptr;
 };
@@ -23,6 +24,7 @@ struct world_result {
   std::uint64_t lives = 0;
   std::uint64_t crashes = 0;
   std::uint64_t failed_commits = 0;
+  std::uint64_t failed_reads = 0;
   std::uint64_t workflows = 0;
   std::uint64_t starts = 0;  ///< of handlers
 };
