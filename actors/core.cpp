@@ -181,7 +181,7 @@ struct engine_core::submit_op {
 
 std::optional<error> engine_core::refuse_submit() const {
   if (runtime_->halted) {
-    return error(errc::stopped, "the engine has stopped after a failed commit");
+    return runtime_->stopped();
   }
   if (runtime_->draining) return error(errc::closing, "the engine is draining");
   if (runtime_->closing) return closed_error();
@@ -340,7 +340,7 @@ std::uint64_t engine_core::on_end(const std::string& id, end_callback done) {
 void engine_core::request(std::string id, messages::request::command what,
                           std::function<void(result<void>)> done) {
   if (runtime_->halted) {
-    return done(error(errc::stopped, "the engine has stopped after a failed commit"));
+    return done(runtime_->stopped());
   }
   (void)TENAX_FAILPOINT("request.received");
   std::unique_lock lock(calls_mutex_);

@@ -52,7 +52,7 @@ using messages::handler_call_ptr;
 struct handler_env {
   const model::clock& wall;
   const log_sink& log;
-  /// False after a failed commit or a close: no handler may start any more.
+  /// False after a failed commit or read, or a close: no handler may start any more.
   std::function<bool()> may_start;
   std::atomic<std::uint64_t>& attempts;
 };

@@ -71,9 +71,19 @@ void end_waiters::close(const error& why) {
 }
 
 void runtime::halt(const error& why) {
-  if (halted.exchange(true)) return;
+  {
+    const std::lock_guard lock(halt_mutex_);
+    if (halted) return;
+    halted_why_ = why.message();
+    halted = true;
+  }
   log(log_level::error, "the engine stops: " + why.to_string());
-  waiters.close(error(errc::stopped, "the engine has stopped: " + why.message()));
+  waiters.close(stopped());
+}
+
+error runtime::stopped() const {
+  const std::lock_guard lock(halt_mutex_);
+  return {errc::stopped, "the engine has stopped: " + halted_why_};
 }
 
 void runtime::die(const std::exception_ptr& why) const noexcept {

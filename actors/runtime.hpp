@@ -90,7 +90,7 @@ struct runtime {
   std::atomic<bool> backlog{false};         ///< workflows in the store wait for a place in memory
   std::atomic<bool> scan_asked{false};      ///< a `scan` is on its way to the engine actor
 
-  std::atomic<bool> halted{false};  ///< a commit failed
+  std::atomic<bool> halted{false};  ///< see halt()
   std::atomic<bool> closing{false};
   std::atomic<bool> draining{false};  ///< nothing new may start
   std::atomic<std::uint64_t> attempts{0};
@@ -115,11 +115,17 @@ struct runtime {
   /// A commit has failed, or the store cannot be read: everything stops. Called by the journal
   /// before anyone is answered.
   void halt(const error& why);
+  /// What is answered from then on.
+  [[nodiscard]] error stopped() const;
   /// For an exception that no actor can answer (no memory, a host's callback that throws): says so
   /// and ends the process, which loses nothing. An actor that ended silently would be waited for.
   [[noreturn]] void die(const std::exception_ptr& why) const noexcept;
   /// Tells those who wait that a workflow has ended, after its end is durable.
   void finished(const model::definition& def, const model::workflow_state& state);
+
+ private:
+  mutable std::mutex halt_mutex_;
+  std::string halted_why_;
 };
 
 }  // namespace tenax::actors

@@ -193,7 +193,7 @@ void workflow_process::pump() {
   }
   // What collected since is not written any more: whoever waits for it is told.
   if (rt_->halted && !in_flight_) {
-    fail_all({errc::stopped, "the engine has stopped after a failed commit"});
+    fail_all(rt_->stopped());
   }
   check_idle();
 }
@@ -489,8 +489,7 @@ void workflow_process::on_timer(const messages::timer_due& m) {
 
 void workflow_process::on_request(const messages::request_ptr& r) {
   if (broken_ || rt_->halted) {
-    r->answer(broken_ ? *broken_
-                      : error(errc::stopped, "the engine has stopped after a failed commit"));
+    r->answer(broken_ ? *broken_ : rt_->stopped());
     check_idle();
     return;
   }

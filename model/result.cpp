@@ -31,7 +31,7 @@ std::string_view describe(errc code) noexcept {
     case errc::storage_unavailable:
       return "A commit failed; its outcome is unknown until the store is reopened.";
     case errc::stopped:
-      return "The engine stopped after a failed commit; nothing was done.";
+      return "The engine stopped after a failed commit or read; nothing was done.";
   }
   return "An error that this version does not know.";
 }

@@ -108,8 +108,8 @@ class engine {
   void close();
 
   [[nodiscard]] engine_stats stats() const;
-  /// False after a failed commit: everything answers `stopped` until the data directory is opened
-  /// again.
+  /// False after a failed commit or read: everything answers `stopped` until the data directory is
+  /// opened again.
   [[nodiscard]] bool healthy() const noexcept;
 
  private:

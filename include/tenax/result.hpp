@@ -27,7 +27,7 @@ enum class errc : std::uint8_t {
   format_too_new,     ///< the data directory was written by a newer tenax
   corrupt,            ///< stored data fails its checks
   storage_unavailable,  ///< a commit failed: its outcome is unknown until the store is reopened
-  stopped,              ///< the engine stopped after a failed commit; nothing was done
+  stopped,              ///< the engine stopped after a failed commit or read; nothing was done
 };
 
 /// What a failed call means for the caller.

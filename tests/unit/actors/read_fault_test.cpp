@@ -67,6 +67,14 @@ class reading_engine {
     return engine_.halted();
   }
 
+  /// Why it takes nothing any more.
+  error refusal() {
+    std::optional<result<submission>> answer;
+    engine_.submit(workflow_builder("test").id("new").action("a", "ok"),
+                   [&](result<submission> r) { answer = std::move(r); });
+    return answer.value().error();
+  }
+
   [[nodiscard]] std::string findings() const {
     std::string out;
     for (const auto& f : must(engine_.verify()).findings) out += f.where + ": " + f.what + "\n";
@@ -166,6 +174,9 @@ BOOST_AUTO_TEST_CASE(a_store_that_cannot_be_read_stops_the_engine) {
   engine.submit({workflow_builder("test").id("late").action("a", "ok").delayed(seconds(20))});
   engine.all_reads_fail();
   BOOST_TEST(engine.stops_within(minutes(1)));
+  const auto refusal = engine.refusal();
+  BOOST_TEST(refusal.code() == errc::stopped);
+  BOOST_TEST(refusal.message().find("this read was made to fail") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(a_failed_read_removes_nothing_by_half) {
