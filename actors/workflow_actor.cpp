@@ -77,20 +77,31 @@ void workflow_process::on_begin() {
     take_up(false);
     return;
   }
+  if (!load()) check_idle();
+}
+
+bool workflow_process::load() {
+  broken_.reset();
   auto loaded = rt_->store.load(id_);
-  if (!loaded) {
-    broken_ = std::make_unique<error>(loaded.error());
-    // The wake-up that led here is spent: going on would lose it.
-    if (loaded.error().code() == errc::storage_unavailable && !TENAX_PLANTED(15)) {
-      rt_->halt(loaded.error());
-    }
-    rt_->log(log_level::error, "workflow " + id_ + ": " + loaded.error().to_string());
-    check_idle();
-    return;
+  if (loaded) {
+    def_ = std::move(loaded->definition);
+    state_ = std::move(loaded->state);
+    take_up(true);
+    return true;
   }
-  def_ = std::move(loaded->definition);
-  state_ = std::move(loaded->state);
-  take_up(true);
+  broken_ = std::make_unique<error>(loaded.error());
+  // The wake-up that led here is spent: going on would lose it.
+  if (broken_->code() == errc::storage_unavailable && !TENAX_PLANTED(15)) rt_->halt(*broken_);
+  if (broken_->code() != errc::not_found) {
+    rt_->log(log_level::error, "workflow " + id_ + ": " + broken_->to_string());
+  }
+  return false;
+}
+
+bool workflow_process::is_there() {
+  // Its submit may have become durable since the last look.
+  if (broken_ && broken_->code() == errc::not_found && !rt_->halted) return load();
+  return !broken_;
 }
 
 void workflow_process::take_up(bool loaded) {
@@ -473,7 +484,7 @@ void workflow_process::on_action_gone(action_index a) {
 }
 
 void workflow_process::on_timer(const messages::timer_due& m) {
-  if (broken_ || !def_ || (m.action != no_action && m.action >= slots_.size())) {
+  if (!is_there() || !def_ || (m.action != no_action && m.action >= slots_.size())) {
     check_idle();
     return;
   }
@@ -488,7 +499,7 @@ void workflow_process::on_timer(const messages::timer_due& m) {
 }
 
 void workflow_process::on_request(const messages::request_ptr& r) {
-  if (broken_ || rt_->halted) {
+  if (!is_there() || rt_->halted) {
     r->answer(broken_ ? *broken_ : rt_->stopped());
     check_idle();
     return;

@@ -58,6 +58,10 @@ class workflow_process final : public messages::workflow_actor::base {
   };
 
   void on_begin();
+  /// Takes the workflow up from the store. False: it cannot, broken_ says why.
+  bool load();
+  /// Whether there is a workflow to work on.
+  bool is_there();
   void take_up(bool loaded);
   void on_report(messages::attempt_report r);
   void on_committed(const messages::committed& m);

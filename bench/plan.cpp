@@ -36,7 +36,10 @@ params defaults_of(const std::string& scenario) {
   if (scenario == "submit") p.rate = 1'000;
   if (scenario == "retry-storm") p.concurrency = 4'096;
   if (scenario == "mixed") p.concurrency = 256;
-  if (scenario == "scale") p.workflows = 1'000'000;
+  if (scenario == "scale") {
+    p.workflows = 1'000'000;
+    p.seconds = 15;  // several rounds of compaction
+  }
   if (scenario == "due-index") p.workflows = 5'000'000;
   if (scenario == "disk") p.workflows = 50'000;
   if (scenario == "soak") {

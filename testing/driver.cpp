@@ -142,6 +142,11 @@ void driver::note_lazy() {
 
 std::size_t driver::jobs() const { return coordinator(*core_).jobs.size(); }
 
+std::uint64_t driver::job_actor(std::size_t n) const {
+  const auto* actor = dynamic_cast<caf::scheduled_actor*>(coordinator(*core_).jobs[n]);
+  return actor != nullptr ? actor->id() : 0;
+}
+
 void driver::deliver(std::size_t n) {
   auto& scheduler = coordinator(*core_);
   const auto chosen = scheduler.jobs.begin() + static_cast<std::ptrdiff_t>(n);

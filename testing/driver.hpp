@@ -96,6 +96,8 @@ class driver {
 
   // --- steps ---
   [[nodiscard]] std::size_t jobs() const;  ///< actors with a message
+  /// Which actor the n-th of them is.
+  [[nodiscard]] std::uint64_t job_actor(std::size_t n) const;
   void deliver(std::size_t n);             ///< one message to the n-th of them
   [[nodiscard]] bool commit_waits() const;
   [[nodiscard]] bool lazy_waits() const;

@@ -1,4 +1,6 @@
 // Cancelling: what stops, when, and what it answers.
+#include "testing/driver.hpp"
+#include "testing/memory_disk.hpp"
 #include "tests/unit/actors/random_steps.hpp"
 #include "tests/unit/actors/support.hpp"
 
@@ -128,6 +130,47 @@ BOOST_AUTO_TEST_CASE(no_handler_starts_after_the_commit_of_a_cancel) {
     }
   }
   BOOST_TEST(cut_short > 50U);  // not all came too late to matter
+}
+
+BOOST_AUTO_TEST_CASE(a_cancel_after_an_acknowledged_submit_finds_it_whatever_came_before) {
+  handle_ok("ok");
+  const auto disk = make_memory_disk();
+  driver_setup setup;
+  setup.dir = "/cancel";
+  setup.env = disk.get();
+  setup.options = opts;
+  driver d(setup);
+  must(d.open());
+  d.run_until_idle();
+  std::optional<result<submission>> submitted;
+  std::optional<result<void>> early;
+  std::optional<result<void>> late;
+  d.submit(one("w", "ok"), [&](auto r) { submitted = std::move(r); });
+  // A cancel overtakes the commit: its workflow's actor looks, and finds nothing,
+  d.cancel("w", "early", [&](auto r) { early = std::move(r); });
+  BOOST_REQUIRE(d.jobs() == 1U);
+  const auto engine_actor = d.job_actor(0);
+  d.deliver(0);
+  BOOST_REQUIRE(d.jobs() == 1U);
+  d.deliver(0);
+  BOOST_TEST(!early.has_value());
+  // and before it has answered, the submit is durable and another cancel comes.
+  d.commit(false);
+  BOOST_REQUIRE(submitted.has_value());
+  must(*submitted);
+  d.cancel("w", "late", [&](auto r) { late = std::move(r); });
+  for (std::size_t n = 0; n < d.jobs();) {
+    if (d.job_actor(n) == engine_actor) {
+      d.deliver(n);
+      n = 0;
+    } else {
+      ++n;
+    }
+  }
+  d.run_until_idle();
+  BOOST_REQUIRE((early.has_value() && late.has_value()));
+  BOOST_TEST((late->has_value() || code_of(*late) == errc::wrong_state));
+  BOOST_TEST((must(d.store().load_header("w")).state.status == workflow_status::cancelled));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
