@@ -98,7 +98,7 @@ class driver {
   [[nodiscard]] std::size_t jobs() const;  ///< actors with a message
   /// Which actor the n-th of them is.
   [[nodiscard]] std::uint64_t job_actor(std::size_t n) const;
-  void deliver(std::size_t n);             ///< one message to the n-th of them
+  void deliver(std::size_t n);  ///< one message to the n-th of them
   [[nodiscard]] bool commit_waits() const;
   [[nodiscard]] bool lazy_waits() const;
   bool commit(bool also_lazy);
