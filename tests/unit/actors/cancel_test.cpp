@@ -1,6 +1,4 @@
 // Cancelling: what stops, when, and what it answers.
-#include "testing/driver.hpp"
-#include "testing/memory_disk.hpp"
 #include "tests/unit/actors/random_steps.hpp"
 #include "tests/unit/actors/support.hpp"
 
@@ -134,13 +132,7 @@ BOOST_AUTO_TEST_CASE(no_handler_starts_after_the_commit_of_a_cancel) {
 
 BOOST_AUTO_TEST_CASE(a_cancel_after_an_acknowledged_submit_finds_it_whatever_came_before) {
   handle_ok("ok");
-  const auto disk = make_memory_disk();
-  driver_setup setup;
-  setup.dir = "/cancel";
-  setup.env = disk.get();
-  setup.options = opts;
-  driver d(setup);
-  must(d.open());
+  auto& d = open_stepped();
   d.run_until_idle();
   std::optional<result<submission>> submitted;
   std::optional<result<void>> early;

@@ -1,6 +1,4 @@
 // Stopping: after a failed commit, by drain, by close; and not starting at all (paused).
-#include "testing/driver.hpp"
-#include "testing/memory_disk.hpp"
 #include "tests/unit/actors/support.hpp"
 
 using namespace tenax;
@@ -150,13 +148,7 @@ BOOST_AUTO_TEST_CASE(a_failed_commit_that_nobody_waits_for_stops_the_engine_too)
 
 /// A cancel that waits behind a commit that is still good.
 BOOST_AUTO_TEST_CASE(after_a_failed_commit_every_command_is_answered) {
-  const auto disk = make_memory_disk();
-  driver_setup setup;
-  setup.dir = "/stop";
-  setup.env = disk.get();
-  setup.options = opts;
-  driver d(setup);
-  must(d.open());
+  auto& d = open_stepped();
   d.hold_handlers = true;
   d.submit(workflow_builder("test").id("w").action("a", "ok").action("b", "ok"), [](auto) {});
   d.run_until_idle();

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -14,6 +15,8 @@
 #include <vector>
 
 #include "tenax/testing/virtual_engine.hpp"
+#include "testing/driver.hpp"
+#include "testing/memory_disk.hpp"
 
 namespace tenax {
 
@@ -91,6 +94,16 @@ class engine_fixture {
     opts.log = [](log_level, std::string_view) {};
   }
   virtual_engine& open() { return engine.emplace(must(virtual_engine::open(opts, how))); }
+  /// For tests that choose each step: which message, when to commit.
+  driver& open_stepped() {
+    stepped_disk = make_memory_disk();
+    driver_setup setup;
+    setup.dir = "/stepped";
+    setup.env = stepped_disk.get();
+    setup.options = opts;
+    must(stepped.emplace(std::move(setup)).open());
+    return *stepped;
+  }
 
   /// One action "a" of this type.
   static workflow_spec one(const std::string& id, const std::string& type,
@@ -154,6 +167,8 @@ class engine_fixture {
   virtual_options how;
   std::vector<handled> calls;
   std::optional<virtual_engine> engine;
+  std::shared_ptr<void> stepped_disk;
+  std::optional<driver> stepped;
 };
 
 }  // namespace testing
