@@ -1,6 +1,7 @@
 #include "actors/executor.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -47,6 +48,13 @@ namespace {
 using messages::handler_ended;
 using messages::handler_started;
 
+void announce(const handler_call& call, model::time_ms at_ms) {
+  caf::anon_send(call.reply_to, handler_started{call.attempt, at_ms});
+}
+bool announces_at_once(const handler_call& call) noexcept {
+  return call.entry->options.start_to_close.has_value();
+}
+
 /// It never begins.
 void drop(handler_call& call) {
   (void)call.revoke();
@@ -55,9 +63,10 @@ void drop(handler_call& call) {
 
 class pool_executor final : public executor {
  public:
-  pool_executor(std::size_t threads, handler_env env) : env_(std::move(env)) {
-    threads_.reserve(threads);
-    for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+  pool_executor(std::size_t threads, handler_env env) : env_(std::move(env)), places_(threads) {
+    threads_.reserve(threads + 1);
+    for (auto& p : places_) threads_.emplace_back([this, &p] { work(p); });
+    threads_.emplace_back([this] { announce_late(); });
   }
   ~pool_executor() override { stop(); }
 
@@ -77,11 +86,14 @@ class pool_executor final : public executor {
       const std::lock_guard lock(mutex_);
       stopping_ = true;
       dropped.swap(queue_);
-      running = running_;
+      for (const auto& p : places_) {
+        if (p.call) running.push_back(p.call);
+      }
     }
     for (const auto& call : dropped) drop(*call);
     for (const auto& call : running) call->stop.request_stop();
     wake_.notify_all();
+    announcer_wake_.notify_all();
     for (auto& thread : threads_) {
       if (thread.joinable()) thread.join();
     }
@@ -89,42 +101,79 @@ class pool_executor final : public executor {
 
   [[nodiscard]] std::size_t running() const override {
     const std::lock_guard lock(mutex_);
-    return running_.size();
+    return static_cast<std::size_t>(std::count_if(
+        places_.begin(), places_.end(), [](const place& p) { return p.call != nullptr; }));
   }
 
  private:
-  void work() {
+  using steady = std::chrono::steady_clock;
+  /// A thread's handler.
+  struct place {
+    handler_call_ptr call;  ///< null: none
+    model::time_ms at_ms = 0;
+    steady::time_point since;
+    bool announced = false;
+  };
+
+  void work(place& mine) {
     std::unique_lock lock(mutex_);
     for (;;) {
       wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
       if (stopping_) return;
       auto call = std::move(queue_.front());
       queue_.pop_front();
-      if (!env_.may_start()) {
+      if (!env_.may_start() || !call->take()) {
         drop(*call);
         continue;
       }
-      running_.push_back(call);
+      const bool at_once = announces_at_once(*call);
+      mine = {call, env_.wall.now_ms(), steady::now(), at_once};
+      if (!at_once) ++unannounced_;
+      const bool wake_announcer = !at_once && std::exchange(announcer_sleeps_, false);
       lock.unlock();
-      run(*call);
+      if (wake_announcer) announcer_wake_.notify_one();
+      if (at_once) announce(*call, mine.at_ms);
+      outcome what = call_handler(*call, env_, mine.at_ms);
       lock.lock();
-      running_.erase(std::find(running_.begin(), running_.end(), call));
+      if (!mine.announced) --unannounced_;
+      mine.announced = true;  // a start that comes after the end would be taken for the next one's
+      lock.unlock();
+      caf::anon_send(call->reply_to,
+                     handler_ended{call->attempt, call->deferrals, mine.at_ms, std::move(what)});
+      call.reset();
+      lock.lock();
+      mine.call.reset();
     }
   }
 
-  void run(handler_call& call) {
-    if (!call.take()) return drop(call);
-    const model::time_ms at = env_.wall.now_ms();
-    caf::anon_send(call.reply_to, handler_started{call.attempt, at});
-    outcome what = call_handler(call, env_, at);
-    caf::anon_send(call.reply_to, handler_ended{call.attempt, call.deferrals, at, std::move(what)});
+  /// Announces the starts of handlers that have been running for a while.
+  void announce_late() {
+    std::unique_lock lock(mutex_);
+    while (!stopping_) {
+      if (unannounced_ == 0) {
+        announcer_sleeps_ = true;
+        announcer_wake_.wait(lock, [this] { return !announcer_sleeps_ || stopping_; });
+      }
+      announcer_wake_.wait_for(lock, announce_after, [this] { return stopping_; });
+      const auto before = steady::now() - announce_after;
+      for (auto& p : places_) {
+        if (!p.call || p.announced || p.since > before) continue;
+        p.announced = true;
+        --unannounced_;
+        announce(*p.call, p.at_ms);
+      }
+    }
   }
 
   const handler_env env_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
+  std::condition_variable announcer_wake_;
+  // Guarded by mutex_; a place's call and times are its own thread's to read without it.
   std::deque<handler_call_ptr> queue_;
-  std::vector<handler_call_ptr> running_;
+  std::vector<place> places_;
+  std::size_t unannounced_ = 0;  ///< of the running handlers
+  bool announcer_sleeps_ = false;
   bool stopping_ = false;
   std::vector<std::thread> threads_;
 };
@@ -160,12 +209,12 @@ class manual_executor final : public stepped_executor {
     return *started_[n].call;
   }
 
-  void start(std::size_t n) override {
+  void start(std::size_t n, bool quick) override {
     auto call = std::move(queue_[n]);
     queue_.erase(queue_.begin() + static_cast<std::ptrdiff_t>(n));
     if (!env_.may_start() || !call->take()) return drop(*call);
     const model::time_ms at = env_.wall.now_ms();
-    caf::anon_send(call->reply_to, handler_started{call->attempt, at});
+    if (!quick || announces_at_once(*call)) announce(*call, at);
     started_.push_back({std::move(call), at});
   }
 

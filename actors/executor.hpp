@@ -64,21 +64,27 @@ struct handler_env {
 class executor {
  public:
   virtual ~executor() = default;
-  /// Queues the call. Its action actor gets handler_started when it begins and handler_ended with
-  /// the outcome; handler_ended with attempt 0 if it was revoked first.
+  /// Queues the call. Its action actor gets handler_ended with the outcome, or with attempt 0 if it
+  /// was revoked first; and before that handler_started, unless the handler returns so soon that
+  /// one message says both.
   virtual void submit(handler_call_ptr call) = 0;
   /// Drops what is queued, asks what runs to stop, waits for it.
   virtual void stop() = 0;
   [[nodiscard]] virtual std::size_t running() const = 0;
 };
 
+/// A start that is announced late may be lost in a crash, as one that is not durable yet may; its
+/// timeout begins with it, so a handler that has one announces at once.
+inline constexpr milliseconds announce_after{10};
+
 [[nodiscard]] std::unique_ptr<executor> make_pool_executor(std::size_t threads, handler_env env);
 
 /// For virtual time, one thread: the test starts and finishes calls, in any order.
 class stepped_executor : public executor {
  public:
-  /// Starts the n-th queued call: handler_started is sent, the outcome is kept back.
-  virtual void start(std::size_t n) = 0;
+  /// Starts the n-th queued call: handler_started is sent, unless the call is to be a `quick` one
+  /// and may be; the outcome is kept back.
+  virtual void start(std::size_t n, bool quick) = 0;
   /// Calls the handler of the n-th started call and sends its outcome.
   virtual void finish(std::size_t n) = 0;
   /// A crash: no handler of these is called any more.

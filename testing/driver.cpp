@@ -178,9 +178,9 @@ call_info driver::started_call(std::size_t n) const {
           call.deferrals, call.stop.stop_requested()};
 }
 
-void driver::start_handler(std::size_t n) {
+void driver::start_handler(std::size_t n, bool quick) {
   traced("start", n);
-  core_->manual().start(n);
+  core_->manual().start(n, quick);
 }
 
 void driver::finish_handler(std::size_t n) {

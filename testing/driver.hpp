@@ -105,7 +105,9 @@ class driver {
   [[nodiscard]] std::size_t queued() const;   ///< handler calls that have not begun
   [[nodiscard]] std::size_t running() const;  ///< and those that have
   [[nodiscard]] call_info started_call(std::size_t n) const;
-  void start_handler(std::size_t n);
+  /// `quick`: it will return so soon that its start is reported with its end (real ones: within
+  /// actors::announce_after).
+  void start_handler(std::size_t n, bool quick = false);
   void finish_handler(std::size_t n);
   /// Until the next timer (a delayed message, or the end of journal::lazy_delay); nothing: none.
   [[nodiscard]] std::optional<time_ms> next_timer_in() const;

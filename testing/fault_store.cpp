@@ -33,7 +33,7 @@ class fault_snapshot final : public storage::row_snapshot {
   [[nodiscard]] result<void> each(
       std::string_view begin, std::string_view end,
       const std::function<bool(std::string_view, std::string_view)>& visit) const override {
-    if (!control_.next_read_fails(read_of::workflow)) return real_->each(begin, end, visit);
+    if (!control_.next_read_fails(read_of::rows)) return real_->each(begin, end, visit);
     auto seen = real_->each(begin, end, [&](std::string_view key, std::string_view value) {
       (void)visit(key, value);
       return false;
@@ -42,7 +42,7 @@ class fault_snapshot final : public storage::row_snapshot {
     return read_failure();
   }
   [[nodiscard]] result<std::optional<std::string>> get(std::string_view key) const override {
-    if (control_.next_read_fails(read_of::workflow)) return read_failure();
+    if (control_.next_read_fails(read_of::rows)) return read_failure();
     return real_->get(key);
   }
 
@@ -79,20 +79,20 @@ class fault_store final : public storage::store, public storage::row_source {
 
   /// As a real store: what cannot be read may be there.
   [[nodiscard]] bool exists(std::string_view id) const override {
-    return control_.next_read_fails(read_of::workflow) || real_->exists(id);
+    return control_.next_read_fails(read_of::rows) || real_->exists(id);
   }
   [[nodiscard]] result<storage::loaded_workflow> load(std::string_view id) const override {
     return read(read_of::workflow, [&] { return real_->load(id); });
   }
   [[nodiscard]] result<workflow_spec> load_spec(std::string_view id) const override {
-    return read(read_of::workflow, [&] { return real_->load_spec(id); });
+    return read(read_of::rows, [&] { return real_->load_spec(id); });
   }
   [[nodiscard]] result<header> load_header(std::string_view id) const override {
-    return read(read_of::workflow, [&] { return real_->load_header(id); });
+    return read(read_of::rows, [&] { return real_->load_header(id); });
   }
   [[nodiscard]] result<std::vector<stored_event>> history(std::string_view id, std::uint64_t after,
                                                           std::size_t limit) const override {
-    return read(read_of::workflow, [&] { return real_->history(id, after, limit); });
+    return read(read_of::rows, [&] { return real_->history(id, after, limit); });
   }
   [[nodiscard]] result<std::string> load_result(std::string_view id,
                                                 std::uint64_t seq) const override {

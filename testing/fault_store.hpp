@@ -19,8 +19,9 @@ enum class write_fate : std::uint8_t {
   written,  ///< fails although all was written: the outcome that callers must not trust
 };
 
-/// What is read: rows of one workflow, or an index.
-enum class read_of : std::uint8_t { workflow, index };
+/// What is read: a workflow or a result, as its actor needs it; other rows of one workflow, for who
+/// asks or for retention; an index.
+enum class read_of : std::uint8_t { workflow, rows, index };
 
 /// Outlives the stores that it controls: one for all lives of an engine.
 struct store_control {

@@ -248,7 +248,7 @@ bool world::engine_step(bool patient) {
 
 void world::start_handler(std::size_t n) {
   const std::size_t before = engine_.running();
-  engine_.start_handler(n);
+  engine_.start_handler(n, out_.starts % 2 == 1);
   if (engine_.running() == before) return;  // it had been revoked
   ++out_.starts;
   const auto call = engine_.started_call(before);
@@ -333,17 +333,23 @@ void world::fault() {
 /// on and has lost nothing.
 void world::fail_a_read() {
   auto& control = engine_.control;
-  const auto sort = dice_.chance(60) ? testing::read_of::workflow : testing::read_of::index;
+  const bool of_index = !dice_.chance(60);
+  bool by_an_actor = false;  // while it takes a step; else a client reads
+  bool needed = false;
   const bool for_good = dice_.chance(30);
-  control.read_fails = [this, sort, for_good, until = dice_.between(0, 3)](
-                           std::uint64_t, testing::read_of of) mutable {
-    if (of != sort || until-- > 0) return false;
+  control.read_fails = [&, until = dice_.between(0, 3)](std::uint64_t,
+                                                        testing::read_of of) mutable {
+    if ((of == testing::read_of::index) != of_index || until-- > 0) return false;
+    needed = needed || (by_an_actor && of == testing::read_of::workflow);
     until = for_good ? 0 : std::numeric_limits<std::int64_t>::max();
     ++out_.failed_reads;
     return true;
   };
   for (std::uint64_t n = 5 + dice_.below(60); n > 0 && fine(); --n) {
+    by_an_actor = true;
     if (!engine_step(true)) pass_time(true);
+    by_an_actor = false;
+    if (needed && !engine_.halted()) oracle_.fail("a workflow could not be read, and all goes on");
     if (dice_.chance(10)) client_step();
   }
   control.read_fails = nullptr;
