@@ -71,12 +71,16 @@ class pool_executor final : public executor {
   ~pool_executor() override { stop(); }
 
   void submit(handler_call_ptr call) override {
+    bool wake = false;
     {
       const std::lock_guard lock(mutex_);
-      if (!stopping_) queue_.push_back(std::move(call));
+      if (!stopping_) {
+        queue_.push_back(std::move(call));
+        wake = wakes_one();
+      }
     }
     if (call) return drop(*call);  // its action actor waits for an answer
-    wake_.notify_one();
+    if (wake) wake_.notify_one();
   }
 
   void stop() override {
@@ -115,10 +119,24 @@ class pool_executor final : public executor {
     bool announced = false;
   };
 
+  /// One thread is woken at a time; it wakes the next if there is more to do. Handlers that return
+  /// at once are then called by few threads that seldom sleep.
+  bool wakes_one() {
+    if (queue_.empty() || idle_ == 0 || waking_) return false;
+    waking_ = true;
+    return true;
+  }
+
   void work(place& mine) {
     std::unique_lock lock(mutex_);
     for (;;) {
-      wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+      if (queue_.empty() && !stopping_) {
+        ++idle_;
+        wake_.wait(lock, [this] { return stopping_ || waking_; });
+        waking_ = false;
+        --idle_;
+        continue;
+      }
       if (stopping_) return;
       auto call = std::move(queue_.front());
       queue_.pop_front();
@@ -130,7 +148,9 @@ class pool_executor final : public executor {
       mine = {call, env_.wall.now_ms(), steady::now(), at_once};
       if (!at_once) ++unannounced_;
       const bool wake_announcer = !at_once && std::exchange(announcer_sleeps_, false);
+      const bool wake_next = wakes_one();
       lock.unlock();
+      if (wake_next) wake_.notify_one();
       if (wake_announcer) announcer_wake_.notify_one();
       if (at_once) announce(*call, mine.at_ms);
       outcome what = call_handler(*call, env_, mine.at_ms);
@@ -174,6 +194,8 @@ class pool_executor final : public executor {
   std::vector<place> places_;
   std::size_t unannounced_ = 0;  ///< of the running handlers
   bool announcer_sleeps_ = false;
+  std::size_t idle_ = 0;  ///< threads that wait
+  bool waking_ = false;   ///< one of them has been woken and is not here yet
   bool stopping_ = false;
   std::vector<std::thread> threads_;
 };

@@ -3,8 +3,11 @@
 // (tests/unit/actors).
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -89,6 +92,23 @@ void use(engine& e, int client, tally& t) {
   }
 }
 
+/// Where handlers wait for each other, or for the test.
+class meeting {
+ public:
+  /// False if not so many have come within a minute.
+  bool come_and_wait_for(int count) {
+    std::unique_lock lock(mutex_);
+    ++here_;
+    changed_.notify_all();
+    return changed_.wait_for(lock, std::chrono::minutes(1), [&] { return here_ >= count; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int here_ = 0;
+};
+
 }  // namespace
 
 BOOST_FIXTURE_TEST_SUITE(many_threads, engine_on_disk)
@@ -109,6 +129,53 @@ BOOST_AUTO_TEST_CASE(the_api_may_be_used_from_many_threads) {
   BOOST_TEST(t.wrong == 0);
   BOOST_TEST(finished == clients * workflows);
   verify_clean();
+}
+
+/// Threads wake each other: one that is not woken would never come.
+BOOST_AUTO_TEST_CASE(as_many_handlers_run_at_once_as_there_are_threads) {
+  constexpr int rounds = 50;
+  std::vector<meeting> meetings(rounds);
+  opts.handlers.add("meet", [&](const action_context& c) {
+    auto& here = meetings[std::stoul(std::string(c.input))];
+    return here.come_and_wait_for(3) ? outcome::success("1") : outcome::fatal("alone", "");
+  });
+  auto e = open();
+  for (int n = 0; n < rounds; ++n) {
+    const auto id = "w" + std::to_string(n);
+    const auto round = std::to_string(n);
+    BOOST_TEST_REQUIRE(e.submit(workflow_builder("meet")
+                                    .id(id)
+                                    .action("a", "meet", round)
+                                    .action("b", "meet", round)
+                                    .action("c", "meet", round))
+                           .has_value());
+    const auto end = e.await(id);
+    BOOST_TEST_REQUIRE((end && end->status == workflow_status::completed));
+  }
+}
+
+/// The start of a handler that returns at once is told with its end; that of another one is not
+/// kept back until then.
+BOOST_AUTO_TEST_CASE(a_handler_that_runs_on_is_seen_to_run) {
+  meeting release;
+  opts.handlers.add("long", [&](const action_context&) {
+    return release.come_and_wait_for(2) ? outcome::success("1") : outcome::fatal("alone", "");
+  });
+  auto e = open();
+  BOOST_TEST_REQUIRE(e.submit(workflow_builder("long").id("w").action("a", "long")).has_value());
+  const auto seen = [&] {
+    const auto view = e.get("w");
+    return view && view->actions[0].status == action_status::executing;
+  };
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  while (!seen() && std::chrono::steady_clock::now() < give_up) std::this_thread::yield();
+  BOOST_TEST(seen());
+  BOOST_TEST(release.come_and_wait_for(2));
+  BOOST_TEST((e.await("w")->status == workflow_status::completed));
+  std::vector<std::string> kinds;
+  const auto history = e.history("w");
+  for (const auto& event : *history) kinds.push_back(event.kind);
+  BOOST_TEST(std::count(kinds.begin(), kinds.end(), "attempt_started") == 1);
 }
 
 /// Whatever is called while another thread closes is answered, and what was acknowledged stays.
