@@ -1,10 +1,12 @@
 #include "actors/executor.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <exception>
+#include <memory_resource>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -26,7 +28,12 @@ outcome call_handler(const handler_call& call, const handler_env& env,
   context.action_key = action.key;
   context.action_type = action.type;
   context.input = call.input ? *call.input : action.input;
-  const std::string idempotency_key = spec.id + "/" + action.key;
+  // Ids and keys have at most 128 bytes: room for both.
+  std::array<std::byte, 264> room;
+  std::pmr::monotonic_buffer_resource memory(room.data(), room.size());
+  std::pmr::string idempotency_key(&memory);
+  idempotency_key.reserve(spec.id.size() + 1 + action.key.size());
+  idempotency_key.append(spec.id).append("/").append(action.key);
   context.idempotency_key = idempotency_key;
   context.attempt = call.attempt;
   context.deferrals = call.deferrals;

@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include <caf/abstract_actor.hpp>
 #include <caf/actor_control_block.hpp>
-#include <caf/message.hpp>
+#include <caf/mailbox_element.hpp>
 
 namespace tenax::actors {
 
@@ -14,7 +15,9 @@ storage::ack tell_committed(const caf::strong_actor_ptr& target) {
     const caf::strong_actor_ptr actor{static_cast<caf::actor_control_block*>(context), false};
     messages::committed m{failure == nullptr};
     if (failure != nullptr) m.why = std::make_shared<const error>(*failure);
-    actor->enqueue(nullptr, caf::make_message_id(), caf::make_message(std::move(m)), nullptr);
+    // The message lies in the mailbox's element: one allocation, not two.
+    actor->get()->enqueue(
+        caf::make_mailbox_element(nullptr, caf::make_message_id(), {}, std::move(m)), nullptr);
   };
   return {call, caf::strong_actor_ptr(target).release()};
 }

@@ -106,6 +106,11 @@ bool workflow_process::is_there() {
 
 void workflow_process::take_up(bool loaded) {
   changes_.begin(state_);
+  // What a step makes of these: they need not grow to it.
+  changes_.events.reserve(4);
+  changes_.touched.reserve(4);
+  next_.effects.reserve(4);
+  pending_.effects.reserve(4);
   slots_.resize(def_->size());
   if (loaded && !state_.terminal()) {
     // A start that is durable first does no harm: where it cannot be told, it is.
@@ -157,16 +162,17 @@ void workflow_process::take_up(bool loaded) {
 
 // --- deciding ---
 
-void workflow_process::process(const model::command& what, urgency how) {
-  decision_.clear();
-  model::decide(*def_, state_, what, rt_->now_ms(), rt_->random, rt_->rules, decision_);
-  if (decision_.events.empty() && decision_.effects.empty()) return;
-  if (how == urgency::now && !decision_.events.empty()) flush_wanted_ = true;
-  apply_decision();
+std::optional<error> workflow_process::process(const model::command& what, urgency how) {
+  thread_local model::decision d;
+  d.clear();
+  model::decide(*def_, state_, what, rt_->now_ms(), rt_->random, rt_->rules, d);
+  if (how == urgency::now && !d.events.empty()) flush_wanted_ = true;
+  apply_decision(d);
+  return std::move(d.refused);
 }
 
-void workflow_process::apply_decision() {
-  for (auto& e : decision_.events) {
+void workflow_process::apply_decision(model::decision& d) {
+  for (auto& e : d.events) {
     if (e.kind == model::event_kind::late_result) {
       rt_->late_results.fetch_add(1, std::memory_order_relaxed);
     }
@@ -177,7 +183,7 @@ void workflow_process::apply_decision() {
     TENAX_ASSERT(why.empty(), why.c_str());
     model::apply(*def_, state_, std::move(e), changes_);
   }
-  for (const auto& e : decision_.effects) {
+  for (const auto& e : d.effects) {
     if (e.what == effect::kind::finish) {
       // What has not begun must not begin once the end is durable, so it is taken back now.
       for (action_index a = 0; a < slots_.size() && !TENAX_PLANTED(9); ++a) revoke(a);
@@ -210,19 +216,20 @@ void workflow_process::pump() {
 }
 
 void workflow_process::commit(storage::flush when) {
-  batch_.clear();
-  storage::encode_commit(*def_, state_, changes_, batch_);
+  thread_local storage::write_batch batch;
+  batch.clear();
+  storage::encode_commit(*def_, state_, changes_, batch);
   changes_.begin(state_);
   flush_wanted_ = false;
   if (when == storage::flush::lazy) {
-    rt_->journal.append(batch_, when, {});
+    rt_->journal.append(batch, when, {});
     return;
   }
   in_flight_ = true;
   pending_.clear();
   std::swap(next_, pending_);
   (void)TENAX_FAILPOINT(pending_.ended ? "terminal.before" : "handler.done_before_commit");
-  rt_->journal.append(batch_, when, tell_committed(caf::strong_actor_ptr{ctrl()}));
+  rt_->journal.append(batch, when, tell_committed(caf::strong_actor_ptr{ctrl()}));
   if (TENAX_PLANTED(1)) settle(pending_);  // acts before the commit
 }
 
@@ -517,9 +524,9 @@ void workflow_process::on_request(const messages::request_ptr& r) {
     }
     what = model::resolve{*action, choice};
   }
-  process(what, urgency::now);
+  auto refused = process(what, urgency::now);
   // A refusal waits too: the state that it comes from may not be durable yet.
-  next_.answers.emplace_back(r, decision_.refused);
+  next_.answers.emplace_back(r, std::move(refused));
   pump();
 }
 

@@ -72,8 +72,9 @@ class workflow_process final : public messages::workflow_actor::base {
   void on_shut_down();
 
   enum class urgency { now, lazy };
-  void process(const model::command& what, urgency how);
-  void apply_decision();
+  /// Decides and applies. Says why a command was refused.
+  std::optional<error> process(const model::command& what, urgency how);
+  void apply_decision(model::decision& d);
   void pump();
   void commit(storage::flush when);
   void settle(aftermath& done);
@@ -105,8 +106,6 @@ class workflow_process final : public messages::workflow_actor::base {
   bool in_flight_ = false;
   aftermath next_;     ///< of the batch that collects
   aftermath pending_;  ///< of the batch in flight
-  model::decision decision_;
-  storage::write_batch batch_;
 
   std::vector<slot> slots_;
   std::size_t children_ = 0;  ///< alive

@@ -1,6 +1,7 @@
 #include "model/definition.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "model/assert.hpp"
@@ -10,9 +11,11 @@
 namespace tenax::model {
 
 std::optional<action_index> definition::find(std::string_view key) const {
-  const auto found = by_key.find(key);
-  if (found == by_key.end()) return std::nullopt;
-  return found->second;
+  const auto found = std::lower_bound(
+      by_key.begin(), by_key.end(), key,
+      [this](action_index a, std::string_view k) { return spec.actions[a].key < k; });
+  if (found == by_key.end() || spec.actions[*found].key != key) return std::nullopt;
+  return *found;
 }
 
 definition_ptr compile(workflow_spec spec) {
@@ -24,13 +27,15 @@ definition_ptr compile(workflow_spec spec) {
   def->dependants.resize(count);
   def->has_references.resize(count);
   def->is_referenced.resize(count);
-  def->by_key.reserve(count);
-  for (action_index i = 0; i < count; ++i) def->by_key.emplace(actions[i].key, i);
+  def->by_key.resize(count);
+  std::iota(def->by_key.begin(), def->by_key.end(), action_index{0});
+  std::sort(def->by_key.begin(), def->by_key.end(),
+            [&](action_index a, action_index b) { return actions[a].key < actions[b].key; });
 
   const auto index_of = [&](std::string_view key) {
-    const auto found = def->by_key.find(key);
-    TENAX_ASSERT(found != def->by_key.end(), "compile takes specs that validate accepted");
-    return found->second;
+    const auto found = def->find(key);
+    TENAX_ASSERT(found.has_value(), "compile takes specs that validate accepted");
+    return *found;
   };
   for (action_index i = 0; i < count; ++i) {
     auto& needs = def->dependencies[i];

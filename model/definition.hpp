@@ -6,7 +6,6 @@
 #include <memory>
 #include <optional>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "tenax/spec.hpp"
@@ -25,10 +24,10 @@ struct definition {
   std::vector<std::vector<action_index>> dependants;  ///< the same edges backwards
   std::vector<bool> has_references;                   ///< the action's input must be rendered
   std::vector<bool> is_referenced;                    ///< an input refers to the action's result
-  std::unordered_map<std::string_view, action_index> by_key;  ///< views into spec
+  std::vector<action_index> by_key;                   ///< in the order of the keys
 
   definition() = default;
-  definition(const definition&) = delete;  // by_key points into spec
+  definition(const definition&) = delete;  // shared, not copied
   definition& operator=(const definition&) = delete;
 
   [[nodiscard]] std::size_t size() const noexcept { return spec.actions.size(); }

@@ -79,6 +79,13 @@ class component_finder {
 }  // namespace
 
 std::vector<std::vector<action_index>> find_cycles(const adjacency& dependencies) {
+  // Most specs name an action after those that it needs: no way back, no cycle.
+  bool forward = false;
+  for (action_index node = 0; node < dependencies.size() && !forward; ++node) {
+    forward = std::any_of(dependencies[node].begin(), dependencies[node].end(),
+                          [node](action_index to) { return to > node; });
+  }
+  if (!forward) return {};
   constexpr std::size_t none = 0;
   std::vector<std::size_t> component(dependencies.size(), none);
   std::vector<std::size_t> step(dependencies.size(), none);  // place on the walk, from 1

@@ -1,8 +1,10 @@
 #include "model/validate.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <exception>
+#include <memory_resource>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -69,7 +71,8 @@ class validator {
   void check_dependencies(std::size_t i);
   void check_times(std::size_t i);
   void check_input(std::size_t i);
-  bool check_payload(std::string_view input, const std::string& path);
+  template <class Where>
+  bool check_payload(std::string_view input, const Where& where);
   void check_references(std::size_t i, const json_tree& tree);
   void check_action_reference(std::size_t i, const reference& ref, const json_walk& walk);
   void check_workflow_reference(std::size_t i, const reference& ref, const json_walk& walk);
@@ -88,7 +91,10 @@ class validator {
   const handler_registry& types_;
   const limits& bounds_;
   fault_list faults_;
-  std::unordered_map<std::string_view, std::size_t> first_with_;     // key -> its first place
+  std::array<std::byte, 2'048> room_;  // enough for a small workflow's keys
+  std::pmr::monotonic_buffer_resource memory_{room_.data(), room_.size()};
+  std::pmr::unordered_map<std::string_view, std::size_t> first_with_{
+      &memory_};                                                     // key -> its first place
   std::unordered_map<std::string_view, std::string> unknown_types_;  // type -> what to say of it
   adjacency dependencies_;                    // without those that are faulty already
   std::optional<json_parse> workflow_input_;  // parsed when the first reference asks for it
@@ -114,7 +120,7 @@ void validator::check_header() {
   check_text(spec_.name, [] { return "/name"; });
   check_text(spec_.description, [] { return "/description"; });
   check_text(spec_.reference, [] { return "/reference"; });
-  check_payload(spec_.input, "/input");
+  check_payload(spec_.input, [] { return std::string("/input"); });
   if (spec_.deadline) {
     if (*spec_.deadline <= milliseconds{0}) {
       faults_.add("/deadline_ms", "a deadline must be at least 1 ms");
@@ -214,9 +220,11 @@ void validator::check_times(std::size_t i) {
   }
 }
 
-bool validator::check_payload(std::string_view input, const std::string& path) {
+template <class Where>
+bool validator::check_payload(std::string_view input, const Where& where) {
   if (input.size() > bounds_.payload_bytes_max) {
-    faults_.add(path, over(input.size(), "bytes", "payload_bytes_max", bounds_.payload_bytes_max));
+    faults_.add(where(),
+                over(input.size(), "bytes", "payload_bytes_max", bounds_.payload_bytes_max));
     return false;
   }
   // Only input with that many brackets can nest too deep; the others need no parsing for this.
@@ -225,13 +233,13 @@ bool validator::check_payload(std::string_view input, const std::string& path) {
   if (static_cast<std::size_t>(brackets) <= bounds_.json_depth_max) return true;
   const json_parse parsed = parse_json(input, {bounds_.json_depth_max, false});
   if (parsed.failure != json_failure::too_deep) return true;
-  faults_.add(path + parsed.faults.front().path, parsed.faults.front().message);
+  faults_.add(where() + parsed.faults.front().path, parsed.faults.front().message);
   return false;
 }
 
 void validator::check_input(std::size_t i) {
   const std::string& input = spec_.actions[i].input;
-  if (!check_payload(input, place{i, "input"}.pointer())) return;
+  if (!check_payload(input, [i] { return place{i, "input"}.pointer(); })) return;
   if (may_hold_references(input)) {
     const json_parse parsed = parse_json(input, {bounds_.json_depth_max, false});
     if (parsed.failure == json_failure::none &&
