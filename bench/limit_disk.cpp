@@ -44,18 +44,28 @@ void report_fdatasync(run_result& out, const histogram& took_ns) {
   out.set("limit_fdatasync_p99_ms", static_cast<double>(took_ns.percentile(99)) / 1e6);
 }
 
-std::unique_ptr<rocksdb::DB> open_limit_db(const params& p, const std::string& name) {
+storage::store_options store_options_of(const params& p) {
   storage::store_options so;
+  so.durability = p.durability == "async" ? durability::async : durability::sync;
   so.cache_bytes = p.cache_mib << 20;
   so.write_buffer_bytes = p.write_buffer_mib << 20;
-  auto options = storage::writer_options(so);
-  options.create_if_missing = true;
+  return so;
+}
+
+std::unique_ptr<rocksdb::DB> open_database(const rocksdb::Options& how,
+                                           const std::filesystem::path& path) {
+  rocksdb::DB* db = nullptr;
+  const auto status = rocksdb::DB::Open(how, path.string(), &db);
+  require(status.ok(), "RocksDB cannot open " + path.string() + ": " + status.ToString());
+  return std::unique_ptr<rocksdb::DB>(db);
+}
+
+std::unique_ptr<rocksdb::DB> open_limit_db(const params& p, const std::string& name) {
+  auto how = storage::writer_options(store_options_of(p));
+  how.create_if_missing = true;
   const auto path = std::filesystem::path(p.dir) / name;
   std::filesystem::remove_all(path);
-  rocksdb::DB* db = nullptr;
-  const auto status = rocksdb::DB::Open(options, path.string(), &db);
-  require(status.ok(), "cannot open a database: " + status.ToString());
-  return std::unique_ptr<rocksdb::DB>(db);
+  return open_database(how, path);
 }
 
 limit_rate rocksdb_alone(const params& p, const std::vector<workflow_shape>& shapes,
@@ -102,6 +112,7 @@ limit_rate rocksdb_alone(const params& p, const std::vector<workflow_shape>& sha
   out.cpu_us_per_workflow = (cpu_seconds() - cpu) * 1e6 / static_cast<double>(workflows);
   out.p50_ms = static_cast<double>(took.percentile(50)) / 1e6;
   out.p99_ms = static_cast<double>(took.percentile(99)) / 1e6;
+  out.rss_bytes = static_cast<double>(rss_bytes());
   db->Close().PermitUncheckedError();
   db.reset();
   std::filesystem::remove_all(std::filesystem::path(p.dir) / "limit-rocksdb");

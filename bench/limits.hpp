@@ -3,10 +3,14 @@
 // Depends on bench/shapes, RocksDB, CAF.
 #pragma once
 
+#include <filesystem>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "bench/harness.hpp"
 #include "bench/shapes.hpp"
+#include "storage/store.hpp"
 
 #include <rocksdb/db.h>
 
@@ -29,7 +33,12 @@ class sync_probe {
 };
 void report_fdatasync(run_result& out, const histogram& took_ns);
 
-/// A database with the engine's options in `dir`/`name`.
+/// The memory that `p` gives the store.
+[[nodiscard]] storage::store_options store_options_of(const params& p);
+/// Opens a database; throws run_error.
+[[nodiscard]] std::unique_ptr<rocksdb::DB> open_database(const rocksdb::Options& how,
+                                                         const std::filesystem::path& path);
+/// A new database with the engine's options in `dir`/`name`.
 [[nodiscard]] std::unique_ptr<rocksdb::DB> open_limit_db(const params& p, const std::string& name);
 
 struct limit_rate {
@@ -38,6 +47,7 @@ struct limit_rate {
   double cpu_us_per_workflow = 0;
   double p50_ms = 0;
   double p99_ms = 0;
+  double rss_bytes = 0;  ///< of the process, while the database was open
 };
 
 /// One thread that writes `batch` commits a synced write, for `seconds`.

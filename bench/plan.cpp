@@ -24,6 +24,7 @@ const std::vector<scenario>& scenarios() {
       {"selfcheck", "checks the bench's own statistics", run_selfcheck},
       {"timers-part", "", run_timers_part, true},
       {"recovery-fill", "", run_recovery_fill, true},
+      {"soak-limit", "", run_soak_limit, true},
   };
   return all;
 }

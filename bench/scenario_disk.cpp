@@ -18,16 +18,10 @@ namespace {
 
 /// Live table bytes after a full compaction.
 double compacted_bytes(const params& p, const std::filesystem::path& database) {
-  storage::store_options so;
-  so.cache_bytes = p.cache_mib << 20;
-  so.write_buffer_bytes = p.write_buffer_mib << 20;
-  rocksdb::DB* opened = nullptr;
-  auto status = rocksdb::DB::Open(storage::writer_options(so), database.string(), &opened);
-  require(status.ok(), "cannot open the database: " + status.ToString());
-  const std::unique_ptr<rocksdb::DB> db(opened);
+  const auto db = open_database(storage::writer_options(store_options_of(p)), database);
   rocksdb::CompactRangeOptions how;
   how.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
-  status = db->CompactRange(how, nullptr, nullptr);
+  const auto status = db->CompactRange(how, nullptr, nullptr);
   require(status.ok(), "cannot compact: " + status.ToString());
   std::uint64_t bytes = 0;
   require(db->GetIntProperty("rocksdb.live-sst-files-size", &bytes), "no size");
@@ -126,6 +120,15 @@ double slope(const std::vector<sample>& samples) {
 
 }  // namespace
 
+/// In its own process: the memory of RocksDB alone, with the engine's rows.
+run_result run_soak_limit(const params& p) {
+  std::vector<workflow_shape> shapes;
+  for (std::size_t i = 0; i < shape_variants; ++i) shapes.push_back(record_sequential(p, i + 1));
+  run_result out;
+  out.set("rss_bytes", rocksdb_alone(p, shapes, 256, p.limit_seconds).rss_bytes);
+  return out;
+}
+
 run_result run_soak(const params& p) {
   load driver(p, sequential_maker(p));
   auto o = engine_options(p);
@@ -158,8 +161,18 @@ run_result run_soak(const params& p) {
   out.set("rss_last_bytes", samples.back().rss);
   const std::vector<sample> later(samples.begin() + static_cast<std::ptrdiff_t>(samples.size() / 2),
                                   samples.end());
-  out.set("rss_growth_mib_per_hour", slope(later) * 3600 / (1 << 20));
+  const double growth = slope(later);
+  out.set("rss_growth_mib_per_hour", growth * 3600 / (1 << 20));
+  out.set("rss_growth_of_second_half",
+          growth * (later.back().seconds - later.front().seconds) / later.front().rss);
   out.set("rate_last_to_first", first_rate > 0 ? last_rate / first_rate : 0);
+  if (p.limits) {
+    auto alone = p;
+    alone.scenario = "soak-limit";
+    const double limit = run_in_child(alone, p.limit_seconds + 120).get("rss_bytes");
+    out.set("limit_rocksdb_rss_bytes", limit);
+    out.set("ratio_rss_to_rocksdb", samples.back().rss / limit);
+  }
   out.series["soak_seconds_rss_rate"] = std::move(curve);
   return out;
 }

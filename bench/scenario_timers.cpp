@@ -146,16 +146,11 @@ std::filesystem::path copy_database(const std::filesystem::path& from,
 }
 
 double time_rocksdb_open(const params& p, const std::filesystem::path& database) {
-  storage::store_options so;
-  so.cache_bytes = p.cache_mib << 20;
-  so.write_buffer_bytes = p.write_buffer_mib << 20;
-  rocksdb::DB* db = nullptr;
+  const auto how = storage::writer_options(store_options_of(p));
   const std::int64_t begin = now_ns();
-  const auto status = rocksdb::DB::Open(storage::writer_options(so), database.string(), &db);
+  const auto db = open_database(how, database);
   const double took = static_cast<double>(now_ns() - begin) / 1e9;
-  require(status.ok(), "RocksDB alone cannot open the database: " + status.ToString());
   db->Close().PermitUncheckedError();
-  delete db;
   return took;
 }
 

@@ -23,6 +23,7 @@ run_result run_scale(const params& p);
 run_result run_due_index(const params& p);
 run_result run_disk(const params& p);
 run_result run_soak(const params& p);
+run_result run_soak_limit(const params& p);
 run_result run_selfcheck(const params& p);
 
 }  // namespace tenax::bench
