@@ -88,7 +88,8 @@ int measure_all(const arguments& a, const std::vector<plan_entry>& plan, bool ch
   };
   bool failed = false;
   for (const auto& entry : plan) {
-    rows.push_back(measure(entry.p, a.runs > 0 ? a.runs : entry.runs, a.dir, a.in_process));
+    const std::size_t runs = entry.once ? 1 : a.runs > 0 ? a.runs : entry.runs;
+    rows.push_back(measure(entry.p, runs, a.dir, a.in_process));
     print_row(rows.back());
     failed = failed || !rows.back().failure.empty();
     results.push_back(to_json(rows.back()));

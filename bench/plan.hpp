@@ -12,6 +12,7 @@ namespace tenax::bench {
 struct plan_entry {
   params p;
   std::size_t runs = 1;
+  bool once = false;  ///< long, and steady by nature: never more than one run
 };
 
 /// What a scenario takes when nothing is said.

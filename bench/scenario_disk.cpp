@@ -163,8 +163,8 @@ run_result run_soak(const params& p) {
                                   samples.end());
   const double growth = slope(later);
   out.set("rss_growth_mib_per_hour", growth * 3600 / (1 << 20));
-  out.set("rss_growth_of_second_half",
-          growth * (later.back().seconds - later.front().seconds) / later.front().rss);
+  out.set("rss_growth_of_second_half_percent",
+          100 * growth * (later.back().seconds - later.front().seconds) / later.front().rss);
   out.set("rate_last_to_first", first_rate > 0 ? last_rate / first_rate : 0);
   if (p.limits) {
     auto alone = p;
