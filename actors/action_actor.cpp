@@ -112,8 +112,12 @@ void action_process::on_ended(messages::handler_ended m) {
   if (shutting_down && again) {
     // The handler was asked to stop because the engine closes: no failure of its own. The attempt
     // is made again at the next open.
-    if (began_) report_interrupted();
+    auto report = report_of(m.attempt, m.deferrals);
+    report.started_at_ms = m.started_at_ms;
+    report.began = !began_;
+    report.interrupted = true;
     current_.reset();
+    send(parent_, std::move(report));
     return;
   }
   auto report = report_of(m.attempt, m.deferrals);

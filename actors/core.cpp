@@ -423,8 +423,8 @@ void engine_core::close() {
     // Delayed messages hold their receivers; the coordinator would deliver them at its end.
     dynamic_cast<caf::scheduler::test_coordinator&>(system_->scheduler()).clock().cancel_all();
   }
+  journal_->close();  // first: its thread tells actors
   system_.reset();
-  journal_->close();
 }
 
 void engine_core::crash() {

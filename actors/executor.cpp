@@ -71,9 +71,9 @@ void drop(handler_call& call) {
 class pool_executor final : public executor {
  public:
   pool_executor(std::size_t threads, handler_env env) : env_(std::move(env)), places_(threads) {
-    threads_.reserve(threads + 1);
+    threads_.reserve(threads);
     for (auto& p : places_) threads_.emplace_back([this, &p] { work(p); });
-    threads_.emplace_back([this] { announce_late(); });
+    announcer_ = std::thread([this] { announce_late(); });
   }
   ~pool_executor() override { stop(); }
 
@@ -104,10 +104,15 @@ class pool_executor final : public executor {
     for (const auto& call : dropped) drop(*call);
     for (const auto& call : running) call->stop.request_stop();
     wake_.notify_all();
-    announcer_wake_.notify_all();
     for (auto& thread : threads_) {
       if (thread.joinable()) thread.join();
     }
+    {
+      const std::lock_guard lock(mutex_);
+      all_ended_ = true;
+    }
+    announcer_wake_.notify_one();
+    if (announcer_.joinable()) announcer_.join();
   }
 
   [[nodiscard]] std::size_t running() const override {
@@ -176,12 +181,12 @@ class pool_executor final : public executor {
   /// Announces the starts of handlers that have been running for a while.
   void announce_late() {
     std::unique_lock lock(mutex_);
-    while (!stopping_) {
+    while (!all_ended_) {
       if (unannounced_ == 0) {
         announcer_sleeps_ = true;
-        announcer_wake_.wait(lock, [this] { return !announcer_sleeps_ || stopping_; });
+        announcer_wake_.wait(lock, [this] { return !announcer_sleeps_ || all_ended_; });
       }
-      announcer_wake_.wait_for(lock, announce_after, [this] { return stopping_; });
+      announcer_wake_.wait_for(lock, announce_after, [this] { return all_ended_; });
       const auto before = steady::now() - announce_after;
       for (auto& p : places_) {
         if (!p.call || p.announced || p.since > before) continue;
@@ -204,7 +209,9 @@ class pool_executor final : public executor {
   std::size_t idle_ = 0;  ///< threads that wait
   bool waking_ = false;   ///< one of them has been woken and is not here yet
   bool stopping_ = false;
+  bool all_ended_ = false;  ///< and no handler runs any more
   std::vector<std::thread> threads_;
+  std::thread announcer_;
 };
 
 class manual_executor final : public stepped_executor {
@@ -243,8 +250,12 @@ class manual_executor final : public stepped_executor {
     queue_.erase(queue_.begin() + static_cast<std::ptrdiff_t>(n));
     if (!env_.may_start() || !call->take()) return drop(*call);
     const model::time_ms at = env_.wall.now_ms();
-    if (!quick || announces_at_once(*call)) announce(*call, at);
-    started_.push_back({std::move(call), at});
+    started_.push_back({std::move(call), at, false});
+    if (!quick || announces_at_once(*started_.back().call)) tell_start(started_.back());
+  }
+
+  void announce() override {
+    for (auto& one : started_) tell_start(one);
   }
 
   void finish(std::size_t n) override {
@@ -259,7 +270,11 @@ class manual_executor final : public stepped_executor {
   struct one_started {
     handler_call_ptr call;
     model::time_ms at_ms = 0;
+    bool announced = false;
   };
+  static void tell_start(one_started& one) {
+    if (!std::exchange(one.announced, true)) actors::announce(*one.call, one.at_ms);
+  }
   const handler_env env_;
   std::deque<handler_call_ptr> queue_;
   std::deque<one_started> started_;

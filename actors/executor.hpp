@@ -73,18 +73,22 @@ class executor {
   [[nodiscard]] virtual std::size_t running() const = 0;
 };
 
-/// A start that is announced late may be lost in a crash, as one that is not durable yet may; its
-/// timeout begins with it, so a handler that has one announces at once.
-inline constexpr milliseconds announce_after{10};
+/// The start of a handler that has run for so long (at most twice that) is announced; one that
+/// returns sooner saves a message. A timeout begins with the announcement, so a handler that has
+/// one announces at once. Short, because no event is recorded as earlier than the one before it:
+/// what a parallel action does meanwhile would move the start's time.
+inline constexpr milliseconds announce_after{1};
 
 [[nodiscard]] std::unique_ptr<executor> make_pool_executor(std::size_t threads, handler_env env);
 
 /// For virtual time, one thread: the test starts and finishes calls, in any order.
 class stepped_executor : public executor {
  public:
-  /// Starts the n-th queued call: handler_started is sent, unless the call is to be a `quick` one
-  /// and may be; the outcome is kept back.
+  /// Starts the n-th queued call; the outcome is kept back. handler_started is sent, unless the
+  /// call is to be a `quick` one and may be.
   virtual void start(std::size_t n, bool quick) = 0;
+  /// Sends the handler_started that are still missing: time has passed.
+  virtual void announce() = 0;
   /// Calls the handler of the n-th started call and sends its outcome.
   virtual void finish(std::size_t n) = 0;
   /// A crash: no handler of these is called any more.

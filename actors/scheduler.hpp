@@ -35,10 +35,9 @@ class shared_queue : public caf::policy::unprofiled {
   template <class Coordinator>
   void central_enqueue(Coordinator* self, caf::resumable* job) {
     auto& shared = d(self);
-    {
-      const std::lock_guard lock(shared.mutex);
-      shared.jobs.push_back(job);
-    }
+    // Under the lock: the job may be the one that ends the engine, and all of this with it.
+    const std::lock_guard lock(shared.mutex);
+    shared.jobs.push_back(job);
     shared.more.notify_one();
   }
   template <class Worker>

@@ -69,7 +69,7 @@ std::unique_ptr<rocksdb::DB> open_limit_db(const params& p, const std::string& n
 }
 
 limit_rate rocksdb_alone(const params& p, const std::vector<workflow_shape>& shapes,
-                         std::size_t batch, double seconds) {
+                         std::size_t batch, double seconds, std::uint64_t workflows_max) {
   auto db = open_limit_db(p, "limit-rocksdb");
   rocksdb::WriteOptions how;
   how.sync = p.durability == "sync";
@@ -86,7 +86,7 @@ limit_rate rocksdb_alone(const params& p, const std::vector<workflow_shape>& sha
   const double cpu = cpu_seconds();
   const std::int64_t begin = now_ns();
   const std::int64_t end = begin + static_cast<std::int64_t>(seconds * 1e9);
-  while (now_ns() < end) {
+  while (now_ns() < end && workflows < workflows_max) {
     const std::uint64_t first = number;
     number += side_by_side;
     for (std::size_t c = 0; c < shapes.front().size(); ++c) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -50,9 +51,11 @@ struct limit_rate {
   double rss_bytes = 0;  ///< of the process, while the database was open
 };
 
-/// One thread that writes `batch` commits a synced write, for `seconds`.
-[[nodiscard]] limit_rate rocksdb_alone(const params& p, const std::vector<workflow_shape>& shapes,
-                                       std::size_t batch, double seconds);
+/// One thread that writes `batch` commits a synced write, for `seconds` or until `workflows_max`
+/// are written.
+[[nodiscard]] limit_rate rocksdb_alone(
+    const params& p, const std::vector<workflow_shape>& shapes, std::size_t batch, double seconds,
+    std::uint64_t workflows_max = std::numeric_limits<std::uint64_t>::max());
 
 enum class stand_in : std::uint8_t {
   lean,       ///< an action's child appends its record and ends; the ack goes to the parent

@@ -179,7 +179,7 @@ call_info driver::started_call(std::size_t n) const {
 }
 
 void driver::start_handler(std::size_t n, bool quick) {
-  traced("start", n);
+  traced(quick ? "start quickly" : "start", n);
   core_->manual().start(n, quick);
 }
 
@@ -205,6 +205,7 @@ std::optional<time_ms> driver::next_timer_in() const {
 void driver::pass(time_ms ms) {
   traced("pass", static_cast<std::uint64_t>(ms));
   clock.pass(ms);
+  if (ms >= actors::announce_after.count()) core_->manual().announce();
   coordinator(*core_).clock().advance_time(milliseconds(ms));
   if (lazy_since_ms_ && clock.steady_ms() >= *lazy_since_ms_ + lazy_delay_ms()) commit(true);
 }

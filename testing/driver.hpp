@@ -105,8 +105,7 @@ class driver {
   [[nodiscard]] std::size_t queued() const;   ///< handler calls that have not begun
   [[nodiscard]] std::size_t running() const;  ///< and those that have
   [[nodiscard]] call_info started_call(std::size_t n) const;
-  /// `quick`: it will return so soon that its start is reported with its end (real ones: within
-  /// actors::announce_after).
+  /// `quick`: its start is reported with its end, or when time has passed.
   void start_handler(std::size_t n, bool quick = false);
   void finish_handler(std::size_t n);
   /// Until the next timer (a delayed message, or the end of journal::lazy_delay); nothing: none.

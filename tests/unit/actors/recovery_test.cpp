@@ -1,4 +1,5 @@
 // What happens to work under way when the process dies or ends, and comes back.
+#include "storage/views.hpp"
 #include "tests/unit/actors/support.hpp"
 
 using namespace tenax;
@@ -277,6 +278,25 @@ BOOST_AUTO_TEST_CASE(a_clean_close_stops_handlers_and_their_attempts_are_made_ag
   BOOST_TEST(must(engine->run_until_end("w")).status == workflow_status::completed);
   BOOST_TEST(action("w").retry_count == 0U);
   BOOST_TEST(!action("w").last_error.has_value());
+}
+
+/// Its start was not told yet: it must not look as if it had never been called.
+BOOST_AUTO_TEST_CASE(an_attempt_that_a_close_stops_as_it_begins_is_recorded) {
+  handle("f", [](const action_context& c) {
+    return c.stop.stop_requested() ? outcome::failure("stopped", "asked to") : outcome::success();
+  });
+  auto& d = open_stepped();
+  d.submit(one("w", "f"), [](auto) {});
+  while (d.queued() == 0) d.jobs() > 0 ? d.deliver(0) : static_cast<void>(d.commit(false));
+  d.start_handler(0, true);
+  d.close();
+  must(d.open());
+  std::vector<std::string> kinds;
+  const auto history = storage::read_history(d.store(), "w", 0, 100);
+  for (const auto& e : must(history)) kinds.push_back(e.kind);
+  const std::vector<std::string> expected{"workflow_created", "attempt_started",
+                                          "attempt_interrupted"};
+  BOOST_TEST(kinds == expected, boost::test_tools::per_element());
 }
 
 /// max_recoveries is for what kills the process.
