@@ -26,7 +26,8 @@ enum class errc : std::uint8_t {
   data_dir_unusable,  ///< the data directory cannot be created, read or written
   format_too_new,     ///< the data directory was written by a newer tenax
   corrupt,            ///< stored data fails its checks
-  storage_unavailable,  ///< a commit failed: its outcome is unknown until the store is reopened
+  storage_unavailable,  ///< a commit failed: its outcome is unknown until the store is reopened; or
+                        ///< a read failed, in a query
   stopped,              ///< the engine stopped after a failed commit or read; nothing was done
 };
 
