@@ -113,6 +113,14 @@ class failpoints {
     return fails;
   }
 
+  std::uint64_t hits(std::string_view name) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [known, n] : counts_) {
+      if (known == name) return n;
+    }
+    return 0;
+  }
+
  private:
   /// The number of this hit, from 1.
   std::uint64_t count(const char* name) {
@@ -153,6 +161,7 @@ std::atomic<int>& planted() {
 
 bool failpoint_hit(const char* name) noexcept { return all().hit(name); }
 bool set_failpoints(std::string_view plan) { return all().set(plan); }
+std::uint64_t failpoint_hits(std::string_view name) { return all().hits(name); }
 bool bug_planted(int number) noexcept {
   return planted().load(std::memory_order_relaxed) == number;
 }

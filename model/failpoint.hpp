@@ -12,6 +12,7 @@
 #pragma once
 
 #ifdef TENAX_FAILPOINTS
+#include <cstdint>
 #include <string_view>
 
 namespace tenax::model {
@@ -19,6 +20,8 @@ namespace tenax::model {
 bool failpoint_hit(const char* name) noexcept;
 /// Replaces the plan, and counts from zero again. False, and an empty plan: not a plan.
 bool set_failpoints(std::string_view plan);
+/// How often this place was reached since then; 0 while the plan is empty.
+std::uint64_t failpoint_hits(std::string_view name);
 /// Whether this bug was chosen.
 bool bug_planted(int number) noexcept;
 void plant_bug(int number) noexcept;

@@ -1,7 +1,6 @@
 // Calls that have begun when another thread closes the engine: a fail point holds them.
 #include <boost/test/unit_test.hpp>
 
-#include <atomic>
 #include <chrono>
 #include <optional>
 #include <string>
@@ -19,13 +18,12 @@ namespace {
 template <class Call>
 void close_during(engine& e, const std::string& fail_point, const Call& what) {
   model::set_failpoints(fail_point + ":1:sleep");
-  std::atomic<bool> called = false;
-  std::thread caller([&] {
-    called = true;
-    what();
-  });
-  while (!called) std::this_thread::yield();
-  std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  std::thread caller(what);
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  while (model::failpoint_hits(fail_point) == 0 && std::chrono::steady_clock::now() < give_up) {
+    std::this_thread::yield();
+  }
+  BOOST_TEST(model::failpoint_hits(fail_point) == 1U);
   e.close();
   caller.join();
   model::set_failpoints("");

@@ -38,6 +38,11 @@ struct resume_world : world {
     for (int i = 0; i < 500 && completed(id) < n; ++i) ::usleep(20'000);
     BOOST_TEST(completed(id) >= n);
   }
+  /// Until the start of its first attempt is on disk.
+  void wait_until_started(const std::string& id) const {
+    for (int i = 0; i < 500 && count_events(id)["attempt_started"] == 0; ++i) ::usleep(10'000);
+    BOOST_TEST(count_events(id)["attempt_started"] >= 1);
+  }
   [[nodiscard]] std::map<std::string, int> count_events(const std::string& id) const {
     std::map<std::string, int> out;
     const auto history = tenax_json({"history", id});
@@ -86,7 +91,7 @@ BOOST_AUTO_TEST_CASE(sigterm_says_so_in_json_too) {
 BOOST_AUTO_TEST_CASE(a_busy_handler_is_asked_to_stop) {
   e2e::process running(command({"run", file("busy.json", busy_for("600"))}));
   BOOST_REQUIRE(running.wait_for("busy: started", seconds{30}));
-  ::usleep(300'000);
+  wait_until_started("busy");
   running.send(SIGINT);
   const auto stopped = running.wait(seconds{20});
   BOOST_TEST(!stopped.timed_out);
@@ -130,7 +135,7 @@ BOOST_AUTO_TEST_CASE(kill_9_in_a_handler_makes_the_attempt_again) {
   const auto spec = file("busy.json", busy_for("1"));
   e2e::process running(command({"run", spec}));
   BOOST_REQUIRE(running.wait_for("busy: started", seconds{30}));
-  ::usleep(400'000);  // its start is on disk after 20 ms
+  wait_until_started("busy");
   running.send(SIGKILL);
   BOOST_TEST(running.wait().signal == SIGKILL);
   const auto again = tenax({"run", spec});
@@ -144,7 +149,7 @@ BOOST_AUTO_TEST_CASE(kill_9_in_an_at_most_once_handler_asks_for_a_decision) {
   const e2e::arguments args{"run", spec, "--at-most-once", "spin"};
   e2e::process running(command(args));
   BOOST_REQUIRE(running.wait_for("busy: started", seconds{30}));
-  for (int i = 0; i < 500 && count_events("busy")["attempt_started"] == 0; ++i) ::usleep(10'000);
+  wait_until_started("busy");
   running.send(SIGKILL);
   BOOST_TEST(running.wait().signal == SIGKILL);
 
