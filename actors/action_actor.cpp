@@ -109,23 +109,18 @@ void action_process::on_ended(messages::handler_ended m) {
   const bool shutting_down = rt_->closing && current_ && current_->stop.stop_requested();
   const bool again = counts && current_->entry->options.delivery == delivery::at_least_once &&
                      (m.what.what == outcome::kind::failure || m.what.what == outcome::kind::fatal);
-  if (shutting_down && again) {
-    // The handler was asked to stop because the engine closes: no failure of its own. The attempt
-    // is made again at the next open.
-    auto report = report_of(m.attempt, m.deferrals);
-    report.started_at_ms = m.started_at_ms;
-    report.began = !began_;
-    report.interrupted = true;
-    current_.reset();
-    send(parent_, std::move(report));
-    return;
-  }
   auto report = report_of(m.attempt, m.deferrals);
   report.started_at_ms = m.started_at_ms;
   report.began = counts && !began_;
-  report.ended = true;
-  report.leaves = counts && m.what.what == outcome::kind::success && calls_ == 0;
-  report.what = std::move(m.what);
+  if (shutting_down && again) {
+    // The handler was asked to stop because the engine closes: no failure of its own. The attempt
+    // is made again at the next open.
+    report.interrupted = true;
+  } else {
+    report.ended = true;
+    report.leaves = counts && m.what.what == outcome::kind::success && calls_ == 0;
+    report.what = std::move(m.what);
+  }
   if (counts) current_.reset();
   const bool leaves = report.leaves;
   send(parent_, std::move(report));
