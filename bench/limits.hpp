@@ -34,7 +34,7 @@ class sync_probe {
 };
 void report_fdatasync(run_result& out, const histogram& took_ns);
 
-/// The memory that `p` gives the store.
+/// As the engine that `p` describes opens its store.
 [[nodiscard]] storage::store_options store_options_of(const params& p);
 /// Opens a database; throws run_error.
 [[nodiscard]] std::unique_ptr<rocksdb::DB> open_database(const rocksdb::Options& how,

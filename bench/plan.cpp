@@ -46,7 +46,7 @@ params defaults_of(const std::string& scenario) {
   if (scenario == "soak") {
     p.seconds = 600;
     p.warmup_seconds = 30;
-    p.rate = 5'000;  // the caches are full after a third of it
+    p.rate = 5'000;  // fills the caches within some minutes
   }
   return p;
 }
