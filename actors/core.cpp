@@ -1,6 +1,8 @@
 #include "actors/core.hpp"
 
 #include <algorithm>
+#include <limits>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -95,7 +97,22 @@ std::optional<error> check_options(const options& o) {
       }
     }
   }
-  if (o.active_workflows_max == 0) faults.push_back({"active_workflows_max", "must be 1 or more"});
+  const auto check_range = [&](const char* name, std::size_t value, std::size_t most) {
+    if (value >= 1 && value <= most) return;
+    faults.push_back(
+        {name, "must be 1 to " + std::to_string(most) + ", it is " + std::to_string(value)});
+  };
+  constexpr auto any = static_cast<std::size_t>(std::numeric_limits<std::int64_t>::max());
+  check_range("handler_threads", o.handler_threads, options::threads_max);
+  check_range("scheduler_threads", o.scheduler_threads, options::threads_max);
+  check_range("active_workflows_max", o.active_workflows_max, any);
+  check_range("open_workflows_max", o.open_workflows_max, any);
+  check_range("journal_bytes_max", o.journal_bytes_max, any);
+  check_range("limits/actions_max", o.limits.actions_max, any);
+  check_range("limits/json_depth_max", o.limits.json_depth_max, limits{}.json_depth_max);
+  check_range("limits/delay_max",
+              static_cast<std::size_t>(std::max<time_ms>(o.limits.delay_max.count(), 0)),
+              static_cast<std::size_t>(limits{}.delay_max.count()));
   if (o.timer_horizon.count() < 1) faults.push_back({"timer_horizon", "must be 1 ms or more"});
   if (faults.empty()) return std::nullopt;
   return error(errc::invalid_argument, "the options are not usable", std::move(faults));
@@ -110,7 +127,14 @@ result<std::unique_ptr<engine_core>> engine_core::open(const std::filesystem::pa
                                                        options opts, const core_seams& seams) {
   std::unique_ptr<engine_core> core(new engine_core(std::move(opts), seams));
   if (auto bad = check_options(core->opts_)) return *bad;
-  if (auto started = core->start(dir); !started) return started.error();
+  try {
+    if (auto started = core->start(dir); !started) return started.error();
+  } catch (const std::system_error& e) {
+    return error(errc::invalid_argument,
+                 "cannot start " + std::to_string(core->opts_.handler_threads) +
+                     " handler_threads and " + std::to_string(core->opts_.scheduler_threads) +
+                     " scheduler_threads: " + e.code().message());
+  }
   return core;
 }
 
@@ -183,8 +207,6 @@ std::optional<error> engine_core::refuse_submit() const {
   if (runtime_->halted) {
     return runtime_->stopped();
   }
-  if (runtime_->draining) return error(errc::closing, "the engine is draining");
-  if (runtime_->closing) return closed_error();
   const std::uint64_t open = store_->current_totals().open();
   if (open >= opts_.open_workflows_max) {
     return error(
@@ -213,9 +235,10 @@ void engine_core::submit(workflow_spec spec, submit_callback done) {
   op->done = std::move(done);
   {
     std::unique_lock lock(calls_mutex_);
-    if (closed_) {
+    if (closed_ || runtime_->draining) {
+      const auto why = closed_ ? closed_error() : error(errc::closing, "the engine is draining");
       lock.unlock();
-      return op->done(closed_error());
+      return op->done(why);
     }
     const auto [found, fresh] = submits_.try_emplace(op->id, op);
     if (!fresh) {
@@ -229,31 +252,36 @@ void engine_core::submit(workflow_spec spec, submit_callback done) {
     auto stored = store_->load_spec(op->id);
     // Retention may have removed it just now: then this one is new.
     if (!stored && stored.error().code() == errc::not_found) return commit(op);
-    std::vector<std::pair<workflow_spec, submit_callback>> all;
-    {
-      const std::lock_guard lock(calls_mutex_);
-      all = std::move(op->joined);
-      submits_.erase(op->id);
-      submits_done_.notify_all();
-    }
-    all.insert(all.begin(), {op->box->definition->spec, std::move(op->done)});
-    for (const auto& [submitted, callback] : all) {
-      if (stored) {
-        join_existing(
-            *op, *stored, [&](auto r) { callback(std::move(r)); }, submitted);
-      } else {
-        callback(stored.error());
-      }
-    }
-    return;
+    op->joined.insert(op->joined.begin(), {op->box->definition->spec, std::move(op->done)});
+    return stored ? answer_joined(*op, &*stored) : answer_joined(*op, nullptr, &stored.error());
   }
   commit(op);
 }
 
-void engine_core::join_existing(const submit_op& op, const workflow_spec& stored,
-                                const submit_callback& done, const workflow_spec& submitted) {
-  if (stored == submitted) return done(submission{op.id, true});
-  done(error(errc::conflict, "workflow " + op.id + " exists with other content"));
+/// `stored`: what the id now stands for; null: `failure` says why nobody knows.
+void engine_core::answer_joined(submit_op& op, const workflow_spec* stored, const error* failure) {
+  std::vector<std::pair<workflow_spec, submit_callback>> some;
+  for (;;) {
+    some.clear();
+    {
+      const std::lock_guard lock(calls_mutex_);
+      some.swap(op.joined);
+      if (some.empty()) {
+        submits_.erase(op.id);
+        submits_done_.notify_all();
+        return;
+      }
+    }
+    for (const auto& [submitted, done] : some) {
+      if (stored == nullptr) {
+        done(*failure);
+      } else if (*stored == submitted) {
+        done(submission{op.id, true});
+      } else {
+        done(error(errc::conflict, "workflow " + op.id + " exists with other content"));
+      }
+    }
+  }
 }
 
 void engine_core::commit(const std::shared_ptr<submit_op>& op) {
@@ -286,27 +314,14 @@ void engine_core::tell_submitted(void* context, const error* failure) noexcept {
 /// On the journal's thread.
 void engine_core::finish_submit(submit_op& op, const error* failure) {
   (void)TENAX_FAILPOINT("engine.before_ack");
-  std::vector<std::pair<workflow_spec, submit_callback>> joined;
-  const auto definition = op.box->definition;
   if (failure != nullptr) {
     op.done(*failure);
-  } else {
-    caf::anon_send(engine_, messages::adopt{op.box});
-    op.done(submission{op.id, false});
+    return answer_joined(op, nullptr, failure);
   }
-  {
-    const std::lock_guard lock(calls_mutex_);
-    joined = std::move(op.joined);
-    submits_.erase(op.id);
-    submits_done_.notify_all();
-  }
-  for (const auto& [submitted, callback] : joined) {
-    if (failure != nullptr) {
-      callback(*failure);
-    } else {
-      join_existing(op, definition->spec, callback, submitted);
-    }
-  }
+  const auto definition = op.box->definition;
+  caf::anon_send(engine_, messages::adopt{op.box});
+  op.done(submission{op.id, false});
+  answer_joined(op, &definition->spec);
 }
 
 // --- commands and queries ---
@@ -384,7 +399,15 @@ engine_stats engine_core::stats() const {
 
 // --- the end ---
 
-void engine_core::start_draining() { runtime_->draining = true; }
+void engine_core::start_draining() {
+  const std::lock_guard lock(calls_mutex_);
+  runtime_->draining = true;
+}
+
+std::size_t engine_core::pending_submits() const {
+  const std::lock_guard lock(calls_mutex_);
+  return submits_.size();
+}
 
 /// Ends all actors: what has been decided becomes durable first.
 void engine_core::end_actors() {

@@ -76,8 +76,9 @@ class engine_core {
   [[nodiscard]] const limits& bounds() const noexcept { return opts_.limits; }
   [[nodiscard]] bool halted() const noexcept { return runtime_->halted; }
 
-  /// No new submits, no new starts; running handlers go on.
+  /// No new submits, no new starts; running handlers go on, and so do submits that had begun.
   void start_draining();
+  [[nodiscard]] std::size_t pending_submits() const;
   [[nodiscard]] std::size_t running_handlers() const { return executor_->running(); }
   void close();
 
@@ -96,8 +97,7 @@ class engine_core {
   result<void> start(const std::filesystem::path& dir);
   [[nodiscard]] std::optional<error> refuse_submit() const;
   void commit(const std::shared_ptr<submit_op>& op);
-  static void join_existing(const submit_op& op, const workflow_spec& stored,
-                            const submit_callback& done, const workflow_spec& submitted);
+  void answer_joined(submit_op& op, const workflow_spec* stored, const error* failure = nullptr);
   static void tell_submitted(void* context, const error* failure) noexcept;
   void finish_submit(submit_op& op, const error* failure);
   void end_actors();

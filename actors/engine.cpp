@@ -131,10 +131,13 @@ result<void> engine::resolve(std::string_view id, std::string_view action_key,
 result<void> engine::drain(milliseconds timeout) {
   impl_->core->start_draining();
   const auto until = std::chrono::steady_clock::now() + std::min(timeout, limits{}.delay_max);
-  while (impl_->core->running_handlers() > 0) {
+  for (;;) {
+    const std::size_t handlers = impl_->core->running_handlers();
+    const std::size_t submits = impl_->core->pending_submits();
+    if (handlers + submits == 0) break;
     if (std::chrono::steady_clock::now() >= until) {
-      return error(errc::timed_out,
-                   std::to_string(impl_->core->running_handlers()) + " handlers still run");
+      return error(errc::timed_out, std::to_string(handlers) + " handlers still run, " +
+                                        std::to_string(submits) + " submits are not on disk");
     }
     std::this_thread::sleep_for(milliseconds(1));
   }

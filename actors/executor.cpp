@@ -8,6 +8,7 @@
 #include <exception>
 #include <memory_resource>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -72,8 +73,13 @@ class pool_executor final : public executor {
  public:
   pool_executor(std::size_t threads, handler_env env) : env_(std::move(env)), places_(threads) {
     threads_.reserve(threads);
-    for (auto& p : places_) threads_.emplace_back([this, &p] { work(p); });
-    announcer_ = std::thread([this] { announce_late(); });
+    try {
+      for (auto& p : places_) threads_.emplace_back([this, &p] { work(p); });
+      announcer_ = std::thread([this] { announce_late(); });
+    } catch (const std::system_error&) {  // no more threads for this process
+      stop();
+      throw;
+    }
   }
   ~pool_executor() override { stop(); }
 

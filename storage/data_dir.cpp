@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* pid_file = "owner.pid";
+constexpr const char* last_write_file = "last_write";
 
 error unusable(const fs::path& dir, std::string_view what) {
   return {errc::data_dir_unusable, "data directory " + dir.string() + ": " + std::string(what)};
@@ -56,7 +57,7 @@ result<void> check_contents(const fs::path& dir) {
   if (fs::exists(db / "CURRENT", failed)) return {};
   for (const auto& entry : fs::directory_iterator(dir, failed)) {
     const auto name = entry.path().filename().string();
-    if (name != "db" && name != pid_file) {
+    if (name != "db" && name != pid_file && name != last_write_file) {
       return unusable(dir, "it holds other files (" + name + ") but no tenax database");
     }
   }
@@ -105,7 +106,8 @@ fs::path database_dir(const fs::path& data_dir) { return data_dir / "db"; }
 
 result<void> prepare_data_dir(const fs::path& dir) {
   std::error_code failed;
-  const auto parent = dir.parent_path();
+  // Of "a/b/" too it is "a": what lies above may be anyone's, the directory itself may not.
+  const auto parent = (dir.has_filename() ? dir : dir.parent_path()).parent_path();
   if (!parent.empty() && !fs::exists(parent, failed)) {
     fs::create_directories(parent, failed);
     if (failed) return unusable(dir, "cannot make it: " + describe_errno(failed.value()));
@@ -155,6 +157,21 @@ void write_owner_pid(const fs::path& dir) {
 void remove_owner_pid(const fs::path& dir) {
   std::error_code ignored;
   fs::remove(dir / pid_file, ignored);
+}
+
+void record_last_write(const fs::path& dir, std::uint64_t number) {
+  std::ofstream(dir / last_write_file, std::ios::trunc) << number << '\n';
+}
+
+result<void> check_last_write(const fs::path& dir, std::uint64_t number) {
+  std::uint64_t recorded = 0;
+  std::ifstream in(dir / last_write_file);
+  // Without the end of its line it is itself torn.
+  if (!(in >> recorded) || in.get() != '\n' || number >= recorded) return {};
+  return error{errc::corrupt, "data directory " + dir.string() + ": write " +
+                                  std::to_string(recorded) +
+                                  " was there when it was closed, now the last one is " +
+                                  std::to_string(number) + ": a log file is damaged or missing"};
 }
 
 error locked_error(const fs::path& dir) {

@@ -1,9 +1,11 @@
 // data_dir.hpp - the directory around the database: who may use it, who has it open.
 //   DIR/db          RocksDB's files
 //   DIR/owner.pid   process id of the engine that has it open, for people and messages
+//   DIR/last_write  number of the last write when it was last closed
 // Depends on include/tenax and POSIX. Thread safe.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 
@@ -36,6 +38,13 @@ class dir_claim {
 /// After the database is open / before it is closed. Failures are ignored: the file only informs.
 void write_owner_pid(const std::filesystem::path& data_dir);
 void remove_owner_pid(const std::filesystem::path& data_dir);
+
+/// RocksDB takes a log that ends early for one that a crash tore, however much of it is missing. So
+/// a clean close records how far the database had come (a failure to is ignored), and who opens it
+/// checks that it comes as far again: error corrupt if not.
+void record_last_write(const std::filesystem::path& data_dir, std::uint64_t number);
+[[nodiscard]] result<void> check_last_write(const std::filesystem::path& data_dir,
+                                            std::uint64_t number);
 
 /// Error data_dir_locked, naming the process if it can be told.
 [[nodiscard]] error locked_error(const std::filesystem::path& data_dir);

@@ -159,6 +159,10 @@ result<opened_database> open_database(const fs::path& dir, rocksdb::Env* env) {
   opened_database out;
   if (env == nullptr && !data_dir_owner(dir)) {
     if (const auto status = open_read_only(dir, out); !status.ok()) return open_error(dir, status);
+    if (out.db) {
+      auto whole = check_last_write(dir, out.db->GetLatestSequenceNumber());
+      if (!whole) return whole.error();
+    }
   }
   if (!out.db) {
     if (auto opened = open_secondary(dir, env, out); !opened) return opened.error();

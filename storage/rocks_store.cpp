@@ -42,6 +42,9 @@ class rocks_store final : public store, public row_source {
 
   ~rocks_store() override {
     if (p_.on_machine) remove_owner_pid(p_.dir);
+    if (p_.on_machine && p_.db->SyncWAL().ok()) {
+      record_last_write(p_.dir, p_.db->GetLatestSequenceNumber());
+    }
     p_.db->Close().PermitUncheckedError();
     p_.db.reset();
     p_.claim.reset();
@@ -282,6 +285,10 @@ result<std::unique_ptr<store>> open_store(const std::filesystem::path& dir,
     p.db.reset();
     return e;
   };
+  if (p.on_machine) {
+    auto whole = check_last_write(dir, p.db->GetLatestSequenceNumber());
+    if (!whole) return close_with(whole.error());
+  }
   const auto epoch = begin_epoch(*p.db, dir);
   if (!epoch) return close_with(epoch.error());
   p.epoch = *epoch;

@@ -50,9 +50,9 @@ struct engine_stats {
 
 class engine {
  public:
-  /// Opens the engine on `data_dir` (made with mode 0700 if absent), recovers what was under way
-  /// and goes on with it. Errors: data_dir_locked, data_dir_unusable, format_too_new, corrupt,
-  /// invalid_argument, storage_unavailable.
+  /// Opens the engine on `data_dir` (made with mode 0700 if absent; it must belong to the process's
+  /// user), recovers what was under way and goes on with it. Errors: data_dir_locked,
+  /// data_dir_unusable, format_too_new, corrupt, invalid_argument, storage_unavailable.
   static result<engine> open(const std::filesystem::path& data_dir, options opts = {});
 
   engine(engine&&) noexcept;
@@ -101,10 +101,12 @@ class engine {
   result<void> resolve(std::string_view id, std::string_view action_key, resolution decision);
 
   /// Admits no new workflow and waits until no handler runs (those of this moment may finish; no
-  /// other starts). For good: only `close` follows. Errors: timed_out (handlers still run).
+  /// other starts) and every submit that had begun is answered. For good: only `close` follows.
+  /// Errors: timed_out (handlers still run, or submits wait for the disk).
   result<void> drain(milliseconds timeout);
   /// Stops: running handlers get their stop token and are waited for. What was under way goes on at
-  /// the next open. Idempotent.
+  /// the next open. Queries still work; the directory is free for another engine once this one is
+  /// destroyed. Idempotent.
   void close();
 
   [[nodiscard]] engine_stats stats() const;

@@ -1,5 +1,5 @@
 // options.hpp - everything an engine can be told when it is opened. Good defaults; units in the
-// names or types. Depends on std only.
+// names or types; numbers are 1 or more unless 0 has a meaning. Depends on std only.
 #pragma once
 
 #include <cstddef>
@@ -39,6 +39,7 @@ struct options {
   tenax::limits limits;
   retention_options retention;
 
+  static constexpr std::size_t threads_max = 4'096;  ///< of each kind
   /// Pool for blocking handlers; 0: 4, or the number of cores if that is more.
   std::size_t handler_threads = 0;
   std::size_t scheduler_threads = 0;         ///< actor threads; 0: max(1, cores - 1)

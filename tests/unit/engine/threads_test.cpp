@@ -7,6 +7,8 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <functional>
+#include <limits>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -213,6 +215,54 @@ BOOST_AUTO_TEST_CASE(calls_during_a_close_are_answered) {
     }
     BOOST_TEST(t.wrong == 0);
     verify_clean();
+  }
+}
+
+/// "Admits no new workflow": what was admitted before is on disk and answered.
+BOOST_AUTO_TEST_CASE(a_drain_waits_for_the_submits_that_had_begun) {
+  auto e = open();
+  std::atomic<int> answered = 0;
+  constexpr int count = 300;
+  for (int n = 0; n < count; ++n) {
+    e.submit_async(spec("w" + std::to_string(n)), [&](result<submission> r) {
+      if (r) ++answered;
+    });
+    // The same once more, while the first may be on its way.
+    e.submit_async(spec("w" + std::to_string(n)), [&](result<submission> r) {
+      if (r) ++answered;
+    });
+  }
+  BOOST_TEST(e.drain(milliseconds(60'000)).has_value());
+  BOOST_TEST(answered == 2 * count);
+  BOOST_TEST(e.stats().submitted == static_cast<std::uint64_t>(count));
+  const auto late = e.submit(spec("late"));
+  BOOST_TEST((!late && late.error().code() == errc::closing));
+}
+
+/// What no engine can work with is refused at open, by its name.
+BOOST_AUTO_TEST_CASE(options_out_of_range_are_refused_by_name) {
+  constexpr auto none = std::numeric_limits<std::size_t>::max();
+  const auto refused = [&](const char* name, const std::function<void(options&)>& change) {
+    auto changed = opts;
+    change(changed);
+    const auto opened = engine::open(dir(), changed);
+    BOOST_TEST_REQUIRE(!opened, name);
+    BOOST_TEST((opened.error().code() == errc::invalid_argument), name);
+    BOOST_TEST_REQUIRE(opened.error().faults().size() == 1U, name);
+    BOOST_TEST(opened.error().faults().front().path == name);
+  };
+  for (const std::size_t bad : {std::size_t{0}, none}) {
+    refused("active_workflows_max", [&](options& o) { o.active_workflows_max = bad; });
+    refused("open_workflows_max", [&](options& o) { o.open_workflows_max = bad; });
+    refused("journal_bytes_max", [&](options& o) { o.journal_bytes_max = bad; });
+    refused("limits/actions_max", [&](options& o) { o.limits.actions_max = bad; });
+    refused("limits/json_depth_max", [&](options& o) { o.limits.json_depth_max = bad; });
+  }
+  refused("limits/json_depth_max", [](options& o) { o.limits.json_depth_max = 65; });
+  refused("handler_threads", [&](options& o) { o.handler_threads = none; });
+  refused("scheduler_threads", [&](options& o) { o.scheduler_threads = none; });
+  for (const auto bad : {milliseconds::min(), milliseconds(0), milliseconds::max()}) {
+    refused("limits/delay_max", [&](options& o) { o.limits.delay_max = bad; });
   }
 }
 

@@ -98,10 +98,12 @@ BOOST_AUTO_TEST_SUITE(data_dir_test)
 
 BOOST_AUTO_TEST_CASE(an_absent_directory_is_made_for_its_owner_only) {
   temp_dir dir;
-  const auto data = dir.path() / "new" / "data";
-  const auto s = open_for_test(data);
-  const auto mode = fs::status(data).permissions() & fs::perms::mask;
-  BOOST_TEST((mode == fs::perms::owner_all));
+  for (const auto* name : {"new/data", "plain", "slash/", "new/slash/"}) {
+    const auto data = dir.path() / name;
+    const auto s = open_for_test(data);
+    const auto mode = fs::status(data).permissions() & fs::perms::mask;
+    BOOST_TEST((mode == fs::perms::owner_all), name);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_file_is_not_a_data_directory) {

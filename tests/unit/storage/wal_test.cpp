@@ -104,6 +104,34 @@ BOOST_AUTO_TEST_SUITE(wal_test, *boost::unit_test::precondition(can_fork))
 
 BOOST_AUTO_TEST_CASE(a_killed_process_loses_nothing) { crashed().expect(workflows); }
 
+/// Such a log looks as if a crash had torn it.
+BOOST_AUTO_TEST_CASE(a_log_that_lost_its_end_after_a_clean_close_is_an_error) {
+  temp_dir dir;
+  {
+    const auto s = open_for_test(dir.data());
+    random_source r(1);
+    random_workflow w(r, random_spec(r, "w", 3));
+    w.step(1);
+    commit(*s, w);
+  }
+  fs::path log;
+  for (const auto& f : fs::directory_iterator(dir.data() / "db")) {
+    if (f.path().extension() == ".log" && log < f.path()) log = f.path();
+  }
+  const auto whole = read_file(log);
+  auto damaged = whole;
+  damaged[last_record(whole) + 5] ^= 0x40;  // a length that reaches beyond the file
+  for (const auto& bytes : {std::string(), whole.substr(0, last_record(whole)), damaged}) {
+    write_file(log, bytes);
+    const auto reading = open_reading_store(dir.data());
+    BOOST_TEST((!reading && reading.error().code() == errc::corrupt));
+    const auto opened = open_store(dir.data(), {});
+    BOOST_REQUIRE(!opened);
+    BOOST_TEST((opened.error().code() == errc::corrupt));
+    BOOST_TEST(opened.error().message().find("log file") != std::string::npos);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_torn_last_write_is_gone_whole) {
   const crashed c;
   fs::resize_file(c.log(), fs::file_size(c.log()) - 7);
