@@ -68,6 +68,7 @@ void action_process::run(const handler_call_ptr& call) {
 
 void action_process::run_in_place(handler_call& call) {
   if (!rt_->may_start() || !call.take()) {
+    if (call.recorded) return report_interrupted();
     current_.reset();
     return;
   }
@@ -107,15 +108,12 @@ void action_process::on_ended(messages::handler_ended m) {
   }
   const bool counts = current_ && current_->attempt == m.attempt;
   const bool shutting_down = rt_->closing && current_ && current_->stop.stop_requested();
-  const bool again = counts && current_->entry->options.delivery == delivery::at_least_once &&
-                     (m.what.what == outcome::kind::failure || m.what.what == outcome::kind::fatal);
+  const bool failed = m.what.what == outcome::kind::failure || m.what.what == outcome::kind::fatal;
   auto report = report_of(m.attempt, m.deferrals);
   report.started_at_ms = m.started_at_ms;
   report.began = counts && !began_;
-  if (shutting_down && again) {
-    // The handler was asked to stop because the engine closes: no failure of its own. The attempt
-    // is made again at the next open.
-    report.interrupted = true;
+  if (shutting_down && counts && failed) {
+    report.stopped = true;  // asked to: no failure of its own
   } else {
     report.ended = true;
     report.leaves = counts && m.what.what == outcome::kind::success && calls_ == 0;
@@ -158,7 +156,7 @@ void action_process::on_timeout(const messages::timeout& m) {
 void action_process::wait(time_ms due_at_ms) {
   if (due_at_ms_ == 0) rt_->armed.fetch_add(1, std::memory_order_relaxed);
   due_at_ms_ = due_at_ms;
-  const auto delay = std::max<time_ms>(due_at_ms - rt_->now_ms(), 0);
+  const auto delay = std::clamp<time_ms>(due_at_ms - rt_->now_ms(), 0, look_every_ms);
   delayed_send(this, milliseconds(delay), messages::alarm{++alarm_serial_});
   if (TENAX_PLANTED(6)) {  // there is a stale alarm, and it is accepted
     delayed_send(this, milliseconds(delay / 2), messages::alarm{alarm_serial_ - 1});
@@ -174,13 +172,7 @@ void action_process::disarm() {
 void action_process::on_alarm(const messages::alarm& m) {
   if (m.serial != alarm_serial_ && !TENAX_PLANTED(6))
     return;  // stale: overtaken by a later word of the parent
-  // The actor clock is steady, the due time is wall time: look again if the wall clock stepped
-  // back.
-  const time_ms left = due_at_ms_ - rt_->now_ms();
-  if (left > 0 && !TENAX_PLANTED(6)) {
-    delayed_send(this, milliseconds(left), messages::alarm{++alarm_serial_});
-    return;
-  }
+  if (due_at_ms_ > rt_->now_ms() && !TENAX_PLANTED(6)) return wait(due_at_ms_);
   (void)TENAX_FAILPOINT("retry.fired");
   disarm();
   send(parent_, messages::action_due{action_});
@@ -195,6 +187,9 @@ void action_process::give_up() {
 void action_process::leave() {
   leaving_ = true;
   disarm();
+  if (current_ && current_->recorded && (current_->revoke() || current_->is_revoked())) {
+    report_interrupted();  // its start is durable, and it will not begin
+  }
   give_up();
   if (calls_ > 0) return;  // its late result is still to be reported
   send(parent_, messages::action_gone{action_});

@@ -10,11 +10,6 @@ namespace tenax::actors {
 
 using model::no_action;
 
-namespace {
-/// Wall clocks step: look at least this often.
-constexpr time_ms look_every_ms = 1'000;
-}  // namespace
-
 due_process::due_process(caf::actor_config& cfg, runtime* rt, messages::engine_actor engine)
     : messages::due_actor::base(cfg), rt_(rt), engine_(std::move(engine)) {}
 

@@ -28,7 +28,7 @@ outcome call_handler(const handler_call& call, const handler_env& env,
   context.workflow_name = spec.name;
   context.action_key = action.key;
   context.action_type = action.type;
-  context.input = call.input ? *call.input : action.input;
+  context.input = action.input;
   // Ids and keys have at most 128 bytes: room for both.
   std::array<std::byte, 264> room;
   std::pmr::monotonic_buffer_resource memory(room.data(), room.size());
@@ -41,8 +41,13 @@ outcome call_handler(const handler_call& call, const handler_env& env,
   context.now = wall_time(milliseconds(now_ms));
   context.stop = call.stop.get_token();
   context.log = &env.log;
-  env.attempts.fetch_add(1, std::memory_order_relaxed);
   try {
+    std::string rendered;
+    if (call.render) {
+      if (auto instead = call.render(rendered)) return std::move(*instead);
+      context.input = rendered;
+    }
+    env.attempts.fetch_add(1, std::memory_order_relaxed);
     return call.entry->run(context);
   } catch (const std::exception& e) {
     return outcome::failure("exception", e.what());

@@ -26,8 +26,11 @@ struct handler_call {
   model::action_index action = 0;
   std::uint32_t attempt = 0;
   std::uint32_t deferrals = 0;
-  bool recorded = false;                    ///< the start is durable already
-  std::optional<std::string> input;         ///< rendered; nothing: as in the spec
+  bool recorded = false;  ///< the start is durable already
+  /// Makes the input, or says what comes of the attempt instead. On the handler's thread, when it
+  /// is called: inputs can be large, take long to make, and thousands can be ready at once. Null:
+  /// as in the spec.
+  std::function<std::optional<outcome>(std::string& input)> render;
   std::stop_source stop{std::nostopstate};  ///< has a state when the handler may block
   messages::action_actor reply_to;          ///< set by the action actor before it submits
 

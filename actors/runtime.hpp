@@ -66,6 +66,10 @@ class end_waiters {
 /// The journal's word to an actor, as a `committed` message.
 [[nodiscard]] storage::ack tell_committed(const caf::strong_actor_ptr& target);
 
+/// Delayed messages come by the steady clock, timers are due by the wall clock, and that one steps:
+/// who waits looks at it at least this often.
+inline constexpr time_ms look_every_ms = 1'000;
+
 struct runtime {
   /// Timers that action actors hold at once; more go to the due actor, which keeps as many (design:
   /// 4,096).

@@ -1,6 +1,7 @@
 #include "actors/workflow_actor.hpp"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include <caf/send.hpp>
@@ -69,6 +70,16 @@ workflow_process::behavior_type workflow_process::make_behavior() {
 
 // --- taking up ---
 
+namespace {
+/// Rows that fail their checks are no reason to stop the engine, which would stop at them at each
+/// open. A later read may do better: the fault can have been one of the way from the disk.
+constexpr time_ms look_again_ms = 60'000;
+}  // namespace
+
+void workflow_process::look_again(messages::timer_due what) {
+  send(due_, messages::hold{rt_->now_ms() + look_again_ms, {id_, what}});
+}
+
 void workflow_process::on_begin() {
   if (box_) {
     def_ = std::move(box_->definition);
@@ -77,7 +88,9 @@ void workflow_process::on_begin() {
     take_up(false);
     return;
   }
-  if (!load()) check_idle();
+  if (load()) return;
+  if (broken_->code() == errc::corrupt) look_again({0, false});
+  check_idle();
 }
 
 bool workflow_process::load() {
@@ -171,13 +184,22 @@ std::optional<error> workflow_process::process(const model::command& what, urgen
   return std::move(d.refused);
 }
 
+/// For inputs that refer to it. Large ones are read again.
+void workflow_process::keep_result(const model::event& e) {
+  constexpr std::size_t one_max = 4u << 10;
+  constexpr std::size_t all_max = 256u << 10;
+  if (e.text.size() > one_max || kept_bytes_ + e.text.size() > all_max) return;
+  kept_bytes_ += e.text.size();
+  results_[e.action] = std::make_shared<const std::string>(e.text);
+}
+
 void workflow_process::apply_decision(model::decision& d) {
   for (auto& e : d.events) {
     if (e.kind == model::event_kind::late_result) {
       rt_->late_results.fetch_add(1, std::memory_order_relaxed);
     }
     if (e.kind == model::event_kind::action_completed && def_->is_referenced[e.action]) {
-      results_[e.action] = e.text;
+      keep_result(e);
     }
     const auto why = model::check_applicable(*def_, state_, e);
     TENAX_ASSERT(why.empty(), why.c_str());
@@ -330,22 +352,7 @@ void workflow_process::try_start(action_index a) {
   call->recorded = durable_first;
   place.call = call;
   if (rules.options().mode == run_mode::blocking) call->stop = std::stop_source();
-  if (def_->has_references[a]) {
-    auto input = render(a);
-    if (!input && input.error().code() == errc::storage_unavailable) {
-      (void)call->revoke();
-      return rt_->halt(input.error());  // a disk that cannot be read is no failure of the action
-    }
-    if (!input) {
-      (void)call->revoke();  // a child that ends later must not take it for one that waits
-      process(model::begin_attempt{a, attempt, deferrals, rt_->now_ms()}, urgency::now);
-      process(
-          model::end_attempt{a, attempt, outcome::fatal("bad_reference", input.error().message())},
-          urgency::now);
-      return;  // the caller pumps
-    }
-    call->input = std::move(*input);
-  }
+  if (def_->has_references[a]) call->render = input_of(a);
   if (!durable_first) {
     begin_call(call);
     return;
@@ -356,27 +363,61 @@ void workflow_process::try_start(action_index a) {
   next_.launches.push_back(a);
 }
 
-result<std::string> workflow_process::render(action_index a) {
+std::function<std::optional<outcome>(std::string&)> workflow_process::input_of(action_index a) {
+  struct source {
+    action_index action = 0;
+    std::uint64_t seq = 0;  ///< of the event that holds its result
+    std::shared_ptr<const std::string> result;
+  };
+  std::vector<source> sources;
   for (const action_index d : def_->dependencies[a]) {
     if (!def_->is_referenced[d] || state_.actions[d].phase != phase::completed) continue;
-    if (results_.contains(d)) continue;
-    auto stored = rt_->store.load_result(id_, state_.actions[d].result_seq);
-    if (!stored) return stored.error();
-    results_[d] = std::move(*stored);
+    const auto kept = results_.find(d);
+    sources.push_back(
+        {d, state_.actions[d].result_seq, kept == results_.end() ? nullptr : kept->second});
   }
-  const auto lookup = [this](action_index d) -> std::optional<std::string_view> {
-    const auto found = results_.find(d);
-    if (found == results_.end()) return std::nullopt;
-    return found->second;
+  return [rt = rt_, def = def_, a,
+          sources = std::move(sources)](std::string& input) -> std::optional<outcome> {
+    std::map<action_index, std::string> read;
+    std::optional<error> failed;
+    const auto lookup = [&](action_index d) -> std::optional<std::string_view> {
+      const auto from = std::find_if(sources.begin(), sources.end(),
+                                     [d](const source& s) { return s.action == d; });
+      if (from == sources.end()) return std::nullopt;
+      if (from->result) return *from->result;
+      if (const auto found = read.find(d); found != read.end()) return found->second;
+      auto stored = rt->store.load_result(def->spec.id, from->seq);
+      if (stored) return read[d] = std::move(*stored);
+      failed = stored.error();
+      return std::nullopt;
+    };
+    auto rendered = model::render_input(*def, a, lookup, rt->opts.limits.payload_bytes_max);
+    if (failed) {
+      // A disk that cannot be read is no failure of the action.
+      if (failed->code() == errc::corrupt) {
+        rt->log(log_level::error, "workflow " + def->spec.id + ", input of action " +
+                                      def->spec.actions[a].key + ": " + failed->to_string());
+      } else {
+        rt->halt(*failed);
+      }
+      return outcome::defer(wall_time(milliseconds(rt->now_ms() + look_again_ms)));
+    }
+    if (!rendered) return outcome::fatal("bad_reference", rendered.error().message());
+    input = std::move(*rendered);
+    return std::nullopt;
   };
-  return model::render_input(*def_, a, lookup, rt_->opts.limits.payload_bytes_max);
 }
 
 void workflow_process::begin_call(const handler_call_ptr& call) {
   (void)TENAX_FAILPOINT(call->recorded ? "action.started_durable" : "workflow.before_spawn");
   auto& place = slots_[call->action];
   if (shutting_down_) (void)call->revoke();
-  if (!call->is_waiting()) return;  // revoked, perhaps by an event of the same batch
+  if (!call->is_waiting()) {  // revoked, perhaps by an event of the same batch
+    if (shutting_down_ && call->recorded) {
+      process(model::interrupt_attempt{call->action, call->attempt}, urgency::now);
+    }
+    return;
+  }
   if (place.child) {
     // It may have been told to leave, and wait for a handler that was given up: it is wanted again.
     // If it has ended by now, on_action_gone comes back to this call.
@@ -453,7 +494,9 @@ void workflow_process::on_report(messages::attempt_report r) {
   if (r.began) {
     process(model::begin_attempt{r.action, r.attempt, r.deferrals, r.started_at_ms}, urgency::lazy);
   }
-  if (r.interrupted) process(model::interrupt_attempt{r.action, r.attempt}, urgency::now);
+  if (r.interrupted || r.stopped) {
+    process(model::interrupt_attempt{r.action, r.attempt, r.stopped}, urgency::now);
+  }
   if (r.timed_out) process(model::time_out_attempt{r.action, r.attempt}, urgency::now);
   if (r.ended) {
     process(model::end_attempt{r.action, r.attempt, std::move(r.what)}, urgency::now);
@@ -479,7 +522,7 @@ void workflow_process::on_action_due(action_index a) {
   if (place.waits) --waiting_;
   place.waits = false;
   update_rest();
-  try_start(a);
+  next_.effects.push_back({effect::kind::start, a, 0});
   pump();
 }
 
@@ -487,16 +530,17 @@ void workflow_process::on_action_gone(action_index a) {
   // It may have been released for a timer beyond the horizon and be wanted again by now.
   forget(a);
   replace_child(a, false);
-  check_idle();
+  pump();
 }
 
 void workflow_process::on_timer(const messages::timer_due& m) {
   if (!is_there() || !def_ || (m.action != no_action && m.action >= slots_.size())) {
+    if (broken_ && broken_->code() == errc::corrupt) look_again(m);
     check_idle();
     return;
   }
   if (!m.deadline) {
-    try_start(m.action);
+    next_.effects.push_back({effect::kind::start, m.action, 0});
   } else if (m.action == no_action) {
     process(model::workflow_deadline{}, urgency::now);
   } else {

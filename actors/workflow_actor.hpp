@@ -8,6 +8,7 @@
 // any more (docs/adr/0004-decide-commit-act.md).
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -60,6 +61,8 @@ class workflow_process final : public messages::workflow_actor::base {
   void on_begin();
   /// Takes the workflow up from the store. False: it cannot, broken_ says why.
   bool load();
+  /// Has this timer come again in a while.
+  void look_again(messages::timer_due what);
   /// Whether there is a workflow to work on.
   bool is_there();
   void take_up(bool loaded);
@@ -75,13 +78,15 @@ class workflow_process final : public messages::workflow_actor::base {
   /// Decides and applies. Says why a command was refused.
   std::optional<error> process(const model::command& what, urgency how);
   void apply_decision(model::decision& d);
+  void keep_result(const model::event& completed);
   void pump();
   void commit(storage::flush when);
   void settle(aftermath& done);
 
   void perform(const model::effect& e);
   void try_start(model::action_index a);
-  [[nodiscard]] result<std::string> render(model::action_index a);
+  /// What handler_call::render needs, for an action that is about to be launched.
+  [[nodiscard]] std::function<std::optional<outcome>(std::string&)> input_of(model::action_index a);
   void begin_call(const handler_call_ptr& call);
   void arm(model::action_index a, time_ms due_at_ms);
   void watch(model::action_index a, time_ms due_at_ms);
@@ -110,8 +115,9 @@ class workflow_process final : public messages::workflow_actor::base {
   std::vector<slot> slots_;
   std::size_t children_ = 0;  ///< alive
   std::size_t waiting_ = 0;   ///< of these, those that only wait
-  std::unordered_map<model::action_index, std::string>
-      results_;                 ///< of actions that inputs refer to
+  std::unordered_map<model::action_index, std::shared_ptr<const std::string>>
+      results_;                 ///< small ones, of actions that inputs refer to
+  std::size_t kept_bytes_ = 0;  ///< of these
   std::uint64_t received_ = 0;  ///< messages from the engine
   std::uint64_t idle_at_ = 0;   ///< value of received_ + 1 in the last `idle`
   bool resting_ = false;

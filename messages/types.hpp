@@ -110,7 +110,8 @@ struct attempt_report {  ///< from an action actor
   bool began = false;        ///< the start is news
   bool ended = false;        ///< `what` is valid
   bool timed_out = false;    ///< start-to-close has passed
-  bool interrupted = false;  ///< not begun, or stopped, because the engine closes: made again
+  bool interrupted = false;  ///< not begun, because the engine closes
+  bool stopped = false;      ///< failed, asked to stop because the engine closes
   bool leaves = false;       ///< the action actor has ended with this message
   outcome what;
 };

@@ -312,10 +312,15 @@ void decider::on(const time_out_attempt& c) {
   after_failure(c.action, "timeout", text, std::nullopt, true);
 }
 
-/// Made again at the next open. No recovery: those count what kills the process.
+/// Made again at the next open, unless its handler may have done a part of what is to be done at
+/// most once. No recovery: those count what kills the process.
 void decider::on(const interrupt_attempt& c) {
   const auto& action = state_.actions[c.action];
   if (state_.terminal() || action.phase != phase::executing || action.attempt != c.attempt) return;
+  if (c.stopped && rules_of(c.action).options().delivery == delivery::at_most_once) {
+    emit(event_kind::outcome_unknown, c.action);
+    return;
+  }
   emit(event_kind::attempt_interrupted, c.action).count = action.recoveries;
 }
 

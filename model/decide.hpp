@@ -54,10 +54,10 @@ struct time_out_attempt {  ///< start-to-close has passed
   action_index action = 0;
   std::uint32_t attempt = 0;
 };
-struct interrupt_attempt {  ///< the engine closes: it did not begin, or ended because it was asked
-                            ///< to
+struct interrupt_attempt {  ///< the engine closes
   action_index action = 0;
   std::uint32_t attempt = 0;
+  bool stopped = false;  ///< it failed, asked to stop; else it never began
 };
 struct action_deadline {
   action_index action = 0;

@@ -23,7 +23,6 @@ namespace {
 
 using storage::write_batch;
 
-error read_failure() { return {errc::storage_unavailable, "this read was made to fail"}; }
 
 class fault_snapshot final : public storage::row_snapshot {
  public:
@@ -39,10 +38,10 @@ class fault_snapshot final : public storage::row_snapshot {
       return false;
     });
     if (!seen) return seen;
-    return read_failure();
+    return control_.read_failed();
   }
   [[nodiscard]] result<std::optional<std::string>> get(std::string_view key) const override {
-    if (control_.next_read_fails(read_of::rows)) return read_failure();
+    if (control_.next_read_fails(read_of::rows)) return control_.read_failed();
     return real_->get(key);
   }
 
@@ -125,7 +124,7 @@ class fault_store final : public storage::store, public storage::row_source {
  private:
   template <class Read>
   [[nodiscard]] std::invoke_result_t<Read> read(read_of what, const Read& it) const {
-    if (control_.next_read_fails(what)) return read_failure();
+    if (control_.next_read_fails(what)) return control_.read_failed();
     return it();
   }
 

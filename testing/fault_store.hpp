@@ -31,12 +31,14 @@ struct store_control {
   /// Asked before each read with its number, from 1. True: it fails; one over rows fails after the
   /// first row.
   std::function<bool(std::uint64_t number, read_of what)> read_fails;
+  errc read_failure = errc::storage_unavailable;  ///< or corrupt
   std::uint64_t reads = 0;
   std::uint64_t hash = 0;  ///< over the bytes of all writes, in order
   /// The store behind the open engine; null while it is closed.
   const storage::read_store* real = nullptr;
 
   /// Counts a read and says whether it fails.
+  [[nodiscard]] error read_failed() const { return {read_failure, "this read was made to fail"}; }
   [[nodiscard]] bool next_read_fails(read_of what) {
     return ++reads, read_fails && read_fails(reads, what);
   }

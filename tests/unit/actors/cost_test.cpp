@@ -52,6 +52,55 @@ BOOST_AUTO_TEST_CASE(one_workflow_costs_a_write_for_the_submit_and_one_an_action
   BOOST_TEST(engine->store_writes() - before == 4U);
 }
 
+/// However many are ready at once: each can be a megabyte.
+BOOST_AUTO_TEST_CASE(an_input_is_made_when_its_handler_is_called) {
+  handle("large", [](const action_context&) {
+    return outcome::success('"' + std::string(100'000, 'x') + '"');
+  });
+  handle_ok("ok");
+  workflow_builder w("test");
+  w.id("w").action("large", "large");
+  constexpr std::size_t many = 50;
+  for (std::size_t n = 0; n < many; ++n) {
+    w.action("k" + std::to_string(n), "ok", R"("${actions.large.result}")").after("large");
+  }
+  auto& d = open_stepped();
+  std::size_t reads = 0;
+  d.control.read_fails = [&](std::uint64_t, read_of what) {
+    reads += what == read_of::workflow ? 1 : 0;
+    return false;
+  };
+  d.submit(w, [](auto) {});
+  d.run_until_idle([&] { return d.queued() == many; });
+  BOOST_TEST_REQUIRE(d.queued() == many);
+  BOOST_TEST(reads == 0U);
+  d.start_handler(0);
+  d.finish_handler(0);
+  BOOST_TEST(reads == 1U);
+  d.run_until_idle();
+  BOOST_TEST(reads == many);
+  BOOST_TEST(calls.back().input.size() == 100'002U);
+  d.control.read_fails = nullptr;
+}
+
+/// The usual case: what fits into a few kilobytes stays with the workflow.
+BOOST_AUTO_TEST_CASE(small_results_are_not_read_again) {
+  handle_ok("ok");
+  auto& d = open_stepped();
+  std::size_t reads = 0;
+  d.control.read_fails = [&](std::uint64_t, read_of what) {
+    reads += what == read_of::workflow ? 1 : 0;
+    return false;
+  };
+  d.submit(workflow_builder("test").id("w").action("a", "ok").action("b", "ok",
+                                                                     R"("${actions.a.result}")"),
+           [](auto) {});
+  d.run_until_idle();
+  BOOST_TEST(calls.size() == 2U);
+  BOOST_TEST(reads == 0U);
+  d.control.read_fails = nullptr;
+}
+
 BOOST_AUTO_TEST_CASE(queries_and_refused_commands_write_nothing) {
   handle_ok("ok");
   open();

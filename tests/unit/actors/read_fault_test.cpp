@@ -179,6 +179,41 @@ BOOST_AUTO_TEST_CASE(a_store_that_cannot_be_read_stops_the_engine) {
   BOOST_TEST(refusal.message().find("this read was made to fail") != std::string::npos);
 }
 
+/// Rows that fail their checks stop nothing else, and are read again in a minute: the fault can
+/// have been on the way from the disk.
+BOOST_FIXTURE_TEST_CASE(a_workflow_that_is_corrupt_once_goes_on_a_minute_later, engine_fixture) {
+  handle("large", [](const action_context&) {
+    return outcome::success('"' + std::string(100'000, 'x') + '"');
+  });
+  handle_ok("ok");
+  const workflow_spec spec = workflow_builder("test")
+                                 .id("w")
+                                 .action("a", "large")
+                                 .action("b", "ok", R"("${actions.a.result}")")
+                                 .delayed(hours(1));
+  for (int bad = 1; bad <= 2; ++bad) {
+    BOOST_TEST_CONTEXT("read " << bad << " fails") {
+      calls.clear();
+      auto& d = open_stepped();
+      d.control.read_failure = errc::corrupt;
+      d.submit(spec, [](auto) {});
+      d.run_until_idle();
+      int reads = 0;
+      d.control.read_fails = [&](std::uint64_t, read_of what) {
+        return what == read_of::workflow && ++reads == bad;
+      };
+      d.advance(hours(1) + minutes(3));
+      d.control.read_fails = nullptr;
+      BOOST_TEST(reads >= bad);
+      BOOST_TEST(!d.halted());
+      const auto end = must(d.get("w"));
+      BOOST_TEST(end.summary.status == workflow_status::completed);
+      BOOST_TEST(end.actions[1].attempts == 1U);
+      BOOST_TEST(calls.size() == 2U);
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_failed_read_removes_nothing_by_half) {
   retention_options keep;
   keep.completed.count = 0;

@@ -338,6 +338,60 @@ BOOST_AUTO_TEST_CASE(an_at_most_once_attempt_that_a_close_kept_from_starting_is_
   BOOST_TEST(starts("second").size() == 1U);
 }
 
+/// The start was durable and the engine closed before the handler could begin: with the commit not
+/// told yet, behind a drain, or on its way to a thread.
+BOOST_AUTO_TEST_CASE(an_at_most_once_attempt_that_never_began_is_made_after_a_close) {
+  for (const auto mode : {run_mode::blocking, run_mode::in_place}) {
+    for (const bool drained : {false, true}) {
+      for (int steps = 0; steps < 12; ++steps) {
+        calls.clear();
+        opts.handlers = {};
+        handle_ok("once", {.mode = mode, .delivery = delivery::at_most_once});
+        auto& d = open_stepped();
+        d.submit(one("w", "once"), [](auto) {});
+        d.commit(false);
+        while (!d.commit_waits() && d.jobs() > 0) d.deliver(0);  // until its start is to be written
+        d.commit(false);
+        if (drained) d.start_draining();
+        for (int n = 0; n < steps && d.jobs() > 0; ++n) d.deliver(0);
+        const bool began = !calls.empty();
+        d.close();
+        must(d.open());
+        d.run_until_idle();
+        const auto end = must(d.get("w"));
+        BOOST_TEST(calls.size() == 1U);
+        if (!began) BOOST_TEST(end.summary.status == workflow_status::completed);
+        BOOST_TEST(end.actions[0].recoveries == 0U);
+      }
+    }
+  }
+}
+
+/// It may have done a part of its work.
+BOOST_AUTO_TEST_CASE(an_at_most_once_attempt_that_a_close_stopped_waits_for_a_decision) {
+  action_options once{.delivery = delivery::at_most_once};
+  const auto stoppable = [](const action_context& c) {
+    return c.stop.stop_requested() ? outcome::failure("stopped", "half done") : outcome::success();
+  };
+  handle("once", stoppable, once);
+  once.retry = retry_policy::never();
+  handle("never_again", stoppable, once);
+  open().hold_handlers();
+  submit(one("w", "once"));
+  submit(one("v", "never_again"));
+  engine->run_until_idle();
+  must(engine->reopen());
+  engine->release_handlers();
+  engine->advance(minutes(1));
+  for (const auto* id : {"w", "v"}) {
+    BOOST_TEST(action(id).waiting == waiting_for::decision);
+    BOOST_TEST(starts(id).size() == 1U);
+    BOOST_TEST(events(id, "outcome_unknown").size() == 1U);
+    must(engine->resolve(id, "a", resolution{}));
+    BOOST_TEST(must(engine->run_until_end(id)).status == workflow_status::completed);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_success_during_close_counts) {
   handle_ok("ok");
   open().hold_handlers();

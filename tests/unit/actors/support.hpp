@@ -96,6 +96,7 @@ class engine_fixture {
   virtual_engine& open() { return engine.emplace(must(virtual_engine::open(opts, how))); }
   /// For tests that choose each step: which message, when to commit.
   driver& open_stepped() {
+    stepped.reset();  // before the disk that it is on
     stepped_disk = make_memory_disk();
     driver_setup setup;
     setup.dir = "/stepped";
