@@ -49,6 +49,21 @@ BOOST_AUTO_TEST_CASE(an_unacknowledged_submit_is_there_whole_or_not_at_all) {
   BOOST_TEST(must(engine->run_until_end("there")).status == workflow_status::completed);
 }
 
+BOOST_AUTO_TEST_CASE(integers_keep_all_their_digits_from_the_document_to_the_next_handler) {
+  handle("echo", [](const action_context& c) { return outcome::success(std::string(c.input)); });
+  open();
+  const std::string numbers =
+      R"({"id":12345678901234567890123,"over":18446744073709551616,"under":-9223372036854775809})";
+  (void)must(engine->submit_json(R"({"name":"n","id":"w","input":)" + numbers + R"(,"actions":[
+    {"key":"a","type":"echo","input":"${workflow.input}"},
+    {"key":"b","type":"echo","input":"${actions.a.result}"}]})"));
+  (void)must(engine->run_until_end("w"));
+  BOOST_TEST(must(engine->get("w")).input == numbers);
+  BOOST_TEST_REQUIRE(calls.size() == 2U);
+  for (const auto& call : calls) BOOST_TEST(call.input == numbers);
+  BOOST_TEST(action("w", "b").result.value() == numbers);
+}
+
 BOOST_AUTO_TEST_CASE(the_same_content_under_the_same_id_is_the_same_workflow) {
   open();
   BOOST_TEST(!must(engine->submit(one("w", "ok"))).existed);
