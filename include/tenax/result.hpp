@@ -60,9 +60,11 @@ class error {
 
   [[nodiscard]] errc code() const noexcept { return code_; }
   [[nodiscard]] error_class kind() const noexcept { return classify(code_); }
-  [[nodiscard]] const std::string& message() const noexcept { return message_; }
+  [[nodiscard]] const std::string& message() const& noexcept { return message_; }
+  [[nodiscard]] std::string message() && noexcept { return std::move(message_); }
   /// Every fault of an invalid spec; empty for other codes.
-  [[nodiscard]] const std::vector<fault>& faults() const noexcept { return faults_; }
+  [[nodiscard]] const std::vector<fault>& faults() const& noexcept { return faults_; }
+  [[nodiscard]] std::vector<fault> faults() && noexcept { return std::move(faults_); }
   /// "conflict: workflow a exists with other content", faults one a line.
   [[nodiscard]] std::string to_string() const;
 
@@ -72,7 +74,9 @@ class error {
   std::vector<fault> faults_;
 };
 
-/// A value or an error. Asking for the one that is not there throws std::bad_variant_access.
+/// A value or an error. Asking for the one that is not there throws std::bad_variant_access. What a
+/// temporary result holds is moved out, so that `for (auto& e : *engine.history(id))` is safe;
+/// `->` is not for loops: it points into the result.
 template <class T>
 class [[nodiscard]] result {
  public:
@@ -86,14 +90,15 @@ class [[nodiscard]] result {
 
   [[nodiscard]] T& value() & { return std::get<0>(v_); }
   [[nodiscard]] const T& value() const& { return std::get<0>(v_); }
-  [[nodiscard]] T&& value() && { return std::get<0>(std::move(v_)); }
+  [[nodiscard]] T value() && { return std::get<0>(std::move(v_)); }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
-  T&& operator*() && { return std::move(*this).value(); }
+  T operator*() && { return std::move(*this).value(); }
   T* operator->() { return &value(); }
   const T* operator->() const { return &value(); }
 
-  [[nodiscard]] const tenax::error& error() const { return std::get<1>(v_); }
+  [[nodiscard]] const tenax::error& error() const& { return std::get<1>(v_); }
+  [[nodiscard]] tenax::error error() && { return std::get<1>(std::move(v_)); }
 
  private:
   std::variant<T, tenax::error> v_;

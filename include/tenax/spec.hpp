@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tenax/handler.hpp"
@@ -60,7 +61,11 @@ class workflow_builder {
   workflow_builder& at(wall_time when);
   workflow_builder& delayed(milliseconds delay);
   workflow_builder& because(std::string reason);
-  [[nodiscard]] const workflow_spec& build() const noexcept { return spec_; }
+  /// A copy; std::move(builder).build() takes the spec out.
+  [[nodiscard]] workflow_spec build() const& { return spec_; }
+  [[nodiscard]] workflow_spec build() && noexcept { return std::move(spec_); }
+  /// For calls that take a spec, as `engine::submit(builder)`: no copy; valid as long as the
+  /// builder.
   operator const workflow_spec&() const noexcept {
     return spec_;
   }  // NOLINT(google-explicit-constructor)

@@ -4,6 +4,8 @@
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "tenax/result.hpp"
@@ -76,6 +78,29 @@ BOOST_AUTO_TEST_CASE(result_holds_a_value_or_an_error) {
   BOOST_TEST(done.has_value());
 }
 
+// A reference into a temporary would outlive it, and no compiler says so.
+template <class Result>
+constexpr bool temporaries_give_values =
+    std::conjunction_v<std::is_same<decltype(*std::declval<Result>()), std::string>,
+                       std::is_same<decltype(std::declval<Result>().value()), std::string>,
+                       std::is_same<decltype(std::declval<Result>().error()), error>>;
+static_assert(temporaries_give_values<result<std::string>>);
+static_assert(!temporaries_give_values<result<std::string>&>);
+static_assert(std::is_same_v<decltype(std::declval<error>().faults()), std::vector<fault>>);
+static_assert(std::is_same_v<decltype(std::declval<error>().message()), std::string>);
+
+BOOST_AUTO_TEST_CASE(what_a_temporary_result_holds_can_be_looped_over) {
+  const auto words = [] { return result<std::vector<std::string>>({"one", "two"}); };
+  std::string all;
+  for (const auto& word : *words()) all += word;
+  for (const auto& word : words().value()) all += word;
+  BOOST_TEST(all == "onetwoonetwo");
+  const auto bad = [] { return result<int>(error{errc::invalid_spec, "no", {{"/a", "b"}}}); };
+  for (const auto& f : bad().error().faults()) BOOST_TEST(f.path == "/a");
+  const std::string& message = bad().error().message();
+  BOOST_TEST(message == "no");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(views)
@@ -144,6 +169,27 @@ BOOST_AUTO_TEST_CASE(builder_refines_the_action_added_last) {
   BOOST_TEST((spec.actions[1].scheduled_at == when));
   BOOST_TEST(spec.actions[1].reason == "paid");
   BOOST_TEST((spec.actions[2].delay == milliseconds{2s}));
+}
+
+static_assert(std::is_same_v<decltype(std::declval<workflow_builder&>().build()), workflow_spec>);
+
+BOOST_AUTO_TEST_CASE(what_a_builder_builds_outlives_it) {
+  const auto& spec =
+      workflow_builder("order").id("an id that is no short string").action("a", "b").build();
+  BOOST_TEST(spec.id == "an id that is no short string");
+  BOOST_TEST_REQUIRE(spec.actions.size() == 1u);
+  BOOST_TEST(spec.actions[0].key == "a");
+}
+
+BOOST_AUTO_TEST_CASE(a_builder_is_passed_on_without_a_copy_and_gives_up_its_spec_when_moved) {
+  workflow_builder builder("order");
+  builder.action("a", "b");
+  const workflow_spec& seen = builder;
+  const auto* const actions = seen.actions.data();
+  const auto same = [&](const workflow_spec& s) { return s.actions.data() == actions; };
+  BOOST_TEST(same(builder));
+  BOOST_TEST(!same(builder.build()));
+  BOOST_TEST(same(std::move(builder).build()));
 }
 
 BOOST_AUTO_TEST_CASE(refining_before_the_first_action_throws) {
