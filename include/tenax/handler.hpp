@@ -19,6 +19,8 @@
 
 namespace tenax {
 
+/// The system clock's time in UTC, to the millisecond. std::chrono::ceil<milliseconds>(t) makes one
+/// of any finer time.
 using wall_time = std::chrono::sys_time<milliseconds>;
 
 enum class log_level : std::uint8_t { debug, info, warning, error };
@@ -43,6 +45,11 @@ class outcome {
   /// Not now: call again at `until` with the same attempt number and `deferrals` one higher.
   /// Durable, takes no thread.
   static outcome defer(wall_time until);
+  /// As above for a time of any precision, rounded up to milliseconds.
+  template <class Duration>
+  static outcome defer(std::chrono::sys_time<Duration> until) {
+    return defer(std::chrono::ceil<milliseconds>(until));
+  }
 
   kind what = kind::success;
   std::string result;       ///< success

@@ -2,6 +2,7 @@
 // Depends on std only. Value types.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -54,11 +55,16 @@ class workflow_builder {
   workflow_builder& input(std::string v) { return spec_.input = std::move(v), *this; }
   workflow_builder& deadline(milliseconds v) { return spec_.deadline = v, *this; }
   workflow_builder& sequential() { return spec_.order = action_order::sequential, *this; }
-  /// Adds an action; the next four calls refine the one added last (add one first: they throw
-  /// std::logic_error otherwise).
+  /// Adds an action; `after`, `at`, `delayed` and `because` refine the one added last (add one
+  /// first: they throw std::logic_error otherwise).
   workflow_builder& action(std::string key, std::string type, std::string input = "null");
   workflow_builder& after(std::string key);
   workflow_builder& at(wall_time when);
+  /// As above for a time of any precision, rounded up to milliseconds.
+  template <class Duration>
+  workflow_builder& at(std::chrono::sys_time<Duration> when) {
+    return at(std::chrono::ceil<milliseconds>(when));
+  }
   workflow_builder& delayed(milliseconds delay);
   workflow_builder& because(std::string reason);
   /// A copy; std::move(builder).build() takes the spec out.

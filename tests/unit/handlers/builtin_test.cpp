@@ -78,6 +78,13 @@ BOOST_AUTO_TEST_CASE(outcome_functions_fill_what_their_kind_uses) {
   BOOST_TEST((later.until == now));
 }
 
+BOOST_AUTO_TEST_CASE(a_deferral_takes_any_system_time_and_never_ends_before_it) {
+  const auto system_now = std::chrono::system_clock::now();
+  const auto later = outcome::defer(system_now + 1h).until;
+  BOOST_TEST((later >= system_now + 1h && later < system_now + 1h + 1ms));
+  BOOST_TEST((outcome::defer(std::chrono::sys_seconds{5s}).until == wall_time{5s}));
+}
+
 BOOST_AUTO_TEST_CASE(add_replaces_and_find_returns_the_latest) {
   handler_registry r;
   BOOST_TEST(r.find("a") == nullptr);

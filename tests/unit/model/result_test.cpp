@@ -171,6 +171,14 @@ BOOST_AUTO_TEST_CASE(builder_refines_the_action_added_last) {
   BOOST_TEST((spec.actions[2].delay == milliseconds{2s}));
 }
 
+BOOST_AUTO_TEST_CASE(an_action_never_starts_before_a_time_of_any_precision) {
+  const std::chrono::sys_time<std::chrono::nanoseconds> when{5s + 1ns};
+  const workflow_spec spec = workflow_builder("w").action("a", "b").at(when).action("c", "d").at(
+      std::chrono::sys_seconds{5s});
+  BOOST_TEST((spec.actions[0].scheduled_at == wall_time{5'001ms}));
+  BOOST_TEST((spec.actions[1].scheduled_at == wall_time{5s}));
+}
+
 static_assert(std::is_same_v<decltype(std::declval<workflow_builder&>().build()), workflow_spec>);
 
 BOOST_AUTO_TEST_CASE(what_a_builder_builds_outlives_it) {
