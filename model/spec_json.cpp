@@ -36,6 +36,7 @@ class spec_reader {
   void read_action(json_at node, const doc_path& path, action_spec& action);
   void read_dependencies(json_at node, const doc_path& path, action_spec& action);
   void read_time(json_at node, const doc_path& path, std::optional<wall_time>& to);
+  void read_id(json_at node, const doc_path& path);
   void read_text(json_at node, const doc_path& path, std::string& to);
   void read_ms(json_at node, const doc_path& path, std::optional<milliseconds>& to);
   void read_input(json_at node, const doc_path& path, std::string& to);
@@ -51,6 +52,13 @@ class spec_reader {
 
 void spec_reader::read_text(json_at node, const doc_path& path, std::string& to) {
   if (const auto text = doc_.text(node, path)) to = *text;
+}
+
+void spec_reader::read_id(json_at node, const doc_path& path) {
+  const auto text = doc_.text(node, path);
+  if (!text) return;
+  spec_.id = *text;
+  if (text->empty()) doc_.fault_at(path, "the id is empty; without one the engine makes one");
 }
 
 void spec_reader::read_ms(json_at node, const doc_path& path, std::optional<milliseconds>& to) {
@@ -171,7 +179,7 @@ void spec_reader::read_workflow(json_at node) {
   doc_.tree.for_each_child(node, [&](json_at field) {
     const std::string_view name = doc_.tree.key(field);
     const doc_path at(root, name);
-    if (name == "id") return read_text(field, at, spec_.id);
+    if (name == "id") return read_id(field, at);
     if (name == "name") return read_text(field, at, spec_.name);
     if (name == "description") return read_text(field, at, spec_.description);
     if (name == "reference") return read_text(field, at, spec_.reference);

@@ -309,8 +309,15 @@ BOOST_AUTO_TEST_CASE(nan_and_numbers_out_of_range_are_faults) {
   CHECK_ONLY_FAULT(faults_of(with_input("1e400")), "", "number overflow");
   CHECK_ONLY_FAULT(faults_of(with_action(",\"delay_ms\":9223372036854775808")),
                    "/actions/0/delay_ms", "64-bit integer");
-  CHECK_ONLY_FAULT(faults_of(with_action(",\"delay_ms\":1e3")), "/actions/0/delay_ms",
-                   "64-bit integer");
+  for (const char* delay : {"1e3", "1.0"}) {
+    CHECK_ONLY_FAULT(faults_of(with_action(std::string(",\"delay_ms\":") + delay)),
+                     "/actions/0/delay_ms", "64-bit integer");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_empty_id_is_a_fault_and_an_absent_one_is_none) {
+  CHECK_ONLY_FAULT(faults_of(R"({"id":"","name":"w","actions":[]})"), "/id", "the id is empty");
+  BOOST_TEST(spec_of(R"({"name":"w","actions":[]})").id == "");
 }
 
 BOOST_AUTO_TEST_CASE(invalid_utf8_is_a_fault_with_its_place) {
