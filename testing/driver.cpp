@@ -39,6 +39,7 @@ driver::~driver() { close(); }
 
 result<void> driver::open() {
   close();
+  core_.reset();  // it holds the directory
   ++life_;
   actors::core_seams seams;
   seams.wall = &clock;
@@ -52,6 +53,7 @@ result<void> driver::open() {
   auto opened = actors::engine_core::open(setup_.dir, setup_.options, seams);
   if (!opened) return opened.error();
   core_ = std::move(*opened);
+  open_ = true;
   alive_ = std::make_shared<bool>(true);
   lazy_since_ms_.reset();
   traced("open", life_);
@@ -59,17 +61,17 @@ result<void> driver::open() {
 }
 
 void driver::close() {
-  if (!core_) return;
+  if (!std::exchange(open_, false)) return;
   traced("close");
   core_->close();
-  core_.reset();
 }
 
 void driver::crash() {
-  if (!core_) return;
-  traced("crash");
-  *alive_ = false;
-  core_->crash();
+  if (std::exchange(open_, false)) {
+    traced("crash");
+    *alive_ = false;
+    core_->crash();
+  }
   core_.reset();
 }
 

@@ -66,7 +66,10 @@ class driver {
   // --- lives ---
   /// Each life has its own random draws, made from the seed.
   result<void> open();
-  [[nodiscard]] bool is_open() const noexcept { return core_ != nullptr; }
+  [[nodiscard]] bool is_open() const noexcept { return open_; }
+  /// Whether commands and queries have an engine to answer them, be it a closed one: from an open
+  /// that succeeded until a crash or the next open.
+  [[nodiscard]] bool answers() const noexcept { return core_ != nullptr; }
   /// A clean end: what is decided becomes durable.
   void close();
   /// Killed: what is not durable is lost. Those who wait for an answer get none.
@@ -139,6 +142,7 @@ class driver {
 
   driver_setup setup_;
   std::unique_ptr<actors::engine_core> core_;
+  bool open_ = false;
   std::uint64_t life_ = 0;
   std::shared_ptr<bool> alive_;  ///< of this life; false once it has crashed
   std::optional<time_ms> lazy_since_ms_;

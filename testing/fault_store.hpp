@@ -34,7 +34,7 @@ struct store_control {
   errc read_failure = errc::storage_unavailable;  ///< or corrupt
   std::uint64_t reads = 0;
   std::uint64_t hash = 0;  ///< over the bytes of all writes, in order
-  /// The store behind the open engine; null while it is closed.
+  /// The store behind the engine; null while there is none.
   const storage::read_store* real = nullptr;
 
   /// Counts a read and says whether it fails.

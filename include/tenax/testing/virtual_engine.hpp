@@ -86,7 +86,7 @@ class virtual_engine {
   /// The wall clock jumps, in either direction; no time passes.
   void step_wall_clock(milliseconds by);
   /// Advances until the workflow has ended, at most `within`. Errors: not_found, timed_out,
-  /// stopped.
+  /// closing, stopped.
   result<workflow_summary> run_until_end(std::string_view id,
                                          milliseconds within = std::chrono::hours(24));
 
@@ -95,8 +95,8 @@ class virtual_engine {
   /// real one would be: `crash_and_reopen` or `reopen` to go on.
   void fail_commit(std::uint64_t n = 1, failed_commit how = failed_commit::lost);
   /// The process is killed: what is not durable is lost, handlers in flight never end. Then the
-  /// data directory is opened again, with new options if given. Errors as engine::open; the engine
-  /// is closed then.
+  /// data directory is opened again, with new options if given. Errors as engine::open; then there
+  /// is no engine, and queries answer `closing` too.
   result<void> crash_and_reopen();
   result<void> crash_and_reopen(options opts);
   /// Closes and opens again, at the same time of day.

@@ -1,4 +1,5 @@
 // Stopping: after a failed commit, by drain, by close; and not starting at all (paused).
+#include "tests/support/processes.hpp"
 #include "tests/unit/actors/support.hpp"
 
 using namespace tenax;
@@ -109,15 +110,57 @@ BOOST_AUTO_TEST_CASE(drain_lets_what_runs_finish_and_starts_nothing_else) {
   BOOST_TEST(engine->stats().completed == 2U);
 }
 
-BOOST_AUTO_TEST_CASE(a_closed_engine_answers_closing) {
+BOOST_AUTO_TEST_CASE(a_closed_engine_answers_queries_alone_under_virtual_time_as_in_real_time) {
+  const auto answers = [](auto& e) {
+    std::vector<std::string> all;
+    const auto note = [&](const auto& r) { all.push_back(r ? "ok" : r.error().to_string()); };
+    e.close();
+    e.close();
+    for (const char* id : {"w", "v"}) {
+      note(e.submit(one(id, "ok")));
+      note(e.cancel(id));
+      note(e.resolve(id, "a", {}));
+      note(e.summary(id));
+      note(e.get(id));
+      note(e.history(id));
+    }
+    note(e.submit_json("[]"));
+    e.submit_async(one("v", "ok"), note);
+    note(e.list());
+    note(e.list_retry_eligible());
+    note(e.list_ready_scheduled());
+    all.push_back(e.healthy() ? "healthy" : "stopped");
+    all.push_back(std::to_string(e.stats().completed) + " completed");
+    return all;
+  };
   open();
   submit(one("w", "ok"));
+  (void)must(engine->run_until_end("w"));
+  const auto virtually = answers(*engine);
+  BOOST_TEST(code_of(engine->run_until_end("w")) == errc::closing);
+  must(engine->drain());
+  engine->advance(seconds(1));
+
+  const support::temporary_directory place("tenax-closed");
+  auto real = must(tenax::engine::open(place.path() / "data", opts));
+  (void)must(real.submit(one("w", "ok")));
+  (void)must(real.await("w"));
+  BOOST_TEST(virtually == answers(real), boost::test_tools::per_element());
+  BOOST_TEST(code_of(real.await("w")) == errc::closing);
+  must(real.drain(milliseconds(0)));
+}
+
+BOOST_AUTO_TEST_CASE(a_virtual_engine_that_could_not_be_opened_again_answers_closing) {
+  open();
+  submit(one("w", "ok"));
+  auto unusable = opts;
+  unusable.active_workflows_max = 0;
   engine->close();
-  engine->close();
-  BOOST_TEST(code_of(engine->submit(one("v", "ok"))) == errc::closing);
-  BOOST_TEST(code_of(engine->cancel("w")) == errc::closing);
+  BOOST_TEST(code_of(engine->crash_and_reopen(unusable)) == errc::invalid_argument);
   BOOST_TEST(code_of(engine->summary("w")) == errc::closing);
+  BOOST_TEST(code_of(engine->submit(one("v", "ok"))) == errc::closing);
   BOOST_TEST(!engine->healthy());
+  must(engine->reopen(opts));
 }
 
 BOOST_AUTO_TEST_CASE(what_was_submitted_just_before_a_close_is_durable_and_runs_later) {
