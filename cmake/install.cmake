@@ -18,10 +18,10 @@ install(EXPORT tenax-targets NAMESPACE tenax:: DESTINATION "${package_dir}")
 # A shared tenax hides what it is built with; a static one has its users link it.
 get_target_property(type tenax TYPE)
 set(TENAX_IS_STATIC OFF)
-set(TENAX_PC_LIBS "")
+set(libs "")
 if(type STREQUAL "STATIC_LIBRARY")
   set(TENAX_IS_STATIC ON)
-  set(TENAX_PC_LIBS "-lcaf_core -lrocksdb -lspdlog -lfmt -lprotobuf-lite -lxxhash -pthread")
+  set(libs "-lcaf_core -lrocksdb -lspdlog -lfmt -lprotobuf-lite -lxxhash -pthread")
 endif()
 
 configure_package_config_file(cmake/tenax-config.cmake.in tenax-config.cmake
@@ -34,5 +34,13 @@ install(FILES "${PROJECT_BINARY_DIR}/tenax-config.cmake"
 
 cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX
            BASE_DIRECTORY "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" OUTPUT_VARIABLE TENAX_PC_PREFIX)
-configure_file(cmake/tenax.pc.in tenax.pc @ONLY)
-install(FILES "${PROJECT_BINARY_DIR}/tenax.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+function(tenax_pkg_config TENAX_PC_NAME TENAX_PC_DESCRIPTION TENAX_PC_REQUIRES TENAX_PC_LIBS)
+  configure_file(cmake/tenax.pc.in ${TENAX_PC_NAME}.pc @ONLY)
+  install(FILES "${PROJECT_BINARY_DIR}/${TENAX_PC_NAME}.pc"
+          DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+endfunction()
+tenax_pkg_config(tenax "${PROJECT_DESCRIPTION}" "" "-ltenax ${libs}")
+if(TARGET tenax_testing)
+  tenax_pkg_config(tenax-testing "tenax under virtual time, for tests"
+                   "tenax = ${PROJECT_VERSION}" "-ltenax_testing")
+endif()

@@ -32,14 +32,20 @@ run(${CMAKE_COMMAND} -S "${consumer}" -B "${work}/cmake" -G "${generator}"
     -D CMAKE_PREFIX_PATH=${prefix} -D CMAKE_CXX_COMPILER=${compiler}
     -D CMAKE_BUILD_TYPE=${build_type} "-DCMAKE_CXX_FLAGS=${flags}" -D tenax_wanted=${version})
 run(${CMAKE_COMMAND} --build "${work}/cmake")
-run("${work}/cmake/consumer")
+foreach(program IN ITEMS consumer testing_consumer)
+  run("${work}/cmake/${program}")
+endforeach()
 
 find_program(pkg_config NAMES pkg-config pkgconf REQUIRED)
 set(ENV{PKG_CONFIG_PATH} "${prefix}/${libdir}/pkgconfig")
-execute_process(COMMAND "${pkg_config}" --cflags --libs "tenax = ${version}"
-                OUTPUT_VARIABLE tenax OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
-separate_arguments(tenax UNIX_COMMAND "${tenax}")
 separate_arguments(flags UNIX_COMMAND "${flags}")
-run("${compiler}" -std=c++20 ${flags} "${consumer}/main.cpp" -o "${work}/by-pkg-config" ${tenax}
-    "-Wl,-rpath,${prefix}/${libdir}")
-run("${work}/by-pkg-config")
+function(build_by_pkg_config program package)
+  execute_process(COMMAND "${pkg_config}" --cflags --libs "${package} = ${version}"
+                  OUTPUT_VARIABLE found OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+  separate_arguments(found UNIX_COMMAND "${found}")
+  run("${compiler}" -std=c++20 ${flags} "${consumer}/${program}.cpp"
+      -o "${work}/${program}-by-pkg-config" ${found} "-Wl,-rpath,${prefix}/${libdir}")
+  run("${work}/${program}-by-pkg-config")
+endfunction()
+build_by_pkg_config(main tenax)
+build_by_pkg_config(testing tenax-testing)
