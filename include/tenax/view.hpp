@@ -23,6 +23,9 @@ enum class action_status : std::uint8_t {
   skipped,
 };
 
+// g++ has -Wshadow warn of the enumerator `handler`, which hides nothing in a scoped enum.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
 /// Why an action is not running now.
 enum class waiting_for : std::uint8_t {
   nothing,       ///< it runs, or is over
@@ -34,6 +37,7 @@ enum class waiting_for : std::uint8_t {
   handler,   ///< `no_handler`: none of its type is registered (engine::get; a reader cannot tell)
   decision,  ///< in doubt or exhausted: waits for engine::resolve
 };
+#pragma GCC diagnostic pop
 
 /// Static texts; `.data()` is a C string.
 [[nodiscard]] std::string_view to_string(workflow_status s) noexcept;
