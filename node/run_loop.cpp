@@ -79,7 +79,6 @@ class loop {
     for (auto& [i, answer] : list) {
       --in_flight_;
       if (answer) {
-        p_.tracker.submitted(i, answer->existed);
         if (answer->existed) read(i);  // it may be over, then nobody reports its end
       } else if (answer.error().code() == errc::overloaded) {
         fresh_.push_front(i);
@@ -106,11 +105,17 @@ class loop {
     auto spec = p_.planned.specs[planned.spec];
     spec.id = planned.id;
     ++in_flight_;
-    p_.target.submit_async(spec, [to = answers_, &alarm = p_.alarm, i](result<submission> r) {
-      const std::lock_guard lock(to->mutex);
-      to->list.emplace_back(i, std::move(r));
-      alarm.wake();
-    });
+    p_.tracker.asked(i);
+    p_.target.submit_async(
+        spec, [to = answers_, &tracker = p_.tracker, &alarm = p_.alarm, i](result<submission> r) {
+          if (r)
+            tracker.submitted(i, r->existed);
+          else
+            tracker.not_submitted(i, r.error());
+          const std::lock_guard lock(to->mutex);
+          to->list.emplace_back(i, std::move(r));
+          alarm.wake();
+        });
   }
 
   void read(std::size_t i) {

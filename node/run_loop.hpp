@@ -15,7 +15,7 @@ namespace tenax::node {
 struct run_parts {
   engine& target;
   const plan& planned;
-  run_tracker& tracker;
+  run_tracker& tracker;  ///< outlives the engine, as alarm does: answers to submits may come late
   const signals& alarm;  ///< on_finished must wake it
   progress& display;
   const attempt_counters& counters;

@@ -51,13 +51,17 @@ std::string exceptions(const run_report& r) {
       ++left_out;
       continue;
     }
-    std::string state{w.over() ? to_string(w.status) : w.submitted ? "open" : "not submitted"};
+    std::string state{w.over()      ? to_string(w.status)
+                      : w.submitted ? "open"
+                      : w.unknown   ? "unknown"
+                                    : "not submitted"};
     out += "  " + padded(std::move(state), 13) + "  " + printable(w.id);
     if (!w.failed_action.empty()) out += ": action " + printable(w.failed_action);
     if (!w.reason.empty()) out += ": " + printable(w.reason);
     if (!w.over() && w.submitted)
       out += ": " + format_count(w.actions.completed + w.actions.skipped) + " of " +
              counted(w.actions.total, "action") + " done";
+    if (!w.over() && w.unknown) out += ": it may have been submitted";
     out += '\n';
   }
   if (left_out > 0) out += "  and " + format_count(left_out) + " more (tenax list shows them)\n";
@@ -156,7 +160,9 @@ json report_json(const run_report& r, const plan& planned) {
     json one{{"id", w.id},
              {"name", planned.specs[w.spec].name},
              {"file", planned.files[w.spec]},
-             {"status", w.submitted ? to_string(w.status) : "not_submitted"},
+             {"status", w.submitted || w.over() ? to_string(w.status)
+                        : w.unknown             ? "unknown"
+                                                : "not_submitted"},
              {"existed", w.existed}};
     if (w.submitted_at != wall_time{}) one["submitted_at"] = format_time(w.submitted_at);
     if (w.closed_at) one["closed_at"] = format_time(*w.closed_at);

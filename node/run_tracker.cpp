@@ -34,9 +34,20 @@ run_tracker::run_tracker(const plan& p) : size_(p.workflows.size()) {
   totals_.workflows = size_;
 }
 
+void run_tracker::asked(std::size_t i) {
+  const std::lock_guard lock(mutex_);
+  entries_[i].unknown = true;
+}
+
+void run_tracker::not_submitted(std::size_t i, const error& why) {
+  const std::lock_guard lock(mutex_);
+  entries_[i].unknown = why.kind() == error_class::unknown;
+}
+
 void run_tracker::submitted(std::size_t i, bool existed) {
   const std::lock_guard lock(mutex_);
   auto& t = entries_[i];
+  t.unknown = false;
   totals_.submitted += t.submitted ? 0 : 1;
   t.submitted = true;
   t.existed = existed;

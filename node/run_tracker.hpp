@@ -19,6 +19,7 @@ struct tracked {
   std::string id;
   std::size_t spec = 0;  ///< index into plan::specs
   bool submitted = false;
+  bool unknown = false;  ///< not submitted as far as we know: no answer, or one that leaves it open
   bool existed = false;  ///< from an earlier run
   bool stuck = false;    ///< only a decision can bring it on
   bool retried = false;  ///< has been seen in back-off
@@ -65,8 +66,11 @@ class run_tracker {
  public:
   explicit run_tracker(const plan& p);
 
+  /// Before a submit: until its answer it is unknown whether it happened.
+  void asked(std::size_t i);
   /// From the submit callback.
   void submitted(std::size_t i, bool existed);
+  void not_submitted(std::size_t i, const error& why);
   /// Takes what was read or reported. Ignores workflows of others, and anything after the end.
   /// True when this was the end of the last one.
   bool update(const workflow_summary& w);

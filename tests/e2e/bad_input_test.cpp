@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 
 #include "storage/keys.hpp"
 #include "storage/meta_names.hpp"
@@ -228,18 +229,24 @@ BOOST_AUTO_TEST_CASE(a_disk_that_fills_up_on_the_way) {
       "input":")" + std::string(2'000, 'x') +
                                           R"("}]})");
   // Full, then more room: the run fails, and the next one goes on with what was acknowledged.
+  const auto report = path("report.json");
   const auto got = in_mount_namespace(
       "mount -t tmpfs -o size=2m tmpfs \"$1\"; rc=0;"
-      "\"$2\" run \"$3\" --repeat 2000 --data-dir \"$1/data\" || rc=$?;"
+      "\"$2\" run \"$3\" --repeat 2000 --data-dir \"$1/data\" --output json > \"$4\" || rc=$?;"
       "test $rc -eq 3 || exit 91;"
       "mount -o remount,size=64m \"$1\";"
       "\"$2\" verify --data-dir \"$1/data\" || exit 92;"
       "\"$2\" run \"$3\" --repeat 2000 --data-dir \"$1/data\" || exit 93;"
       "exec \"$2\" verify --data-dir \"$1/data\"",
-      {path("disk"), TENAX_PROGRAM, spec});
+      {path("disk"), TENAX_PROGRAM, spec, report});
   BOOST_TEST(got.exit_code == 0, got.exit_code << ": " << got.out << got.err);
   BOOST_TEST((contains(got.err, "No space") || contains(got.err, "no space")), got.err);
   BOOST_TEST(contains(got.out, "2,000 workflows: 2,000 completed"), got.out);
+  const auto told = e2e::json::parse(std::ifstream{report}, nullptr, false);
+  BOOST_REQUIRE(told.is_object());
+  const auto failed = told["error"].value("workflow", "");  // "": it was not a submit that failed
+  for (const auto& w : told["workflows"])
+    if (w["id"] == failed) BOOST_TEST(w["status"] == "unknown");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

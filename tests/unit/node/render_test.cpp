@@ -173,6 +173,22 @@ BOOST_AUTO_TEST_CASE(the_report_names_the_commands_for_decisions) {
   BOOST_TEST(contains(text, "1 other workflow is open in my data."));
 }
 
+BOOST_AUTO_TEST_CASE(the_report_does_not_call_an_unknown_submit_not_submitted) {
+  run_report r;
+  r.totals.workflows = 2;
+  r.end.what = run_end::kind::failed;
+  r.workflows = {{.id = "w1", .unknown = true}, {.id = "w2"}};
+  const auto text = report_text(r);
+  BOOST_TEST(contains(text, "unknown        w1: it may have been submitted"), text);
+  BOOST_TEST(contains(text, "not submitted  w2"), text);
+  plan p;
+  p.specs.emplace_back();
+  p.files.emplace_back("f");
+  const auto json = report_json(r, p);
+  BOOST_TEST(json["workflows"][0]["status"] == "unknown");
+  BOOST_TEST(json["workflows"][1]["status"] == "not_submitted");
+}
+
 BOOST_AUTO_TEST_CASE(words_survive_a_shell) {
   BOOST_TEST(shell_word("a/b-1.c") == "a/b-1.c");
   BOOST_TEST(shell_word("") == "''");

@@ -49,6 +49,17 @@ BOOST_AUTO_TEST_CASE(totals_follow_every_change) {
   BOOST_TEST(t.totals().over() == 3u);
 }
 
+BOOST_AUTO_TEST_CASE(a_submit_is_unknown_until_an_answer_says_what_became_of_it) {
+  run_tracker t{plan_of(5)};
+  for (std::size_t i = 0; i < 4; ++i) t.asked(i);
+  t.submitted(0, false);
+  t.not_submitted(1, {errc::storage_unavailable, ""});
+  t.not_submitted(2, {errc::stopped, ""});
+  std::vector<bool> unknown;
+  for (const auto& w : t.all()) unknown.push_back(w.unknown);
+  BOOST_TEST((unknown == std::vector{false, true, false, true, false}));
+}
+
 BOOST_AUTO_TEST_CASE(what_comes_after_the_end_or_from_others_is_ignored) {
   run_tracker t{plan_of(1)};
   BOOST_TEST(!t.update(summary("stranger", workflow_status::completed)));
