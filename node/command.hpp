@@ -11,12 +11,13 @@
 
 #include "node/exit_codes.hpp"
 #include "node/json_output.hpp"
+#include "node/text.hpp"
 #include "tenax/engine.hpp"
 
 namespace tenax::node {
 
 struct common_options {
-  std::filesystem::path data_dir = "tenax-data";
+  std::filesystem::path data_dir = default_data_dir;
   bool json = false;
   std::string log_level = "warning";  ///< debug | info | warning | error | off
 };

@@ -112,7 +112,7 @@ int show_command(const common_options& common, const show_options& o) {
   if (common.json)
     print_line(to_json(*view));
   else
-    print(render_workflow(*view, {now(), holder(common), o.all}));
+    print(render_workflow(*view, {now(), holder(common), o.all, common.data_dir}));
   return finish_output(exit_ok);
 }
 

@@ -126,8 +126,7 @@ std::string render_waiting(const workflow_summary& w, const action_view& a, cons
     case waiting_for::handler:
       return "no_handler: no handler for " + printable(a.type) + " is registered";
     case waiting_for::decision:
-      return "waits for a decision: tenax resolve " + printable(w.id) + ' ' + printable(a.key) +
-             " retry|skip|complete|fail";
+      return "waits for a decision: " + resolve_line(c.data_dir, w.id, a.key);
     case waiting_for::nothing:
       break;
   }

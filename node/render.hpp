@@ -3,10 +3,12 @@
 // Depends on include/tenax and node/text. Pure functions.
 #pragma once
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "node/text.hpp"
 #include "tenax/engine.hpp"
 
 namespace tenax::node {
@@ -19,6 +21,7 @@ struct show_context {
   wall_time now{};
   std::string holder;  ///< the process that has the data directory open, "" if none has
   bool all = false;    ///< every action; else, of more than 200, those that are not completed
+  std::filesystem::path data_dir = default_data_dir;  ///< for the commands that it names
 };
 /// The workflow's facts, then its actions, each after those it depends on.
 [[nodiscard]] std::string render_workflow(const workflow_view& w, const show_context& c);

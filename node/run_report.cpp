@@ -68,12 +68,6 @@ std::string exceptions(const run_report& r) {
   return out;
 }
 
-std::string resolve_command(const run_report& r, const open_decision& d) {
-  std::string out = "tenax resolve";
-  if (r.data_dir != "tenax-data") out += " --data-dir " + shell_word(r.data_dir.string());
-  return out + ' ' + d.workflow + ' ' + d.action + " retry|skip|complete|fail";
-}
-
 std::string decisions(const run_report& r) {
   if (r.decisions.empty()) return {};
   std::string out = "These actions wait for a decision; then run the same command again:\n";
@@ -83,9 +77,9 @@ std::string decisions(const run_report& r) {
       out += "  and more (tenax show names them)\n";
       break;
     }
-    out += "  " + printable(resolve_command(r, d)) + '\n';
+    out += "  " + resolve_line(r.data_dir, d.workflow, d.action) + '\n';
     out += "      " +
-           (d.problem.empty() ? "it ran when the process died: its outcome is unknown"
+           (d.problem.empty() ? "it may have run when the process ended: its outcome is unknown"
                               : printable(d.problem)) +
            '\n';
   }
@@ -93,20 +87,6 @@ std::string decisions(const run_report& r) {
 }
 
 }  // namespace
-
-std::string shell_word(const std::string& text) {
-  constexpr std::string_view plain =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./:=@%+,";
-  if (!text.empty() && text.find_first_not_of(plain) == std::string::npos) return text;
-  std::string out = "'";
-  for (const char c : text) {
-    if (c == '\'')
-      out += "'\\''";
-    else
-      out += c;
-  }
-  return out + '\'';
-}
 
 exit_code exit_of(const run_report& r) noexcept {
   switch (r.end.what) {

@@ -35,7 +35,4 @@ struct run_report {
 [[nodiscard]] std::string report_text(const run_report& r);
 [[nodiscard]] json report_json(const run_report& r, const plan& planned);
 
-/// A word as a POSIX shell takes it back.
-[[nodiscard]] std::string shell_word(const std::string& text);
-
 }  // namespace tenax::node

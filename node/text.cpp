@@ -230,6 +230,32 @@ std::string counted(std::uint64_t n, std::string_view noun) {
   return out;
 }
 
+std::string shell_word(const std::string& text) {
+  constexpr std::string_view plain =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./:=@%+,";
+  if (!text.empty() && text.find_first_not_of(plain) == std::string::npos) return text;
+  std::string out = "'";
+  for (const char c : text) {
+    if (c == '\'')
+      out += "'\\''";
+    else
+      out += c;
+  }
+  return out + '\'';
+}
+
+std::string command_line(std::string_view command, const std::filesystem::path& data_dir) {
+  auto out = "tenax " + std::string{command};
+  if (data_dir != default_data_dir) out += " --data-dir " + shell_word(data_dir.string());
+  return out;
+}
+
+std::string resolve_line(const std::filesystem::path& data_dir, const std::string& workflow,
+                         const std::string& action) {
+  return printable(command_line("resolve", data_dir) + ' ' + workflow + ' ' + action +
+                   " retry|skip|complete|fail");
+}
+
 std::string table::text() const {
   std::vector<std::size_t> widths;
   for (const auto& row : rows_) {

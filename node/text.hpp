@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -36,6 +37,17 @@ namespace tenax::node {
 [[nodiscard]] std::string format_count(std::uint64_t n);
 /// "1 workflow", "2 workflows".
 [[nodiscard]] std::string counted(std::uint64_t n, std::string_view noun);
+
+/// A word as a POSIX shell takes it back.
+[[nodiscard]] std::string shell_word(const std::string& text);
+
+inline constexpr const char* default_data_dir = "tenax-data";
+/// A command to type, on this data directory: "tenax list --data-dir DIR", without the option where
+/// DIR is the default.
+[[nodiscard]] std::string command_line(std::string_view command,
+                                       const std::filesystem::path& data_dir);
+[[nodiscard]] std::string resolve_line(const std::filesystem::path& data_dir,
+                                       const std::string& workflow, const std::string& action);
 
 /// Rows under a header, columns aligned, the last one ragged. Cells must be printable.
 class table {

@@ -251,7 +251,8 @@ BOOST_AUTO_TEST_CASE(a_decision_that_is_needed_has_its_own_exit_code_and_command
   BOOST_TEST(got.exit_code == 5, got.out << got.err);
   BOOST_TEST(contains(got.out, "tenax resolve --data-dir " + data() + " one a "), got.out);
   const auto shown = tenax({"show", "one"});
-  BOOST_TEST(contains(shown.out, "waits for a decision: tenax resolve one a"), shown.out);
+  BOOST_TEST(contains(shown.out, "decision: tenax resolve --data-dir " + data() + " one a "),
+             shown.out);
 
   const auto report = [&] {
     auto args = paused_run(spec);

@@ -99,4 +99,10 @@ BOOST_AUTO_TEST_CASE(tables_align_and_end_without_blanks) {
   BOOST_TEST(t.text() == "ID       NOTE\nlong-id\nü        x\n");
 }
 
+BOOST_AUTO_TEST_CASE(words_survive_a_shell) {
+  BOOST_TEST(shell_word("a/b-1.c") == "a/b-1.c");
+  BOOST_TEST(shell_word("") == "''");
+  BOOST_TEST(shell_word("it's $HOME") == "'it'\\''s $HOME'");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
