@@ -83,6 +83,7 @@ void add_reading(CLI::App& app, const common_options& common, action& chosen) {
   list.add_option("--name", list_o.name, "Exactly this name");
   list.add_option("--since", list_o.since, "Submitted at or after: a date or RFC 3339");
   list.add_option("--until", list_o.until, "Submitted before");
+  list.add_flag("--to-decide", list_o.to_decide, "With actions that wait for a decision");
   list.add_option("--limit", list_o.limit, "At most so many")->capture_default_str();
   list.add_option("--page-token", list_o.page_token, "From the page before");
   list.callback([&common, &chosen] { chosen = [&] { return list_command(common, list_o); }; });

@@ -88,7 +88,10 @@ int list_command(const common_options& common, const list_options& o) {
     query->limit = std::min(o.limit - found.size(), page_max);
     auto page = from->list(*query);
     if (!page) return report_error(common, "cannot list", page.error());
-    std::move(page->items.begin(), page->items.end(), std::back_inserter(found));
+    std::copy_if(page->items.begin(), page->items.end(), std::back_inserter(found),
+                 [&](const workflow_summary& w) {
+                   return !o.to_decide || (!is_terminal(w.status) && w.actions.in_doubt > 0);
+                 });
     query->page_token = std::move(page->next_page_token);
   } while (!query->page_token.empty() && found.size() < o.limit);
 

@@ -15,6 +15,7 @@ struct list_options {
   std::string name;
   std::string since;  ///< RFC 3339 or a date
   std::string until;
+  bool to_decide = false;  ///< only those with actions that wait for a decision
   std::size_t limit = 100;
   std::string page_token;
 };

@@ -68,26 +68,27 @@ int report_faults(const common_options& common, const std::vector<file_fault>& f
 }
 
 /// Which actions wait for a decision, of the workflows that did not end.
-std::vector<open_decision> find_decisions(const engine& target, const run_tracker& tracker) {
-  std::vector<open_decision> out;
+void find_decisions(run_report& out, const engine& target, const run_tracker& tracker) {
   for (const auto& t : tracker.all()) {
     if (!t.submitted || t.over() || t.actions.in_doubt == 0) continue;
+    out.decisions_total += t.actions.in_doubt;
+    if (out.decisions.size() >= decisions_max) continue;
     const auto view = target.get(t.id);
     if (!view) continue;
     for (const auto& a : view->actions) {
-      if (a.waiting != waiting_for::decision) continue;
-      out.push_back({t.id, a.key,
-                     a.last_error ? a.last_error->error_class + ": " + a.last_error->message : ""});
-      if (out.size() == decisions_max) return out;
+      if (a.waiting != waiting_for::decision || out.decisions.size() == decisions_max) continue;
+      out.decisions.push_back(
+          {t.id, a.key,
+           a.last_error ? a.last_error->error_class + ": " + a.last_error->message : ""});
     }
   }
-  return out;
+  out.decisions_total = std::max<std::uint64_t>(out.decisions_total, out.decisions.size());
 }
 
 run_report make_report(const run_end& end, const engine& target, const run_tracker& tracker) {
   run_report out;
   out.end = end;
-  out.decisions = find_decisions(target, tracker);
+  find_decisions(out, target, tracker);
   const auto totals = tracker.totals();
   const auto mine = totals.submitted - std::min(totals.submitted, totals.over());
   const auto open = target.stats().open;

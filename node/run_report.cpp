@@ -1,5 +1,6 @@
 #include "node/run_report.hpp"
 
+#include <algorithm>
 #include <string_view>
 
 #include "node/text.hpp"
@@ -64,25 +65,27 @@ std::string exceptions(const run_report& r) {
     if (!w.over() && w.unknown) out += ": it may have been submitted";
     out += '\n';
   }
-  if (left_out > 0) out += "  and " + format_count(left_out) + " more (tenax list shows them)\n";
+  if (left_out > 0)
+    out += "  and " + format_count(left_out) + " more (" +
+           printable(command_line("list", r.data_dir)) + " shows them)\n";
   return out;
 }
 
 std::string decisions(const run_report& r) {
   if (r.decisions.empty()) return {};
   std::string out = "These actions wait for a decision; then run the same command again:\n";
-  std::size_t named = 0;
-  for (const auto& d : r.decisions) {
-    if (named++ == named_max) {
-      out += "  and more (tenax show names them)\n";
-      break;
-    }
+  const auto named = std::min(r.decisions.size(), named_max);
+  for (std::size_t i = 0; i < named; ++i) {
+    const auto& d = r.decisions[i];
     out += "  " + resolve_line(r.data_dir, d.workflow, d.action) + '\n';
     out += "      " +
            (d.problem.empty() ? "it may have run when the process ended: its outcome is unknown"
                               : printable(d.problem)) +
            '\n';
   }
+  if (r.decisions_total > named)
+    out += "  and " + format_count(r.decisions_total - named) +
+           " more: " + printable(command_line("list", r.data_dir)) + " --to-decide\n";
   return out;
 }
 
@@ -151,6 +154,7 @@ json report_json(const run_report& r, const plan& planned) {
     if (!w.reason.empty()) one["reason"] = w.reason;
     list.push_back(std::move(one));
   }
+  out["decisions_total"] = r.decisions_total;
   auto& open = out["decisions"] = json::array();
   for (const auto& d : r.decisions)
     open.push_back({{"workflow", d.workflow}, {"action", d.action}, {"problem", d.problem}});

@@ -24,8 +24,9 @@ struct run_report {
   run_totals totals;
   std::vector<tracked> workflows;
   std::vector<open_decision> decisions;  ///< the first 100
-  std::uint64_t others_open = 0;         ///< open workflows that this run did not wait for
-  std::uint64_t attempts = 0;            ///< ended in this run
+  std::uint64_t decisions_total = 0;
+  std::uint64_t others_open = 0;  ///< open workflows that this run did not wait for
+  std::uint64_t attempts = 0;     ///< ended in this run
   std::uint64_t failed_attempts = 0;
   bool another = false;  ///< --new: the same command would begin once more
   std::filesystem::path data_dir;

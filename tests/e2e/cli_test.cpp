@@ -270,6 +270,25 @@ BOOST_AUTO_TEST_CASE(a_decision_that_is_needed_has_its_own_exit_code_and_command
   BOOST_TEST(tenax({"run", spec}).exit_code == 0);
 }
 
+BOOST_AUTO_TEST_CASE(decisions_beyond_those_named_are_counted_and_can_be_listed) {
+  BOOST_TEST(tenax({"run", file("chain.json", chain)}).exit_code == 0);
+  auto args = paused_run(file(
+      "p.json", R"({"name":"p","actions":[{"key":"a","type":"noop"},{"key":"b","type":"noop"}]})"));
+  args.insert(args.end(), {"--repeat", "60"});
+  const auto text = tenax(args);
+  BOOST_TEST(text.exit_code == 5, text.err);
+  const auto how = "and 100 more: tenax list --data-dir " + data() + " --to-decide\n";
+  BOOST_TEST(contains(text.out, how), text.out);
+  const auto report = tenax_json(args, 5);
+  BOOST_TEST(report["decisions_total"] == 120);
+  BOOST_TEST(report["decisions"].size() == 100u);
+
+  const auto listed = tenax_json({"list", "--to-decide"});
+  BOOST_TEST(listed["workflows"].size() == 60u);
+  for (const auto& w : listed["workflows"]) BOOST_TEST(w["name"] == "p");
+  BOOST_TEST(tenax_json({"list", "--to-decide", "--limit", "7"})["workflows"].size() == 7u);
+}
+
 BOOST_AUTO_TEST_CASE(every_decision_does_what_it_says) {
   const auto spec = file("p.json", R"({"name":"p","actions":[{"key":"a","type":"noop"}]})");
   auto args = paused_run(spec);
