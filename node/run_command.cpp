@@ -45,15 +45,24 @@ int report_usage(const common_options& common, const std::vector<std::string>& f
   return finish_output(exit_bad_input);
 }
 
+/// How many faults an entry stands for: the last of a long list says how many were left out.
+std::uint64_t faults_in(const file_fault& f) {
+  unsigned long long left_out = 0;
+  const bool tail =
+      f.path.empty() && std::sscanf(f.message.c_str(), "and %llu more faults", &left_out) == 1;
+  return tail ? left_out : 1;
+}
+
 int report_faults(const common_options& common, const std::vector<file_fault>& faults) {
-  std::size_t shown = 0;
-  for (const auto& f : faults) {
-    if (shown++ == faults_shown_max) {
-      complain("and " + format_count(faults.size() - faults_shown_max) + " more faults");
-      break;
-    }
-    complain_at(f.file + ":" + f.path + (f.path.empty() ? " " : ": ") + f.message);
+  std::uint64_t more = 0;
+  for (std::size_t i = 0; i < faults.size(); ++i) {
+    const auto& f = faults[i];
+    if (i >= faults_shown_max)
+      more += faults_in(f);
+    else
+      complain_at(f.file + ":" + f.path + (f.path.empty() ? " " : ": ") + f.message);
   }
+  if (more > 0) complain("and " + counted(more, "more fault"));
   complain("nothing was submitted");
   if (common.json) {
     json list = json::array();

@@ -84,6 +84,14 @@ BOOST_AUTO_TEST_CASE(every_fault_is_told_at_once) {
                   {"/actions/0/type", "/actions/1/key", "gone"});
 }
 
+BOOST_AUTO_TEST_CASE(the_faults_that_are_not_shown_are_counted) {
+  std::string actions;
+  for (int i = 0; i < 1'500; ++i)
+    actions += (i > 0 ? "," : "") + std::string{R"({"key":"k)"} + std::to_string(i) +
+               R"(","type":"nope"})";
+  refuses_actions(actions, {"tenax: and 1,400 more faults\n"});  // 100 are shown
+}
+
 BOOST_AUTO_TEST_CASE(a_file_of_10_mib) {
   refuses(R"({"name":")" + std::string(10u << 20, 'x') + R"(","actions":[]})",
           {"too large", "spec_bytes_max"});
