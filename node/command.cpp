@@ -3,6 +3,8 @@
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
+#include <poll.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <fstream>
@@ -32,14 +34,18 @@ spdlog::level::level_enum spdlog_level(log_level l) noexcept {
 }  // namespace
 
 void print(std::string_view text) {
-  if (std::ferror(stdout) == 0) std::fwrite(text.data(), 1, text.size(), stdout);
+  if (!output_failed()) std::fwrite(text.data(), 1, text.size(), stdout);
 }
 
 void print_line(const json& value) { print(dump(value) + '\n'); }
 
+bool output_failed() { return std::ferror(stdout) != 0; }
+
 int finish_output(int code) {
-  const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+  const bool written = std::fflush(stdout) == 0 && !output_failed();
   if (written) return code;
+  pollfd out{STDOUT_FILENO, POLLOUT, 0};
+  if (::poll(&out, 1, 0) > 0 && (out.revents & POLLERR) != 0) return exit_closed_pipe;
   complain("the output could not be written");
   return exit_engine_error;
 }

@@ -25,7 +25,9 @@ struct common_options {
 /// Writes to stdout. Once that has failed (a full disk, say) everything after is dropped.
 void print(std::string_view text);
 void print_line(const json& value);
-/// Flushes; exit_engine_error, with a message, when anything could not be written, else `code`.
+[[nodiscard]] bool output_failed();
+/// Flushes; when anything could not be written, exit_closed_pipe in silence or exit_engine_error
+/// with a message, else `code`.
 [[nodiscard]] int finish_output(int code);
 
 /// One line to stderr: "tenax: ...". Control characters are escaped.

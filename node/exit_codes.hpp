@@ -14,6 +14,7 @@ enum exit_code : int {
   exit_findings = 4,         ///< verify found something
   exit_decision = 5,         ///< what is left waits for a decision
   exit_interrupted = 130,    ///< SIGINT, SIGTERM or SIGHUP; 128 + SIGINT as shells have it
+  exit_closed_pipe = 141,    ///< nobody reads the output any more; 128 + SIGPIPE
 };
 
 inline constexpr const char* exit_codes_text =
@@ -25,7 +26,8 @@ inline constexpr const char* exit_codes_text =
     "full)\n"
     "  4    verify: findings\n"
     "  5    run: only actions that wait for a decision are left (see tenax resolve)\n"
-    "  130  run: interrupted; run again to go on";
+    "  130  run: interrupted; run again to go on\n"
+    "  141  the reader of the output has closed it (run works on to its end)";
 
 /// Whether the caller asked for something that cannot be, or the engine does not work.
 [[nodiscard]] constexpr exit_code exit_of(errc code) noexcept {

@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <csignal>
 #include <exception>
 #include <functional>
 
@@ -133,6 +134,8 @@ void add_changing(CLI::App& app, const common_options& common, action& chosen) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // A closed pipe is an error of a write: what is open is closed, and scratch files go away.
+  std::signal(SIGPIPE, SIG_IGN);
   try {
     static common_options common;
     action chosen;

@@ -60,7 +60,7 @@ std::string holder(const common_options& common) {
   return pid ? process_name(*pid) : std::string{};
 }
 
-/// Calls `use` with the history in pieces; stops when it returns false.
+/// Calls `use` with the history in pieces.
 template <class Use>
 std::optional<error> each_page(const reader& from, const std::string& id, std::uint64_t after,
                                std::size_t limit, Use use) {
@@ -159,6 +159,7 @@ int export_command(const common_options& common) {
     auto page = from->list(query);
     if (!page) return report_error(common, "cannot list", page.error());
     for (const auto& w : page->items) {
+      if (output_failed()) return finish_output(exit_ok);
       const auto view = from->get(w.id);
       if (!view) return report_error(common, about(w.id), view.error());
       json line{{"type", "workflow"}};

@@ -376,10 +376,26 @@ BOOST_AUTO_TEST_CASE(output_that_cannot_be_written_is_an_error) {
   BOOST_TEST(contains(got.err, "could not be written"), got.err);
 }
 
+BOOST_AUTO_TEST_CASE(a_closed_pipe_ends_reading_quietly_and_leaves_nothing_behind) {
+  e2e::process running(command({"run", file("long.json", long_wait)}));
+  BOOST_REQUIRE(running.wait_for("long: started", seconds{30}));
+  std::filesystem::create_directory(path("tmp"));
+  // The reader of the pipe is gone before the first word.
+  const auto got = e2e::run({"bash", "-c",
+                             "export TMPDIR=\"$2\"; exec 3> >(:); wait $!;"
+                             "\"$0\" export --data-dir \"$1\" >&3",
+                             TENAX_PROGRAM, data(), path("tmp")});
+  BOOST_TEST(got.exit_code == 141, got.exit_code);
+  BOOST_TEST(got.err == "");
+  BOOST_TEST(std::filesystem::is_empty(path("tmp")));
+  running.send(SIGTERM);
+  BOOST_TEST(running.wait().exit_code == 130);
+}
+
 BOOST_AUTO_TEST_CASE(help_tells_the_exit_codes_and_usage_errors_end_with_2) {
   const auto help = e2e::run({TENAX_PROGRAM, "--help"});
   BOOST_TEST(help.exit_code == 0);
-  for (const auto* part : {"run", "resolve", "Exit codes", "130", "--data-dir"})
+  for (const auto* part : {"run", "resolve", "Exit codes", "130", "141", "--data-dir"})
     BOOST_TEST(contains(help.out, part), part);
   BOOST_TEST(contains(e2e::run({TENAX_PROGRAM, "--version"}).out, "tenax "));
   for (const e2e::arguments& args : {e2e::arguments{TENAX_PROGRAM},
