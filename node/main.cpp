@@ -1,4 +1,5 @@
 // main.cpp - the tenax program: its command line. Each command has its own file.
+#include "model/suggest.hpp"
 #include "node/change_commands.hpp"
 #include "node/command.hpp"
 #include "node/exit_codes.hpp"
@@ -7,9 +8,14 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
+#include <array>
 #include <csignal>
 #include <exception>
 #include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace {
 
@@ -131,6 +137,22 @@ void add_changing(CLI::App& app, const common_options& common, action& chosen) {
       [&common, &chosen] { chosen = [&] { return resolve_command(common, resolve_o); }; });
 }
 
+/// Whether the command line asks for JSON: it may be faulty before CLI11 comes to the option.
+bool wants_json(const std::vector<std::string_view>& args) {
+  constexpr std::array<std::string_view, 2> apart{"--output", "json"};
+  return std::search(args.begin(), args.end(), apart.begin(), apart.end()) != args.end() ||
+         std::find(args.begin(), args.end(), "--output=json") != args.end();
+}
+
+/// What is wrong with the command line; CLI11 does not name a command that there is not.
+std::string usage_fault(const CLI::App& app, const CLI::ParseError& e) {
+  const auto left = app.remaining();
+  if (!app.get_subcommands().empty() || left.empty() || left[0].starts_with('-')) return e.what();
+  std::vector<std::string_view> names;
+  for (const auto* command : app.get_subcommands({})) names.push_back(command->get_name());
+  return left[0] + " is no command; there are " + tenax::model::nearest_names(left[0], names);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -151,7 +173,10 @@ int main(int argc, char** argv) {
     try {
       app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
-      return app.exit(e) == 0 ? exit_ok : exit_bad_input;
+      if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
+      common.json = wants_json({argv, argv + argc});
+      return report_error(common, "usage (tenax --help tells more)",
+                          tenax::error{tenax::errc::invalid_argument, usage_fault(app, e)});
     }
     return chosen();
   } catch (const std::exception& e) {

@@ -398,12 +398,25 @@ BOOST_AUTO_TEST_CASE(help_tells_the_exit_codes_and_usage_errors_end_with_2) {
   for (const auto* part : {"run", "resolve", "Exit codes", "130", "141", "--data-dir"})
     BOOST_TEST(contains(help.out, part), part);
   BOOST_TEST(contains(e2e::run({TENAX_PROGRAM, "--version"}).out, "tenax "));
-  for (const e2e::arguments& args : {e2e::arguments{TENAX_PROGRAM},
-                                     {TENAX_PROGRAM, "run"},
-                                     {TENAX_PROGRAM, "fly"},
-                                     {TENAX_PROGRAM, "list", "--output", "xml"},
-                                     {TENAX_PROGRAM, "list", "--nope"}})
-    BOOST_TEST(e2e::run(args).exit_code == 2);
+  for (e2e::arguments args : {e2e::arguments{TENAX_PROGRAM},
+                              {TENAX_PROGRAM, "run"},
+                              {TENAX_PROGRAM, "fly"},
+                              {TENAX_PROGRAM, "list", "--output", "xml"},
+                              {TENAX_PROGRAM, "list", "--limit"},
+                              {TENAX_PROGRAM, "list", "--nope"}}) {
+    const auto text = e2e::run(args);
+    BOOST_TEST(text.exit_code == 2);
+    BOOST_TEST(contains(text.err, "tenax: usage"), text.err);
+    BOOST_TEST(text.out == "");
+    args.insert(args.end(), {"--output", "json"});
+    const auto machine = e2e::run(args);
+    BOOST_TEST(machine.exit_code == 2);
+    const auto doc = json::parse(machine.out, nullptr, false);
+    BOOST_REQUIRE_MESSAGE(doc.is_object(), machine.out);
+    BOOST_TEST(doc["error"]["code"] == "invalid_argument");
+  }
+  BOOST_TEST(contains(e2e::run({TENAX_PROGRAM, "lst", "--limit", "1"}).err,
+                      "lst is no command; there are list, "));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -33,6 +33,11 @@ void complain(std::string_view) {
   std::abort();
 }
 
+int report_error(const common_options&, std::string_view, const error& e) {
+  require(!e.message().empty());
+  return exit_bad_input;
+}
+
 int run_command(const common_options&, const run_options& run) {
   called = true;
   require(!run.files.empty());
