@@ -5,14 +5,17 @@
 #include "node/exit_codes.hpp"
 #include "node/read_commands.hpp"
 #include "node/run_command.hpp"
+#include "tenax/limits.hpp"
 
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <csignal>
 #include <exception>
 #include <functional>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,8 +27,28 @@ using namespace tenax::node;  // a program of its own, nothing includes it
 /// Runs the chosen command. The structs that it reads live as long as the program.
 using action = std::function<int()>;
 
+constexpr std::uint64_t rows_max = 1'000'000'000;  // of one answer
+constexpr auto ms_max = static_cast<std::uint64_t>(tenax::limits{}.delay_max.count());
+
+/// A whole number from `least` to `most`. CLI11 alone lets -1 wrap around to a large one.
+CLI::Validator whole(std::uint64_t least, std::uint64_t most) {
+  const auto range = std::to_string(least) + ".." + std::to_string(most);
+  return {
+      [=](const std::string& text) {
+        std::uint64_t n = 0;
+        const auto* end = text.data() + text.size();
+        const bool good = std::from_chars(text.data(), end, n) == std::from_chars_result{end, {}};
+        return good && n >= least && n <= most
+                   ? std::string{}
+                   : "must be a whole number in " + range + ", it is " + text;
+      },
+      range};
+}
+
 void add_common(CLI::App& app, common_options& common) {
-  app.add_option("--data-dir", common.data_dir, "Where workflows live")->capture_default_str();
+  app.add_option("--data-dir", common.data_dir, "Where workflows live")
+      ->check([](const std::string& path) { return path.empty() ? "the path is empty" : ""; })
+      ->capture_default_str();
   app.add_option_function<std::string>(
          "--output", [&common](const std::string& o) { common.json = o == "json"; },
          "text or json (on stdout; progress is off then)")
@@ -44,10 +67,14 @@ void add_run(CLI::App& app, const common_options& common, action& chosen) {
   run.add_flag("--spin", o.spin, "Traces: real CPU work instead of durable waits");
   run.add_option("--fail-rate", o.faults.rate, "Share of attempts made to fail, 0..1")
       ->capture_default_str();
-  run.add_option("--seed", o.faults.seed, "Which attempts these are")->capture_default_str();
-  run.add_option("--max-attempts", o.max_attempts, "Per action, the first included");
-  run.add_option("--min-wait-ms", o.min_wait_ms, "Before the first retry");
-  run.add_option("--max-wait-ms", o.max_wait_ms, "Before any retry, jitter not included");
+  run.add_option("--seed", o.faults.seed, "Which attempts these are")
+      ->check(whole(0, std::numeric_limits<std::uint64_t>::max()))
+      ->capture_default_str();
+  run.add_option("--max-attempts", o.max_attempts, "Per action, the first included")
+      ->check(whole(1, tenax::limits{}.attempts_max));
+  run.add_option("--min-wait-ms", o.min_wait_ms, "Before the first retry")->check(whole(0, ms_max));
+  run.add_option("--max-wait-ms", o.max_wait_ms, "Before any retry, jitter not included")
+      ->check(whole(0, ms_max));
   run.add_option("--on-exhausted", o.on_exhausted,
                  "After the last attempt: fail the workflow, pause for a decision, skip the action")
       ->check(CLI::IsMember({"fail", "pause", "skip"}))
@@ -60,22 +87,24 @@ void add_run(CLI::App& app, const common_options& common, action& chosen) {
       ->type_name("TYPE");
   run.add_flag("--new", o.another, "Start another workflow, even if this one exists");
   run.add_option("--repeat", o.repeat, "Run each file N times, as ID-1 to ID-N")
-      ->check(CLI::Range(1u, 10'000'000u))
+      ->check(whole(1, 10'000'000))
       ->type_name("N");
   run.add_flag("--allow-exec", o.allow_exec, "Let specs run programs (action type exec)");
   run.add_option("--exec-program", o.exec_programs, "The only programs they may run; repeatable")
       ->expected(1)
       ->take_all()
       ->type_name("PATH");
-  run.add_option("--exec-timeout-ms", o.exec_timeout_ms, "Per attempt")->capture_default_str();
+  run.add_option("--exec-timeout-ms", o.exec_timeout_ms, "Per attempt")
+      ->check(whole(1, ms_max))
+      ->capture_default_str();
   run.add_option("--handler-threads", o.handler_threads, "0: 4, or the number of cores if more")
-      ->check(CLI::Range(0u, 4'096u))
+      ->check(whole(0, tenax::options::threads_max))
       ->capture_default_str();
   run.add_option("--durability", o.durability,
                  "sync: acknowledged is on disk; async: survives a crash of the process only")
       ->check(CLI::IsMember({"sync", "async"}))
       ->capture_default_str();
-  run.add_option("--horizon-ms", o.horizon_ms)->group("");  // for tests
+  run.add_option("--horizon-ms", o.horizon_ms)->check(whole(1, ms_max))->group("");  // for tests
   run.footer(
       "A file without `id` gets one from its name, content and the options above that change what\n"
       "happens, so the same command goes on with the same workflow.");
@@ -91,7 +120,9 @@ void add_reading(CLI::App& app, const common_options& common, action& chosen) {
   list.add_option("--since", list_o.since, "Submitted at or after: a date or RFC 3339");
   list.add_option("--until", list_o.until, "Submitted before");
   list.add_flag("--to-decide", list_o.to_decide, "With actions that wait for a decision");
-  list.add_option("--limit", list_o.limit, "At most so many")->capture_default_str();
+  list.add_option("--limit", list_o.limit, "At most so many")
+      ->check(whole(1, rows_max))
+      ->capture_default_str();
   list.add_option("--page-token", list_o.page_token, "From the page before");
   list.callback([&common, &chosen] { chosen = [&] { return list_command(common, list_o); }; });
 
@@ -104,8 +135,12 @@ void add_reading(CLI::App& app, const common_options& common, action& chosen) {
   static history_options history_o;
   auto& history = *app.add_subcommand("history", "Everything that happened to a workflow");
   history.add_option("ID", history_o.id)->required();
-  history.add_option("--after", history_o.after, "Events after this seq")->capture_default_str();
-  history.add_option("--limit", history_o.limit, "At most so many")->capture_default_str();
+  history.add_option("--after", history_o.after, "Events after this seq")
+      ->check(whole(0, rows_max))
+      ->capture_default_str();
+  history.add_option("--limit", history_o.limit, "At most so many")
+      ->check(whole(1, rows_max))
+      ->capture_default_str();
   history.callback(
       [&common, &chosen] { chosen = [&] { return history_command(common, history_o); }; });
 

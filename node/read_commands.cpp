@@ -21,10 +21,6 @@ constexpr std::size_t page_max = 1'000;
 
 wall_time now() { return std::chrono::floor<milliseconds>(std::chrono::system_clock::now()); }
 
-int refuse(const common_options& common, std::string message) {
-  return report_error(common, "bad option", error{errc::invalid_argument, std::move(message)});
-}
-
 int cannot_open(const common_options& common, const error& e) {
   return report_error(common, "cannot read the data directory", explained(e, common.data_dir));
 }
@@ -80,7 +76,6 @@ std::optional<error> each_page(const reader& from, const std::string& id, std::u
 int list_command(const common_options& common, const list_options& o) {
   auto query = make_query(o);
   if (!query) return report_error(common, "bad option", query.error());
-  if (o.limit == 0) return refuse(common, "--limit must be at least 1");
   auto from = open_reader(common.data_dir);
   if (!from) return cannot_open(common, from.error());
   std::vector<workflow_summary> found;

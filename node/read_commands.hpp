@@ -15,8 +15,8 @@ struct list_options {
   std::string name;
   std::string since;  ///< RFC 3339 or a date
   std::string until;
-  bool to_decide = false;  ///< only those with actions that wait for a decision
-  std::size_t limit = 100;
+  bool to_decide = false;   ///< only those with actions that wait for a decision
+  std::size_t limit = 100;  ///< at least 1
   std::string page_token;
 };
 [[nodiscard]] int list_command(const common_options& common, const list_options& o);

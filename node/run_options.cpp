@@ -44,7 +44,6 @@ std::vector<std::string> faults_of(const run_options& run) {
   if (!(run.faults.rate >= 0 && run.faults.rate <= 1)) out.emplace_back("--fail-rate must be 0..1");
   if (!(run.time_scale >= 0) || !std::isfinite(run.time_scale))
     out.emplace_back("--time-scale must be a number that is not negative");
-  if (run.repeat && *run.repeat == 0) out.emplace_back("--repeat must be at least 1");
   if (!run.exec_programs.empty() && !run.allow_exec)
     out.emplace_back("--exec-program needs --allow-exec");
   const auto handlers = make_handlers(run, std::make_shared<attempt_counters>());

@@ -123,6 +123,45 @@ BOOST_AUTO_TEST_CASE(a_faulty_trace) {
           {"gone"});
 }
 
+BOOST_AUTO_TEST_CASE(numbers_out_of_range) {
+  const auto spec = file("good.json", good);
+  const auto refused = [&](e2e::arguments args, const std::string& range) {
+    const auto got = tenax(args);
+    const auto told = args[args.size() - 2] + ": must be a whole number in " + range + ", it is " +
+                      args.back() + " ";
+    BOOST_TEST(got.exit_code == 2, told);
+    BOOST_TEST(contains(got.err, told), told << " not in: " << got.err);
+  };
+  for (const auto* number : {"-1", "1.5", "x", "", "18446744073709551616", "0x10"}) {
+    for (const auto& [option, range] : {std::pair{"--seed", "0..18446744073709551615"},
+                                        {"--max-attempts", "1..100"},
+                                        {"--min-wait-ms", "0..315619200000"},
+                                        {"--max-wait-ms", "0..315619200000"},
+                                        {"--repeat", "1..10000000"},
+                                        {"--exec-timeout-ms", "1..315619200000"},
+                                        {"--handler-threads", "0..4096"}})
+      refused({"run", spec, option, number}, range);
+    refused({"list", "--limit", number}, "1..1000000000");
+    refused({"history", "x", "--limit", number}, "1..1000000000");
+    refused({"history", "x", "--after", number}, "0..1000000000");
+  }
+  refused({"list", "--limit", "0"}, "1..1000000000");
+  refused({"run", spec, "--exec-timeout-ms", "0"}, "1..315619200000");
+  refused({"run", spec, "--repeat", "10000001"}, "1..10000000");
+  BOOST_TEST(!std::filesystem::exists(data()));
+}
+
+BOOST_AUTO_TEST_CASE(a_data_directory_with_an_empty_path) {
+  for (const e2e::arguments& args :
+       {e2e::arguments{"run", file("good.json", good)}, {"list"}, {"verify"}}) {
+    e2e::arguments line{TENAX_PROGRAM, "--data-dir", ""};
+    line.insert(line.end(), args.begin(), args.end());
+    const auto got = e2e::run(line);
+    BOOST_TEST(got.exit_code == 2, args[0]);
+    BOOST_TEST(contains(got.err, "--data-dir: the path is empty"), got.err);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_file_that_is_not_there) {
   const auto got = tenax({"run", file("good.json", good), path("absent.json")});
   BOOST_TEST(got.exit_code == 2);
