@@ -9,19 +9,24 @@ namespace tenax::node {
 
 namespace {
 
-outcome run_counted(const handler& inner, const fault_plan& plan, attempt_counters& counters,
-                    const action_context& ctx) {
-  struct on_throw {
-    attempt_counters& counters;
-    bool armed = true;
-    ~on_throw() {
-      if (!armed) return;
-      ++counters.ended;
-      ++counters.failed;
+outcome run_counted(const handler_registry::entry& inner, const fault_plan& plan,
+                    attempt_counters& counters, const action_context& ctx) {
+  const auto count = [&](bool failed) {
+    // Stopped because the program closes: no failure of its own, the engine makes it again.
+    if (failed && counters.closing && ctx.stop.stop_requested() &&
+        inner.options.delivery == delivery::at_least_once)
+      return;
+    ++counters.ended;
+    if (failed) ++counters.failed;
+  };
+  auto out = [&] {
+    try {
+      return inner.run(ctx);
+    } catch (...) {
+      count(true);
+      throw;
     }
-  } thrown{counters};
-  auto out = inner(ctx);
-  thrown.armed = false;
+  }();
   if (out.what == outcome::kind::defer) return out;
 
   if (out.what == outcome::kind::success && plan.rate > 0 &&
@@ -31,8 +36,7 @@ outcome run_counted(const handler& inner, const fault_plan& plan, attempt_counte
         outcome::failure("injected", "attempt " + std::to_string(ctx.attempt) +
                                          " made to fail (seed " + std::to_string(plan.seed) + ")");
   }
-  ++counters.ended;
-  if (out.what != outcome::kind::success) ++counters.failed;
+  count(out.what != outcome::kind::success);
   return out;
 }
 
@@ -51,7 +55,7 @@ void inject_faults(handler_registry& registry, fault_plan plan,
   for (const auto& [type, entry] : entries)
     registry.add(
         type,
-        [inner = entry.run, plan, counters](const action_context& ctx) {
+        [inner = entry, plan, counters](const action_context& ctx) {
           return run_counted(inner, plan, *counters, ctx);
         },
         entry.options);

@@ -18,6 +18,7 @@ struct fault_plan {
 };
 
 struct attempt_counters {
+  std::atomic<bool> closing{false};        ///< the program closes the engine: handlers are stopped
   std::atomic<std::uint64_t> ended{0};     ///< attempts that came to an outcome
   std::atomic<std::uint64_t> failed{0};    ///< of these, those that failed for whatever reason
   std::atomic<std::uint64_t> injected{0};  ///< of these, those made to fail

@@ -163,6 +163,7 @@ int run_command(const common_options& common, const run_options& run) {
         error{errc::stopped, heard.text() + "; once that is mended, the same command goes on"};
   auto report = make_report(end, target, tracker);
   tell_stopping(common, end);
+  counters->closing = true;
   target.close();
 
   // What ended while the engine closed counts.

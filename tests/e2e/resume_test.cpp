@@ -96,6 +96,7 @@ BOOST_AUTO_TEST_CASE(a_busy_handler_is_asked_to_stop) {
   const auto stopped = running.wait(seconds{20});
   BOOST_TEST(!stopped.timed_out);
   BOOST_TEST(stopped.exit_code == 130);
+  BOOST_TEST(contains(stopped.out, "0 attempts in this run, 0 failed"), stopped.out);
 }
 
 BOOST_AUTO_TEST_CASE(a_second_ctrl_c_leaves_at_once_and_loses_nothing) {

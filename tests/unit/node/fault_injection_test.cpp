@@ -101,6 +101,26 @@ BOOST_AUTO_TEST_CASE(without_a_rate_outcomes_pass_and_are_counted) {
   BOOST_TEST(counters->injected == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(an_attempt_stopped_by_the_closing_program_did_not_fail) {
+  const auto counters = std::make_shared<attempt_counters>();
+  std::stop_source stop;
+  auto ctx = context("w", "a", 1);
+  ctx.stop = stop.get_token();
+  const auto failed = [&](delivery what) {
+    handler_registry registry;
+    registry.add("t", [](const action_context&) { return outcome::failure("stopped", ""); },
+                 {.delivery = what});
+    inject_faults(registry, {}, counters);
+    (void)registry.find("t")->run(ctx);
+    return counters->failed.exchange(0) + counters->ended.exchange(0);
+  };
+  stop.request_stop();
+  BOOST_TEST(failed(delivery::at_least_once) == 2u);  // it timed out
+  counters->closing = true;
+  BOOST_TEST(failed(delivery::at_least_once) == 0u);
+  BOOST_TEST(failed(delivery::at_most_once) == 2u);  // it is not made again
+}
+
 BOOST_AUTO_TEST_CASE(wrapping_keeps_the_options) {
   handler_registry registry;
   action_options options;
