@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "model/validate.hpp"
 #include "node/hash.hpp"
 #include "tenax/limits.hpp"
 
@@ -67,12 +68,17 @@ void add_faults(plan& out, const std::string& file, const error& e) {
   for (const auto& f : e.faults()) out.faults.push_back({file, f.path, f.message});
 }
 
-/// Checks a spec under the longest id that it will get.
-void check(plan& out, const std::string& file, const workflow_spec& spec, const run_options& run,
-           const handler_registry& handlers) {
+/// Checks a spec under the longest id that it will get; `given` is its id without --new.
+void check(plan& out, const std::string& file, const workflow_spec& spec, const std::string& given,
+           const run_options& run, const handler_registry& handlers) {
   auto longest = spec;
   if (run.repeat) longest.id += "-" + std::to_string(*run.repeat);
-  for (auto& f : check_spec(longest, handlers)) out.faults.push_back({file, f.path, f.message});
+  for (auto& f : check_spec(longest, handlers)) {
+    if (f.path == "/id" && model::valid_id(given))
+      f.message +=
+          std::string{", with what "} + (run.another ? "--new" : "--repeat") + " adds to it";
+    out.faults.push_back({file, std::move(f.path), std::move(f.message)});
+  }
   if (run.allow_exec) return;
   for (const auto& a : spec.actions) {
     if (a.type != "exec") continue;
@@ -127,8 +133,9 @@ plan make_plan(const run_options& run, const handler_registry& handlers, std::st
       continue;
     }
     if (spec->id.empty()) spec->id = content_id(*spec, options);
+    const auto given = spec->id;
     if (run.another) spec->id += "-" + std::string{stamp};
-    check(out, file, *spec, run, handlers);
+    check(out, file, *spec, given, run, handlers);
     if (const auto known = by_id.find(spec->id); known != by_id.end()) {
       if (out.specs[known->second] != *spec)
         out.faults.push_back(

@@ -139,6 +139,23 @@ BOOST_AUTO_TEST_CASE(repeat_and_new_make_more_of_them) {
   BOOST_TEST(plan_of(run, "18f").workflows.at(0).id == id + "-18f");
 }
 
+BOOST_AUTO_TEST_CASE(an_id_that_options_make_too_long_blames_the_option) {
+  const temp_dir dir;
+  const auto with_id = [&](const std::string& id) {
+    return dir.file("a.json",
+                    R"({"id":")" + id + R"(","name":"n","actions":[{"key":"a","type":"noop"}]})");
+  };
+  run_options run;
+  run.files = {with_id(std::string(128, 'x'))};
+  BOOST_TEST(plan_of(run).faults.empty());
+  run.repeat = 2;
+  BOOST_TEST(has(plan_of(run), "/id", "with what --repeat adds to it"));
+  run.another = true;
+  BOOST_TEST(has(plan_of(run), "/id", "with what --new adds to it"));
+  run.files = {with_id("a b")};
+  BOOST_TEST(!has(plan_of(run), "/id", "--new"));
+}
+
 BOOST_AUTO_TEST_CASE(the_same_file_twice_is_one_workflow) {
   const temp_dir dir;
   run_options run;
