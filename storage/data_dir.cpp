@@ -132,8 +132,9 @@ result<void> check_data_dir(const fs::path& dir) {
   if (::stat(dir.c_str(), &info) != 0) return unusable(dir, describe_errno(errno));
   if (!S_ISDIR(info.st_mode)) return unusable(dir, "it is not a directory");
   if (::stat((database_dir(dir) / "CURRENT").c_str(), &info) != 0) {
-    if (errno == ENOENT) return unusable(dir, "it holds no tenax database");
-    return unusable(dir, describe_errno(errno));
+    if (errno != ENOENT) return unusable(dir, describe_errno(errno));
+    if (auto fresh = check_contents(dir); !fresh) return fresh;
+    return unusable(dir, "it holds no tenax database");
   }
   return {};
 }

@@ -162,6 +162,15 @@ BOOST_AUTO_TEST_CASE(a_reader_needs_a_data_directory) {
   BOOST_TEST((empty.error().code() == errc::data_dir_unusable));
 }
 
+BOOST_AUTO_TEST_CASE(a_reader_calls_a_database_without_its_current_file_corrupt) {
+  temp_dir dir;
+  { const auto s = open_for_test(dir.data()); }
+  fs::remove(dir.data() / "db" / "CURRENT");
+  const auto broken = reader::open(dir.data());
+  BOOST_REQUIRE(!broken);
+  BOOST_TEST((broken.error().code() == errc::corrupt));
+}
+
 BOOST_AUTO_TEST_CASE(the_public_reader_answers_queries) {
   temp_dir dir;
   random_source r(4);
