@@ -43,6 +43,7 @@ std::size_t retention::collect_class(index_class c, const keep_rule& rule, std::
     return 0;
   }
   std::size_t taken = 0;
+  std::size_t read_bytes = 0;
   // Some pages until something goes: those that stay, because they ended later than others, must
   // not stand in the way. The next pass begins at the start again.
   for (int page = 0; page < pages_max && taken == 0; ++page) {
@@ -59,12 +60,13 @@ std::size_t retention::collect_class(index_class c, const keep_rule& rule, std::
         goes = header && header->state.closed_at_ms + rule.age->count() <= now_ms;
       }
       at = {entry.created_at_ms, entry.workflow_id + '\0'};
-      if (!goes || in_use(entry.workflow_id) ||
-          !storage::encode_removal(store_, entry, out).has_value()) {
-        continue;
-      }
+      if (!goes || in_use(entry.workflow_id)) continue;
+      const auto read = storage::encode_removal(store_, entry, out);
+      if (!read) continue;
       if (excess > 0) --excess;
       ++taken;
+      read_bytes += *read;
+      if (read_bytes > read_bytes_max) return taken;
     }
     if (listed->size() < limit) {
       at.at_end = true;

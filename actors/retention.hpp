@@ -15,9 +15,10 @@ namespace tenax::actors {
 
 class retention {
  public:
-  static constexpr std::size_t batch_max = 256;  ///< workflows in one step
-  static constexpr int pages_max = 4;            ///< of batch_max entries, looked at in one step
-  static constexpr milliseconds every{1'000};    ///< between looks that find nothing to do
+  static constexpr std::size_t batch_max = 256;            ///< workflows in one step
+  static constexpr std::size_t read_bytes_max = 4u << 20;  ///< of a status, in one step
+  static constexpr int pages_max = 4;          ///< of batch_max entries, looked at in one step
+  static constexpr milliseconds every{1'000};  ///< between looks that find nothing to do
   /// Finished late although created early, a workflow can appear behind the place that the looks
   /// have come to: once at the end, look from the start again.
   static constexpr model::time_ms restart_every_ms = 60'000;

@@ -321,7 +321,11 @@ process_result run_process(const std::vector<std::string>& argv, std::chrono::mi
                                 err_pipe.write.get(), report_pipe.write.get(), ::getpid()});
   if (pid < 0) return not_started(errno, "fork");
   child running{pid};
-  if (running.pidfd() < 0) return not_started(errno, "pidfd_open");
+  if (running.pidfd() < 0) {
+    // Gone already, and nobody kept its status: the host ignores SIGCHLD.
+    if (errno == ESRCH) return {end::lost, 0, {}, {}, {}};
+    return not_started(errno, "pidfd_open");
+  }
   out_pipe.write.reset();  // else the streams would never end
   err_pipe.write.reset();
   report_pipe.write.reset();

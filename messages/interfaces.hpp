@@ -62,9 +62,10 @@ using engine_actor = caf::typed_actor<
     caf::reacts_to<request_ptr>,
     // INTERNAL: take up workflows from the store.
     caf::reacts_to<scan>,
-    // INTERNAL: look for finished workflows that may leave the store.
     // INTERNAL: the same, after a while, also for a few places.
-    caf::reacts_to<scan_later>, caf::reacts_to<sweep>,
+    caf::reacts_to<scan_later>,
+    // INTERNAL: look for finished workflows that may leave the store.
+    caf::reacts_to<sweep>,
     // The journal: the removals of the last sweep are durable, or the engine has stopped.
     caf::reacts_to<committed>,
     // From the API: end all workflows, then yourself.

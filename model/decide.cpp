@@ -370,7 +370,9 @@ void decider::on(const resolve& c) {
   if (c.decision.what == resolution::kind::complete &&
       c.decision.value.size() > rules_.bounds().payload_bytes_max) {
     out_.refused.emplace(errc::invalid_argument,
-                         "the value of " + std::to_string(c.decision.value.size()) +
+                         "workflow " + def_.spec.id + ", action " +
+                             def_.spec.actions[c.action].key + ": the value of " +
+                             std::to_string(c.decision.value.size()) +
                              " bytes exceeds payload_bytes_max (" +
                              std::to_string(rules_.bounds().payload_bytes_max) + ")");
     return;

@@ -12,10 +12,8 @@ namespace {
 outcome run_counted(const handler_registry::entry& inner, const fault_plan& plan,
                     attempt_counters& counters, const action_context& ctx) {
   const auto count = [&](bool failed) {
-    // Stopped because the program closes: no failure of its own, the engine makes it again.
-    if (failed && counters.closing && ctx.stop.stop_requested() &&
-        inner.options.delivery == delivery::at_least_once)
-      return;
+    // Stopped because the program closes: no failure of its own.
+    if (failed && counters.closing && ctx.stop.stop_requested()) return;
     ++counters.ended;
     if (failed) ++counters.failed;
   };

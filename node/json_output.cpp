@@ -1,6 +1,7 @@
 #include "node/json_output.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "node/text.hpp"
 
@@ -67,8 +68,15 @@ void put_bytes(json& object, const std::string& name, std::string_view bytes) {
     return;
   }
   if (depth_of(bytes) <= depth_max) {
-    auto value = json::parse(bytes, nullptr, false);
-    if (!value.is_discarded()) {
+    // An integer beyond 64 bits has become a double and lost digits.
+    bool exact = true;
+    const auto look = [&exact](int, json::parse_event_t, const json& part) {
+      constexpr double integers_end = 0x1p63;
+      exact = exact && !(part.is_number_float() && std::abs(part.get<double>()) >= integers_end);
+      return true;
+    };
+    auto value = json::parse(bytes, look, false);
+    if (!value.is_discarded() && exact) {
       object[name] = std::move(value);
       return;
     }

@@ -16,7 +16,7 @@ namespace tenax::storage {
 struct ack {
   /// `failure` is null when the batch is durable; else it may or may not be there (outcome
   /// unknown), or (error `stopped`) not. Called on the writer's thread, or by an append that is
-  /// answered `stopped` on its own: must be quick and must not call the journal. Null `call`:
+  /// answered `stopped` on its own: must be quick; it may append, but not close. Null `call`:
   /// nobody.
   void (*call)(void* context, const tenax::error* failure) noexcept = nullptr;
   void* context = nullptr;

@@ -103,7 +103,8 @@ result<void> add_match(const read_store& store, const list_query& query, const l
 
 result<page<workflow_summary>> list_page(const read_store& store, const list_query& query) {
   if (query.limit < 1 || query.limit > limit_max) {
-    return error{errc::invalid_argument, "limit must be 1.." + std::to_string(limit_max)};
+    return error{errc::invalid_argument, "limit must be 1.." + std::to_string(limit_max) +
+                                             ", it is " + std::to_string(query.limit)};
   }
   auto at = from_token(query);
   if (!at) return at.error();

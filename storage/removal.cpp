@@ -6,7 +6,8 @@
 
 namespace tenax::storage {
 
-result<void> encode_removal(const read_store& store, const list_entry& entry, write_batch& out) {
+result<std::size_t> encode_removal(const read_store& store, const list_entry& entry,
+                                   write_batch& out) {
   TENAX_ASSERT(!is_open(entry.listed_as), "only finished workflows are removed");
   const auto* source = dynamic_cast<const row_source*>(&store);
   TENAX_ASSERT(source != nullptr, "the store shows its rows");
@@ -17,11 +18,13 @@ result<void> encode_removal(const read_store& store, const list_entry& entry, wr
   // Apart from `out` until all of it is there: half a removal must not be written.
   write_batch mine;
   // One delete a row: range tombstones in the memtable would slow down every read of the engine.
-  auto seen = source->rows()->each(begin, end, [&](std::string_view key, std::string_view) {
+  std::size_t bytes = 0;
+  auto seen = source->rows()->each(begin, end, [&](std::string_view key, std::string_view value) {
+    bytes += key.size() + value.size();
     mine.remove(key);
     return true;
   });
-  if (!seen) return seen;
+  if (!seen) return seen.error();
   std::string key;
   keys::listing(key, entry.listed_as, entry.created_at_ms, entry.workflow_id);
   mine.remove(key);
@@ -41,7 +44,7 @@ result<void> encode_removal(const read_store& store, const list_entry& entry, wr
       break;
   }
   out.append(mine);
-  return {};
+  return bytes;
 }
 
 }  // namespace tenax::storage

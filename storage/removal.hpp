@@ -8,8 +8,8 @@ namespace tenax::storage {
 
 /// Appends to `out` the removal of a finished workflow, whole: its rows, its listing entry, its
 /// place in the totals. It has no due entries any more. Nobody may write the workflow until `out`
-/// is durable.
-[[nodiscard]] result<void> encode_removal(const read_store& store, const list_entry& entry,
-                                          write_batch& out);
+/// is durable. Returns how many bytes were read for it.
+[[nodiscard]] result<std::size_t> encode_removal(const read_store& store, const list_entry& entry,
+                                                 write_batch& out);
 
 }  // namespace tenax::storage

@@ -244,6 +244,10 @@ result<std::vector<read_store::stored_event>> rocks_reads::history(std::string_v
 }
 
 result<std::string> rocks_reads::load_result(std::string_view id, std::uint64_t seq) const {
+  const auto missing = [&](std::string_view key) {
+    if (!exists(id)) return not_found(id);  // retention has just removed it
+    return records::corrupt_at(key, "no history row holds this result");
+  };
   std::string begin;
   std::string key;
   keys::workflow_from(begin, id, keys::record_tag::history);
@@ -254,7 +258,7 @@ result<std::string> rocks_reads::load_result(std::string_view id, std::uint64_t 
   const auto it = iterate(lower, upper);
   it->SeekForPrev(slice(key));
   if (!it->status().ok()) return read_error(it->status());
-  if (!it->Valid()) return records::corrupt_at(key, "no history row holds this result");
+  if (!it->Valid()) return missing(key);
   const auto at = keys::decode_workflow(view(it->key()));
   if (!at) return records::corrupt_at(view(it->key()), "no such row in a workflow");
   std::vector<read_store::stored_event> events;
@@ -262,7 +266,7 @@ result<std::string> rocks_reads::load_result(std::string_view id, std::uint64_t 
   if (!row) return row.error();
   const std::uint64_t index = seq - at->number;
   if (index >= events.size() || events[index].event.kind != model::event_kind::action_completed) {
-    return records::corrupt_at(key, "no history row holds this result");
+    return missing(key);
   }
   return std::move(events[index].event.text);
 }

@@ -42,7 +42,9 @@ class rocks_store final : public store, public row_source {
 
   ~rocks_store() override {
     if (p_.on_machine) remove_owner_pid(p_.dir);
-    if (p_.on_machine && p_.db->SyncWAL().ok()) {
+    // After a failed write RocksDB's log must not be touched (it aborts), nor is it known how far
+    // it goes.
+    if (p_.on_machine && !failed_ && (p_.sync || p_.db->SyncWAL().ok())) {
       record_last_write(p_.dir, p_.db->GetLatestSequenceNumber());
     }
     p_.db->Close().PermitUncheckedError();
@@ -112,6 +114,7 @@ class rocks_store final : public store, public row_source {
   std::vector<op_view> ops_;
   rocksdb::WriteBatch group_;
   std::string value_;
+  bool failed_ = false;  ///< a write did
 };
 
 /// A group beyond this gives its memory back.
@@ -193,7 +196,10 @@ result<void> rocks_store::write(std::uint64_t epoch,
   }
   if (status.ok()) status = p_.db->Write(options_, &group_);
   due_bound_.end_write();
-  if (!status.ok()) return error{errc::storage_unavailable, status.ToString()};
+  if (!status.ok()) {
+    failed_ = true;
+    return error{errc::storage_unavailable, status.ToString()};
+  }
   const std::lock_guard lock(totals_mutex_);
   totals_ = after;
   return {};
@@ -259,7 +265,10 @@ bool is_lock_failure(const rocksdb::Status& status) {
 result<std::unique_ptr<store>> open_store(const std::filesystem::path& dir,
                                           const store_options& opts) {
   rocks_store::parts p;
-  p.dir = dir;
+  // The process may change its working directory while the database is open.
+  std::error_code no_working_directory;
+  p.dir = std::filesystem::absolute(dir, no_working_directory);
+  if (no_working_directory) p.dir = dir;
   p.on_machine = opts.env == nullptr;
   p.sync = opts.durability == durability::sync;
   auto options = writer_options(opts);
@@ -273,7 +282,7 @@ result<std::unique_ptr<store>> open_store(const std::filesystem::path& dir,
     options.env->CreateDirIfMissing(dir.string()).PermitUncheckedError();
   }
   rocksdb::DB* opened = nullptr;
-  const auto status = rocksdb::DB::Open(options, database_dir(dir).string(), &opened);
+  const auto status = rocksdb::DB::Open(options, database_dir(p.dir).string(), &opened);
   if (!status.ok()) {
     return is_lock_failure(status) ? locked_error(dir) : open_error(dir, status);
   }

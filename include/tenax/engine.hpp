@@ -77,7 +77,8 @@ class engine {
   result<workflow_summary> await(std::string_view id,
                                  std::optional<milliseconds> timeout = std::nullopt);
 
-  /// Reads the last durable state. Errors of all queries: not_found, corrupt, storage_unavailable.
+  /// Reads the last durable state. Errors of all queries: not_found, corrupt, storage_unavailable;
+  /// of `list` also invalid_argument (a limit or token that is none).
   result<workflow_summary> summary(std::string_view id) const;
   result<workflow_view> get(std::string_view id) const;
   result<page<workflow_summary>> list(const list_query& query = {}) const;
@@ -92,7 +93,8 @@ class engine {
       std::size_t limit = 100, std::optional<wall_time> now = std::nullopt) const;
 
   /// Returns once durable: no attempt starts any more, running handlers are asked to stop.
-  /// Cancelling a cancelled workflow is no error. Errors: not_found, wrong_state (it ended
+  /// Cancelling a cancelled workflow is no error. The reason is cut to limits::text_bytes_max.
+  /// Errors: not_found, wrong_state (it ended
   /// otherwise), corrupt, closing, stopped; storage_unavailable (unknown).
   result<void> cancel(std::string_view id, std::string reason = {});
   /// Decides for an action that waits for a decision. Errors: not_found (workflow or action),

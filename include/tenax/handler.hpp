@@ -42,8 +42,8 @@ class outcome {
                          std::optional<milliseconds> retry_after = std::nullopt);
   /// Failed for good: no retry whatever the policy says.
   static outcome fatal(std::string error_class, std::string message);
-  /// Not now: call again at `until` with the same attempt number and `deferrals` one higher.
-  /// Durable, takes no thread.
+  /// Not now: call again at `until` (at the latest limits::delay_max from now; at once if that has
+  /// passed) with the same attempt number and `deferrals` one higher. Durable, takes no thread.
   static outcome defer(wall_time until);
   /// As above for a time of any precision, rounded up to milliseconds.
   template <class Duration>
@@ -92,9 +92,10 @@ enum class delivery : std::uint8_t {
 struct action_options {
   run_mode mode = run_mode::blocking;
   tenax::delivery delivery = tenax::delivery::at_least_once;
-  std::optional<retry_policy> retry = {};           ///< default: the engine's
-  std::optional<milliseconds> start_to_close = {};  ///< one attempt; retried when it times out
-  /// All attempts, from the moment the action could first run.
+  std::optional<retry_policy> retry = {};  ///< default: the engine's
+  /// One attempt, 1 ms to 10 years; retried when it times out.
+  std::optional<milliseconds> start_to_close = {};
+  /// All attempts, from the moment the action could first run; 1 ms to 10 years.
   std::optional<milliseconds> schedule_to_close = {};
   /// Attempts in flight at crashes before the action fails for good.
   std::uint32_t max_recoveries = 10;

@@ -62,6 +62,22 @@ BOOST_AUTO_TEST_CASE(more_than_one_batch_leaves_without_stopping_the_rest) {
   BOOST_TEST(calls.size() == 701U);
 }
 
+/// What leaves is read for it, and meanwhile the engine's actor does nothing else.
+BOOST_AUTO_TEST_CASE(large_workflows_leave_a_few_at_a_time) {
+  handle("large", [](const action_context&) {
+    return outcome::success('"' + std::string(1'000'000, 'x') + '"');
+  });
+  opts.retention.completed.count = 0;
+  open();
+  constexpr std::size_t count = 20;
+  for (std::size_t n = 0; n < count; ++n) submit(one("w" + std::to_string(n), "large"));
+  engine->run_until_idle();
+  const auto before = engine->store_writes();
+  engine->advance(seconds(30));
+  BOOST_TEST(engine->stats().removed == count);
+  BOOST_TEST(engine->store_writes() - before >= count / 5);
+}
+
 BOOST_AUTO_TEST_CASE(age_counts_from_the_end_not_from_the_submit) {
   opts.retention.completed.age = hours(1);
   open();

@@ -35,6 +35,20 @@ BOOST_AUTO_TEST_CASE(deep_results_stay_text) {
   BOOST_TEST(o.contains("result"));
 }
 
+BOOST_AUTO_TEST_CASE(no_integer_loses_digits) {
+  for (const auto* kept : {"18446744073709551615", "-9223372036854775808", "[1.5]"}) {
+    json o;
+    put_bytes(o, "result", kept);
+    BOOST_TEST(dump(o) == R"({"result":)" + std::string(kept) + "}");
+  }
+  for (const auto* large :
+       {"18446744073709551616", "-9223372036854775809", R"({"id":12345678901234567890123})"}) {
+    json o;
+    put_bytes(o, "result", large);
+    BOOST_TEST(o["result_text"] == large);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(base64_is_rfc_4648) {
   BOOST_TEST(base64("") == "");
   BOOST_TEST(base64("f") == "Zg==");

@@ -106,6 +106,25 @@ BOOST_AUTO_TEST_CASE(an_absent_directory_is_made_for_its_owner_only) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(the_process_may_change_its_working_directory) {
+  temp_dir dir;
+  const auto home = fs::current_path();
+  fs::current_path(dir.path());
+  auto s = open_for_test("relative");
+  fs::create_directory("elsewhere");
+  fs::current_path("elsewhere");
+  BOOST_TEST(dynamic_cast<const row_source*>(s.get())->rows() != nullptr);
+  random_source r(1);
+  random_workflow w(r, random_spec(r, "w", 3));
+  w.step(1);
+  commit(*s, w);
+  s.reset();
+  fs::current_path(home);
+  BOOST_TEST(!fs::exists(dir.path() / "relative" / "owner.pid"));
+  BOOST_TEST(fs::exists(dir.path() / "relative" / "last_write"));
+  BOOST_TEST(open_for_test(dir.path() / "relative")->exists("w"));
+}
+
 BOOST_AUTO_TEST_CASE(a_file_is_not_a_data_directory) {
   temp_dir dir;
   std::ofstream(dir.data()) << "x";

@@ -275,7 +275,8 @@ BOOST_AUTO_TEST_CASE(what_is_not_there_is_not_found) {
   BOOST_TEST((s->load_header("w").error().code() == errc::not_found));
   BOOST_TEST((s->load_spec("w").error().code() == errc::not_found));
   BOOST_TEST((s->history("w", 0, 1).error().code() == errc::not_found));
-  BOOST_TEST(!s->load_result("w", 1).has_value());
+  // A query that has read the state before retention removed the workflow asks this.
+  BOOST_TEST((s->load_result("w", 1).error().code() == errc::not_found));
 }
 
 BOOST_AUTO_TEST_CASE(due_reads_from_a_bound_to_a_time) {
