@@ -23,7 +23,6 @@ namespace {
 
 using storage::write_batch;
 
-
 class fault_snapshot final : public storage::row_snapshot {
  public:
   fault_snapshot(std::unique_ptr<storage::row_snapshot> real, store_control& control)
