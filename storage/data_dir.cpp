@@ -102,17 +102,24 @@ class held_claim final : public dir_claim {
 
 }  // namespace
 
+fs::path full_path(const fs::path& dir) {
+  std::error_code failed;
+  auto full = fs::weakly_canonical(fs::absolute(dir, failed), failed);
+  if (failed) return dir;
+  return full.has_filename() ? full : full.parent_path();
+}
+
 fs::path database_dir(const fs::path& data_dir) { return data_dir / "db"; }
 
 result<void> prepare_data_dir(const fs::path& dir) {
   std::error_code failed;
-  // Of "a/b/" too it is "a": what lies above may be anyone's, the directory itself may not.
-  const auto parent = (dir.has_filename() ? dir : dir.parent_path()).parent_path();
+  const auto full = full_path(dir);
+  const auto parent = full.parent_path();
   if (!parent.empty() && !fs::exists(parent, failed)) {
     fs::create_directories(parent, failed);
     if (failed) return unusable(dir, "cannot make it: " + describe_errno(failed.value()));
   }
-  if (::mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST) {
+  if (::mkdir(full.c_str(), 0700) != 0 && errno != EEXIST) {
     return unusable(dir, "cannot make it: " + describe_errno(errno));
   }
   struct stat info {};

@@ -13,6 +13,9 @@
 
 namespace tenax::storage {
 
+/// The directory's own name in full, without links, "." or a "/" at its end: it stays right when the
+/// process changes its working directory.
+[[nodiscard]] std::filesystem::path full_path(const std::filesystem::path& data_dir);
 [[nodiscard]] std::filesystem::path database_dir(const std::filesystem::path& data_dir);
 
 /// Makes the directory (mode 0700) if absent. Error data_dir_unusable: no directory, not ours, not

@@ -274,9 +274,11 @@ class rocks_reading_store final : public reading_store, public row_source {
 
 }  // namespace
 
-result<std::unique_ptr<reading_store>> open_reading_store(const fs::path& dir, void* env) {
+result<std::unique_ptr<reading_store>> open_reading_store(const fs::path& given, void* env) {
+  auto dir = given;
   if (env == nullptr) {
-    if (auto there = check_data_dir(dir); !there) return there.error();
+    if (auto there = check_data_dir(given); !there) return there.error();
+    dir = full_path(given);
   }
   auto* const rocks_env = static_cast<rocksdb::Env*>(env);
   auto opened = open_database(dir, rocks_env);

@@ -243,9 +243,7 @@ result<std::uint64_t> begin_epoch(rocksdb::DB& db, const std::filesystem::path& 
 /// RocksDB syncs its own directory; the names of that one and of the data directory are ours to
 /// keep. At every open: the process that made them may have died before it came to this.
 result<void> sync_names(rocksdb::Env& env, const std::filesystem::path& dir) {
-  auto absolute = std::filesystem::absolute(dir).lexically_normal();
-  if (!absolute.has_filename()) absolute = absolute.parent_path();
-  for (const auto& path : {absolute, absolute.parent_path()}) {
+  for (const auto& path : {dir, dir.parent_path()}) {
     std::unique_ptr<rocksdb::Directory> opened;
     // A parent that may be passed but not read cannot be synced.
     if (!env.NewDirectory(path.string(), &opened).ok()) continue;
@@ -265,11 +263,8 @@ bool is_lock_failure(const rocksdb::Status& status) {
 result<std::unique_ptr<store>> open_store(const std::filesystem::path& dir,
                                           const store_options& opts) {
   rocks_store::parts p;
-  // The process may change its working directory while the database is open.
-  std::error_code no_working_directory;
-  p.dir = std::filesystem::absolute(dir, no_working_directory);
-  if (no_working_directory) p.dir = dir;
   p.on_machine = opts.env == nullptr;
+  p.dir = p.on_machine ? full_path(dir) : dir;
   p.sync = opts.durability == durability::sync;
   auto options = writer_options(opts);
   options.create_if_missing = true;
@@ -301,7 +296,7 @@ result<std::unique_ptr<store>> open_store(const std::filesystem::path& dir,
   const auto epoch = begin_epoch(*p.db, dir);
   if (!epoch) return close_with(epoch.error());
   p.epoch = *epoch;
-  if (auto synced = sync_names(*options.env, dir); !synced) return close_with(synced.error());
+  if (auto synced = sync_names(*options.env, p.dir); !synced) return close_with(synced.error());
   const auto totals = reads.read_totals();
   if (!totals) return close_with(totals.error());
   p.totals = *totals;

@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_SUITE(data_dir_test)
 
 BOOST_AUTO_TEST_CASE(an_absent_directory_is_made_for_its_owner_only) {
   temp_dir dir;
-  for (const auto* name : {"new/data", "plain", "slash/", "new/slash/"}) {
+  for (const auto* name : {"new/data", "plain", "slash/", "new/slash/", "dot/.", "new/dot/./"}) {
     const auto data = dir.path() / name;
     const auto s = open_for_test(data);
     const auto mode = fs::status(data).permissions() & fs::perms::mask;
@@ -119,6 +119,12 @@ BOOST_AUTO_TEST_CASE(the_process_may_change_its_working_directory) {
   w.step(1);
   commit(*s, w);
   s.reset();
+  fs::current_path(dir.path());
+  auto reading = open_reading_store("relative");
+  BOOST_REQUIRE_MESSAGE(reading, failure(reading));
+  fs::current_path("elsewhere");
+  BOOST_TEST((*reading)->refresh().has_value());
+  BOOST_TEST((*reading)->exists("w"));
   fs::current_path(home);
   BOOST_TEST(!fs::exists(dir.path() / "relative" / "owner.pid"));
   BOOST_TEST(fs::exists(dir.path() / "relative" / "last_write"));
