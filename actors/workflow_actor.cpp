@@ -1,7 +1,6 @@
 #include "actors/workflow_actor.hpp"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include <caf/send.hpp>
@@ -365,28 +364,25 @@ void workflow_process::try_start(action_index a) {
 
 std::function<std::optional<outcome>(std::string&)> workflow_process::input_of(action_index a) {
   struct source {
-    action_index action = 0;
     std::uint64_t seq = 0;  ///< of the event that holds its result
     std::shared_ptr<const std::string> result;
   };
-  std::vector<source> sources;
+  std::unordered_map<action_index, source> sources;
   for (const action_index d : def_->dependencies[a]) {
     if (!def_->is_referenced[d] || state_.actions[d].phase != phase::completed) continue;
     const auto kept = results_.find(d);
-    sources.push_back(
-        {d, state_.actions[d].result_seq, kept == results_.end() ? nullptr : kept->second});
+    sources[d] = {state_.actions[d].result_seq, kept == results_.end() ? nullptr : kept->second};
   }
   return [rt = rt_, def = def_, a,
           sources = std::move(sources)](std::string& input) -> std::optional<outcome> {
-    std::map<action_index, std::string> read;
+    std::unordered_map<action_index, std::string> read;
     std::optional<error> failed;
     const auto lookup = [&](action_index d) -> std::optional<std::string_view> {
-      const auto from = std::find_if(sources.begin(), sources.end(),
-                                     [d](const source& s) { return s.action == d; });
+      const auto from = sources.find(d);
       if (from == sources.end()) return std::nullopt;
-      if (from->result) return *from->result;
+      if (from->second.result) return *from->second.result;
       if (const auto found = read.find(d); found != read.end()) return found->second;
-      auto stored = rt->store.load_result(def->spec.id, from->seq);
+      auto stored = rt->store.load_result(def->spec.id, from->second.seq);
       if (stored) return read[d] = std::move(*stored);
       failed = stored.error();
       return std::nullopt;
@@ -394,11 +390,11 @@ std::function<std::optional<outcome>(std::string&)> workflow_process::input_of(a
     auto rendered = model::render_input(*def, a, lookup, rt->opts.limits.payload_bytes_max);
     if (failed) {
       // A disk that cannot be read is no failure of the action.
-      if (failed->code() == errc::corrupt) {
+      if (failed->code() == errc::storage_unavailable) {
+        rt->halt(*failed);
+      } else {
         rt->log(log_level::error, "workflow " + def->spec.id + ", input of action " +
                                       def->spec.actions[a].key + ": " + failed->to_string());
-      } else {
-        rt->halt(*failed);
       }
       return outcome::defer(wall_time(milliseconds(rt->now_ms() + look_again_ms)));
     }
