@@ -5,12 +5,15 @@
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <random>
 #include <set>
+#include <system_error>
 
 using e2e::json;
 using e2e::world;
@@ -31,6 +34,16 @@ e2e::arguments trace_files() {
 }
 
 struct traces_world : world {
+  /// While another process makes and deletes files there.
+  [[nodiscard]] std::uintmax_t database_bytes() const {
+    std::uintmax_t sum = 0;
+    std::error_code gone;
+    for (const auto& file : std::filesystem::directory_iterator(data() + "/db", gone)) {
+      const auto bytes = file.file_size(gone);
+      if (!gone) sum += bytes;
+    }
+    return sum;
+  }
   [[nodiscard]] e2e::arguments run_all(const e2e::arguments& files) const {
     e2e::arguments args{"run"};
     args.insert(args.end(), files.begin(), files.end());
@@ -103,8 +116,12 @@ BOOST_AUTO_TEST_CASE(all_complete_with_ten_kills_on_the_way) {
   int kills = 0;
   for (int life = 0; life < 10; ++life) {
     e2e::process running(line);
-    // The longest chain of the traces takes 6 s: ten lives of at most 0.5 s end before it does.
-    ::usleep(static_cast<useconds_t>(20'000 + random() % 480'000));
+    // Killed after so many bytes more in its database, or when that takes too long. The longest
+    // chain of the traces takes 6 s: ten lives of at most 0.25 s end before it does.
+    const auto enough = database_bytes() + random() % 60'000;
+    const auto deadline = std::chrono::steady_clock::now() + milliseconds{250};
+    while (database_bytes() < enough && std::chrono::steady_clock::now() < deadline)
+      ::usleep(1'000);
     running.send(SIGKILL);
     if (running.wait().signal == SIGKILL) ++kills;
     if (!std::filesystem::exists(data())) continue;  // killed before it was made
