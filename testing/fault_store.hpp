@@ -37,8 +37,8 @@ struct store_control {
   /// The store behind the engine; null while there is none.
   const storage::read_store* real = nullptr;
 
-  /// Counts a read and says whether it fails.
   [[nodiscard]] error read_failed() const { return {read_failure, "this read was made to fail"}; }
+  /// Counts a read and says whether it fails.
   [[nodiscard]] bool next_read_fails(read_of what) {
     return ++reads, read_fails && read_fails(reads, what);
   }

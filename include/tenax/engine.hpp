@@ -94,8 +94,8 @@ class engine {
 
   /// Returns once durable: no attempt starts any more, running handlers are asked to stop.
   /// Cancelling a cancelled workflow is no error. The reason is cut to limits::text_bytes_max.
-  /// Errors: not_found, wrong_state (it ended
-  /// otherwise), corrupt, closing, stopped; storage_unavailable (unknown).
+  /// Errors: not_found, wrong_state (it ended otherwise), corrupt, closing, stopped;
+  /// storage_unavailable (unknown).
   result<void> cancel(std::string_view id, std::string reason = {});
   /// Decides for an action that waits for a decision. Errors: not_found (workflow or action),
   /// wrong_state, invalid_argument (`value` exceeds limits::payload_bytes_max), corrupt, closing,
