@@ -13,8 +13,8 @@
 
 namespace tenax::storage {
 
-/// The directory's own name in full, without links, "." or a "/" at its end: it stays right when the
-/// process changes its working directory.
+/// The directory's own name in full, without links, "." or a "/" at its end: it stays right when
+/// the process changes its working directory.
 [[nodiscard]] std::filesystem::path full_path(const std::filesystem::path& data_dir);
 [[nodiscard]] std::filesystem::path database_dir(const std::filesystem::path& data_dir);
 
