@@ -53,15 +53,17 @@ class bulk {
   /// Wakes who waits only for what it waits for: a wake-up for each of a million ends would cost as
   /// much as they do.
   void tell() {
-    const bool reached = acknowledged_ == wanted_ || finished_ == wanted_;
+    const bool reached = counted_ != nullptr && *counted_ == wanted_;
     if (reached || !failure_.empty()) changed_.notify_all();
   }
   void wait(const std::size_t& counter, std::size_t count, double timeout_seconds,
             const char* what) {
     std::unique_lock lock(mutex_);
     wanted_ = count;
+    counted_ = &counter;
     const bool reached = changed_.wait_for(lock, std::chrono::duration<double>(timeout_seconds),
                                            [&] { return counter >= count || !failure_.empty(); });
+    counted_ = nullptr;
     require(failure_.empty(), failure_);
     require(reached, std::to_string(counter) + " of " + std::to_string(count) + " workflows " +
                          what + " in time");
@@ -73,7 +75,8 @@ class bulk {
   std::size_t waiting_ = 0;
   std::size_t acknowledged_ = 0;
   std::size_t finished_ = 0;
-  std::size_t wanted_ = 0;  ///< by the one who waits
+  const std::size_t* counted_ = nullptr;  ///< what someone waits for
+  std::size_t wanted_ = 0;                ///< the value that ends the wait
   std::string failure_;
 };
 
