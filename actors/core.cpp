@@ -66,7 +66,7 @@ options with_defaults(options o) {
   builtin::add_defaults(o.handlers);
   const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
   if (o.handler_threads == 0) o.handler_threads = std::max<std::size_t>(4, cores);
-  if (o.scheduler_threads == 0) o.scheduler_threads = std::max<std::size_t>(1, cores - 1);
+  if (o.scheduler_threads == 0) o.scheduler_threads = cores;
   if (!o.log) {
     // A logger of its own: spdlog's default logger belongs to the embedding program.
     auto logger = std::make_shared<spdlog::logger>(

@@ -4,13 +4,15 @@
 // Measured on CAF 0.17.6: the default policy (stealing) is quadratic in the queue's length, and
 // each actor's end wakes the clock thread to cancel timeouts that our actors never set. This module
 // avoids both, and a deadlock at shutdown that the second causes. CAF's own sharing policy
-// allocates a list node for each job, two or three an action; this one has a queue that does not.
+// allocates a list node for each job, two or three an action, and wakes a thread for each; this one
+// has a queue that does not, and wakes as few threads as the work needs.
 #pragma once
 
 #include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 #include <caf/detail/thread_safe_actor_clock.hpp>
 #include <caf/policy/unprofiled.hpp>
@@ -19,26 +21,43 @@
 
 namespace tenax::actors {
 
-/// One queue for all workers (a CAF scheduler policy).
+/// One queue for all workers (a CAF scheduler policy). A job that a worker makes is for that worker
+/// next, so it wakes another only if there are more. One is woken at a time, the last to fall
+/// asleep, and wakes the next if there is more to do: most jobs are shorter than a wake-up.
 class shared_queue : public caf::policy::unprofiled {
  public:
-  struct coordinator_data {
-    explicit coordinator_data(caf::scheduler::abstract_coordinator*) {}
-    std::deque<caf::resumable*> jobs;
-    std::mutex mutex;
-    std::condition_variable more;
-  };
+  /// Where a worker sleeps.
   struct worker_data {
     explicit worker_data(caf::scheduler::abstract_coordinator*) {}
+    worker_data(const worker_data&) {}  // CAF makes all from one
+    worker_data& operator=(const worker_data&) = delete;
+    std::condition_variable wake;
+    bool woken = false;  ///< guarded by the queue's mutex
+  };
+  struct coordinator_data {
+    explicit coordinator_data(caf::scheduler::abstract_coordinator*) {}
+    std::mutex mutex;
+    // Guarded by mutex.
+    std::deque<caf::resumable*> jobs;
+    std::vector<worker_data*> asleep;
+    bool waking = false;  ///< one has been woken and is not here yet
+
+    /// Under the lock: a job may be the one that ends the engine, and all of this with it.
+    void wake_one() {
+      if (waking || asleep.empty()) return;
+      waking = true;
+      asleep.back()->woken = true;
+      asleep.back()->wake.notify_one();
+      asleep.pop_back();
+    }
   };
 
   template <class Coordinator>
   void central_enqueue(Coordinator* self, caf::resumable* job) {
     auto& shared = d(self);
-    // Under the lock: the job may be the one that ends the engine, and all of this with it.
     const std::lock_guard lock(shared.mutex);
     shared.jobs.push_back(job);
-    shared.more.notify_one();
+    shared.wake_one();
   }
   template <class Worker>
   void external_enqueue(Worker* self, caf::resumable* job) {
@@ -46,19 +65,29 @@ class shared_queue : public caf::policy::unprofiled {
   }
   template <class Worker>
   void internal_enqueue(Worker* self, caf::resumable* job) {
-    central_enqueue(self->parent(), job);
+    auto& shared = d(self->parent());
+    const std::lock_guard lock(shared.mutex);
+    shared.jobs.push_back(job);
+    if (shared.jobs.size() > 1) shared.wake_one();
   }
   template <class Worker>
   void resume_job_later(Worker* self, caf::resumable* job) {
-    central_enqueue(self->parent(), job);
+    internal_enqueue(self, job);
   }
   template <class Worker>
   caf::resumable* dequeue(Worker* self) {
     auto& shared = d(self->parent());
+    auto& mine = d(self);
     std::unique_lock lock(shared.mutex);
-    shared.more.wait(lock, [&] { return !shared.jobs.empty(); });
+    while (shared.jobs.empty()) {
+      shared.asleep.push_back(&mine);
+      mine.wake.wait(lock, [&] { return mine.woken; });
+      mine.woken = false;
+      shared.waking = false;
+    }
     auto* job = shared.jobs.front();
     shared.jobs.pop_front();
+    if (!shared.jobs.empty()) shared.wake_one();
     return job;
   }
   template <class Worker, class Function>

@@ -42,7 +42,7 @@ struct options {
   static constexpr std::size_t threads_max = 4'096;  ///< of each kind
   /// Pool for blocking handlers; 0: 4, or the number of cores if that is more.
   std::size_t handler_threads = 0;
-  std::size_t scheduler_threads = 0;         ///< actor threads; 0: max(1, cores - 1)
+  std::size_t scheduler_threads = 0;         ///< actor threads; 0: one for each core
   std::size_t active_workflows_max = 2'048;  ///< busy in memory at once; the others wait on disk
   /// Beyond: submit is rejected (overloaded).
   std::size_t open_workflows_max = 10'000'000;
