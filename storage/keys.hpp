@@ -14,6 +14,8 @@ namespace tenax::storage::keys {
 
 /// The partition that an embedded engine has.
 inline constexpr std::uint16_t partition = 0;
+/// Partition and kind, with which every key begins.
+inline constexpr std::size_t kind_bytes = sizeof(partition) + 1;
 inline constexpr std::size_t id_bytes_max = 128;
 
 /// The byte after the partition. Never reused. Workflows come first: then what is written at a
