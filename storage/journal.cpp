@@ -1,6 +1,7 @@
 #include "storage/journal.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <string>
@@ -121,7 +122,10 @@ class threaded_journal final : public journal {
     }
     collecting_.add(batch, done);
     count_.bytes_queued.fetch_add(batch.bytes(), std::memory_order_relaxed);
-    flush_wanted_ = flush_wanted_ || when == flush::now;
+    if (when == flush::now) {
+      flush_wanted_ = true;
+      flush_seen_.store(true, std::memory_order_relaxed);
+    }
     // A lazy batch wakes the writer only if it sleeps without end, to set its alarm.
     const bool wake =
         waits_ == waits::for_anything || (waits_ == waits::for_flush && when == flush::now);
@@ -159,7 +163,27 @@ class threaded_journal final : public journal {
       if (!written) return fail(writing, written.error());
       writing.answer(nullptr);
       writing.clear();
+      watch_for_flush();
     }
+  }
+
+  /// Before it sleeps: who was answered just now often has the next commit at once, and to be woken
+  /// for it takes longer (measured: a twentieth of a workflow's latency). Where that does not pay,
+  /// it is tried now and then.
+  void watch_for_flush() {
+    constexpr int lost_max = 4;
+    constexpr unsigned try_every = 32;
+    constexpr std::chrono::microseconds patience{100};
+    if (watches_lost_ >= lost_max && ++watches_skipped_ % try_every != 0) return;
+    const auto end = std::chrono::steady_clock::now() + patience;
+    do {
+      if (flush_seen_.load(std::memory_order_relaxed)) {
+        watches_lost_ = 0;
+        return;
+      }
+      std::this_thread::yield();  // it may have this core to come from
+    } while (std::chrono::steady_clock::now() < end);
+    ++watches_lost_;
   }
 
   /// Waits until there is something to write; false when the journal closes.
@@ -180,6 +204,7 @@ class threaded_journal final : public journal {
     if (collecting_.empty()) return false;
     std::swap(out, collecting_);
     flush_wanted_ = false;
+    flush_seen_.store(false, std::memory_order_relaxed);
     return true;
   }
 
@@ -204,7 +229,12 @@ class threaded_journal final : public journal {
   const failure_sink on_failure_;
   counters count_;
   std::atomic<bool> stopped_{false};
+  std::atomic<bool> flush_seen_{false};  ///< flush_wanted_, for a look without the lock
   std::mutex close_mutex_;
+
+  // Of the writer only.
+  int watches_lost_ = 0;  ///< in a row
+  unsigned watches_skipped_ = 0;
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -51,6 +51,7 @@ WORDS = [
      "take the time from model/seams.hpp, so that simulation can set it", {
          "model/seams.*": "the seam itself",
          "actors/engine.*": "drain's timeout runs in its caller's time",
+         "storage/journal.*": "how long the writer thread looks for more before it sleeps",
          "node/*": "a program: durations for people",
          "testing/*": "fakes of the seam",
          **TESTS}),
