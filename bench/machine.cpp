@@ -103,6 +103,20 @@ nlohmann::json describe_disk(const std::filesystem::path& dir) {
 
 }  // namespace
 
+/// jemalloc has this, glibc does not.
+extern "C" [[gnu::weak]] int mallctl(const char* name, void* old_value, std::size_t* old_bytes,
+                                     void* new_value, std::size_t new_bytes);
+
+namespace {
+std::string allocator() {
+  if (mallctl == nullptr) return "the C library's";
+  const char* version = "";
+  std::size_t bytes = sizeof version;
+  if (mallctl("version", static_cast<void*>(&version), &bytes, nullptr, 0) != 0) return "jemalloc";
+  return "jemalloc " + std::string(version).substr(0, std::string(version).find('-'));
+}
+}  // namespace
+
 std::string filesystem_of(const std::filesystem::path& dir) { return mount_of(dir).first; }
 
 nlohmann::json describe_machine(const std::filesystem::path& dir) {
@@ -131,6 +145,7 @@ nlohmann::json describe_machine(const std::filesystem::path& dir) {
                       std::to_string(ROCKSDB_PATCH)},
       {"caf", std::to_string(CAF_VERSION / 10000) + "." + std::to_string(CAF_VERSION / 100 % 100) +
                   "." + std::to_string(CAF_VERSION % 100)},
+      {"allocator", allocator()},
       {"disk", describe_disk(dir)},
   };
 }

@@ -17,3 +17,11 @@ target_include_directories(tenax_internal INTERFACE "${PROJECT_SOURCE_DIR}")
 target_include_directories(tenax_internal SYSTEM INTERFACE "${TENAX_GENERATED_DIR}")
 target_link_libraries(tenax_internal INTERFACE ${TENAX_LINKED} nlohmann_json::nlohmann_json)
 target_compile_definitions(tenax_internal INTERFACE TENAX_VERSION="${PROJECT_VERSION}")
+
+# For the programs. A library leaves the allocator to the program that embeds it.
+if(TENAX_JEMALLOC)
+  find_library(TENAX_JEMALLOC_LIBRARY jemalloc REQUIRED)
+  mark_as_advanced(TENAX_JEMALLOC_LIBRARY)
+  add_library(tenax_allocator OBJECT "${PROJECT_SOURCE_DIR}/cmake/jemalloc.cpp")
+  target_link_libraries(tenax_allocator PUBLIC "${TENAX_JEMALLOC_LIBRARY}")
+endif()

@@ -3,7 +3,7 @@
 set -euo pipefail
 packages=(
   g++ cmake ninja-build pkg-config ca-certificates python3
-  libcaf-dev librocksdb-dev libspdlog-dev libprotobuf-dev protobuf-compiler libxxhash-dev
+  libcaf-dev librocksdb-dev libspdlog-dev libprotobuf-dev protobuf-compiler libxxhash-dev libjemalloc-dev
   nlohmann-json3-dev libcli11-dev libboost-test-dev "$@"
 )
 
