@@ -8,6 +8,7 @@
 // has a queue that does not, and wakes as few threads as the work needs.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -21,9 +22,10 @@
 
 namespace tenax::actors {
 
-/// One queue for all workers (a CAF scheduler policy). A job that a worker makes is for that worker
-/// next, so it wakes another only if there are more. One is woken at a time, the last to fall
-/// asleep, and wakes the next if there is more to do: most jobs are shorter than a wake-up.
+/// One queue for all workers (a CAF scheduler policy). A job that a worker makes waits for one that
+/// is awake, mostly for itself, so it wakes another only if there are more. One is woken at a time,
+/// the last to fall asleep, and wakes the next if there is more to do: most jobs are shorter than a
+/// wake-up.
 class shared_queue : public caf::policy::unprofiled {
  public:
   /// Where a worker sleeps.
@@ -95,12 +97,14 @@ class shared_queue : public caf::policy::unprofiled {
   template <class Coordinator, class Function>
   void foreach_central_resumable(Coordinator* self, Function f) {
     auto& shared = d(self);
-    const std::lock_guard lock(shared.mutex);
-    while (!shared.jobs.empty()) {
-      auto* job = shared.jobs.front();
-      shared.jobs.pop_front();
-      f(job);
-    }
+    std::deque<caf::resumable*> rest;
+    const auto take_rest = [&] {
+      const std::lock_guard lock(shared.mutex);
+      rest.swap(shared.jobs);
+      return !rest.empty();
+    };
+    // Without the lock: what ends here may send.
+    for (; take_rest(); rest.clear()) std::for_each(rest.begin(), rest.end(), f);
   }
 };
 

@@ -160,7 +160,7 @@ class limit_child final : public caf::event_based_actor {
 
  private:
   void end() {
-    caf::anon_send(caf::actor_cast<caf::actor>(parent_), child_done{});
+    send(caf::actor_cast<caf::actor>(parent_), child_done{});
     parent_ = nullptr;
     quit();
   }

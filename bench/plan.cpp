@@ -13,6 +13,7 @@ const std::vector<scenario>& scenarios() {
       {"fan-out", "--fan actions side by side, and one that waits for all", run_fan_out},
       {"retry-storm", "a share of all attempts fails and backs off", run_retry_storm},
       {"mixed", "sequential workflows while a client queries", run_mixed},
+      {"retention", "sequential workflows of which --workflows are kept", run_retention},
       {"latency", "one workflow at a time", run_latency},
       {"submit", "submits at a fixed --rate (open loop)", run_submit},
       {"timers", "--workflows sleep at once, then wake", run_timers},
@@ -37,6 +38,7 @@ params defaults_of(const std::string& scenario) {
   if (scenario == "submit") p.rate = 1'000;
   if (scenario == "retry-storm") p.concurrency = 4'096;
   if (scenario == "mixed") p.concurrency = 256;
+  if (scenario == "retention") p.workflows = 10'000;
   if (scenario == "scale") {
     p.workflows = 1'000'000;
     p.seconds = 15;  // several rounds of compaction
@@ -127,6 +129,7 @@ std::vector<plan_entry> plan_all(bool full, const std::string& durability) {
   for (const std::size_t fan : {100U, 1'000U}) plan.add("fan-out").fan = fan;
   plan.add("retry-storm");
   plan.add("mixed");
+  plan.add("retention");
   plan.add("latency");
   for (const double rate : {500.0, 2'000.0, 5'000.0}) plan.add("submit").rate = rate;
   if (full) {

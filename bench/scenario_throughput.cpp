@@ -1,5 +1,5 @@
 // Throughput in a closed or an open loop: sequential workflows, fan-out with join, retry storm,
-// mixed load with queries.
+// mixed load with queries, retention.
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -296,6 +296,32 @@ run_result run_mixed(const params& p) {
   out.set("limit_without_queries_actions_per_s", without);
   out.set("ratio_to_without_queries", out.get("actions_per_s") / without);
   if (p.limits) report_disk(out, p);
+  return out;
+}
+
+run_result run_retention(const params& p) {
+  const auto alone = run_load(p, sequential_maker(p));
+  load driver(p, sequential_maker(p));
+  auto o = engine_options(p);
+  o.retention.completed.count = p.workflows;
+  add_step_handler(o, p);
+  driver.watch(o);
+  auto e = open_engine(p, std::move(o));
+  driver.start(e);
+  const auto seen = driver.measure();
+  const auto stats = e.stats();
+  driver.stop();
+  e.close();
+  run_result out;
+  seen.report(out);
+  const double seconds = seen.seconds + p.warmup_seconds;
+  out.set("ended_per_s", static_cast<double>(stats.completed + stats.removed) / seconds);
+  out.set("removed_per_s", static_cast<double>(stats.removed) / seconds);
+  out.set("kept", static_cast<double>(p.workflows));
+  out.set("kept_at_the_end", static_cast<double>(stats.completed));
+  const double without = static_cast<double>(alone.actions) / alone.seconds;
+  out.set("limit_without_retention_actions_per_s", without);
+  out.set("ratio_to_without_retention", out.get("actions_per_s") / without);
   return out;
 }
 

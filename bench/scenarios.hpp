@@ -13,6 +13,7 @@ run_result run_sequential(const params& p);
 run_result run_fan_out(const params& p);
 run_result run_retry_storm(const params& p);
 run_result run_mixed(const params& p);
+run_result run_retention(const params& p);
 run_result run_latency(const params& p);
 run_result run_submit(const params& p);
 run_result run_timers(const params& p);

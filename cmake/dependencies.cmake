@@ -19,8 +19,12 @@ target_link_libraries(tenax_internal INTERFACE ${TENAX_LINKED} nlohmann_json::nl
 target_compile_definitions(tenax_internal INTERFACE TENAX_VERSION="${PROJECT_VERSION}")
 
 # For the programs. A library leaves the allocator to the program that embeds it.
-if(TENAX_JEMALLOC)
-  find_library(TENAX_JEMALLOC_LIBRARY jemalloc REQUIRED)
+if(TENAX_JEMALLOC AND (TENAX_BUILD_NODE OR TENAX_BUILD_BENCH))
+  find_library(TENAX_JEMALLOC_LIBRARY jemalloc)
+  if(NOT TENAX_JEMALLOC_LIBRARY)
+    message(FATAL_ERROR "jemalloc is not there (package libjemalloc-dev); -DTENAX_JEMALLOC=OFF "
+                        "takes the C library's allocator instead")
+  endif()
   mark_as_advanced(TENAX_JEMALLOC_LIBRARY)
   add_library(tenax_allocator OBJECT "${PROJECT_SOURCE_DIR}/cmake/jemalloc.cpp")
   target_link_libraries(tenax_allocator PUBLIC "${TENAX_JEMALLOC_LIBRARY}")

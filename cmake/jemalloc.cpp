@@ -1,6 +1,6 @@
 // Read by jemalloc when a program starts that is linked with it: what a quiet program no longer
 // needs goes back to the system, without waiting for its next allocation.
 extern "C" {
-extern const char* malloc_conf;
+[[gnu::visibility("default")]] extern const char* malloc_conf;
 const char* malloc_conf = "background_thread:true";
 }

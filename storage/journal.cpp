@@ -1,5 +1,6 @@
 #include "storage/journal.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -79,7 +80,6 @@ result<void> write_in_two(store& target, std::uint64_t epoch, const write_batch&
     auto& half = first.bytes() < batch.bytes() / 2 ? first : second;
     if (what == write_batch::op::put) half.put(key, value);
     if (what == write_batch::op::remove) half.remove(key);
-    if (what == write_batch::op::remove_range) half.remove_range(key, value);
   });
   auto written = target.write(epoch, {&first});
   return written ? target.write(epoch, {&second}) : written;
@@ -183,7 +183,7 @@ class threaded_journal final : public journal {
       }
       std::this_thread::yield();  // it may have this core to come from
     } while (std::chrono::steady_clock::now() < end);
-    ++watches_lost_;
+    watches_lost_ = std::min(watches_lost_ + 1, lost_max);
   }
 
   /// Waits until there is something to write; false when the journal closes.

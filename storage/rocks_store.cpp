@@ -124,22 +124,18 @@ constexpr std::size_t keep_ops_max = 64 * 1024;
 std::string_view rocks_store::collect(const std::vector<const write_batch*>& batches,
                                       totals& delta) {
   ops_.clear();
-  bool sortable = true;
   for (const auto* batch : batches) {
     delta += batch->delta;
     batch->each([&](write_batch::op what, std::string_view key, std::string_view value) {
-      sortable = sortable && what != write_batch::op::remove_range;
       ops_.push_back({key, value, static_cast<std::uint32_t>(ops_.size()), what});
     });
   }
   // In key order RocksDB finds the place of each row near that of the row before: 40 % less CPU
   // for a group of 1,024 commits (measured).
-  if (sortable) {
-    std::sort(ops_.begin(), ops_.end(), [](const op_view& a, const op_view& b) {
-      const int order = a.key.compare(b.key);
-      return order != 0 ? order < 0 : a.position < b.position;
-    });
-  }
+  std::sort(ops_.begin(), ops_.end(), [](const op_view& a, const op_view& b) {
+    const int order = a.key.compare(b.key);
+    return order != 0 ? order < 0 : a.position < b.position;
+  });
   if (group_.GetDataSize() > keep_bytes_max) {
     group_ = rocksdb::WriteBatch();
   } else {
@@ -150,7 +146,7 @@ std::string_view rocks_store::collect(const std::vector<const write_batch*>& bat
   for (std::size_t i = 0; i < ops_.size(); ++i) {
     const auto& o = ops_[i];
     // Nobody sees what the same group writes over.
-    if (sortable && i + 1 < ops_.size() && ops_[i + 1].key == o.key) continue;
+    if (i + 1 < ops_.size() && ops_[i + 1].key == o.key) continue;
     rocksdb::Status status;
     switch (o.what) {
       case write_batch::op::put:
@@ -161,9 +157,6 @@ std::string_view rocks_store::collect(const std::vector<const write_batch*>& bat
         break;
       case write_batch::op::remove:
         status = group_.Delete(slice(o.key));
-        break;
-      case write_batch::op::remove_range:
-        status = group_.DeleteRange(slice(o.key), slice(o.value));
         break;
     }
     status.PermitUncheckedError();  // only fails beyond 4 GiB, and then so does the write

@@ -35,14 +35,10 @@ struct totals {
 /// u32][key][value]...
 class write_batch {
  public:
-  enum class op : std::uint8_t { put = 1, remove = 2, remove_range = 3 };
+  enum class op : std::uint8_t { put = 1, remove = 2 };
 
   void put(std::string_view key, std::string_view value) { add(op::put, key, value); }
   void remove(std::string_view key) { add(op::remove, key, {}); }
-  /// Deletes [begin, end).
-  void remove_range(std::string_view begin, std::string_view end) {
-    add(op::remove_range, begin, end);
-  }
 
   totals delta;  ///< removed workflows also take back the counter of their status (as a wrapped
                  ///< negative)
@@ -65,7 +61,7 @@ class write_batch {
     delta = {};
   }
 
-  /// f(op, key, value or range end) for each, in order.
+  /// f(op, key, value) for each, in order.
   template <class F>
   void each(F&& f) const {
     for (std::size_t at = 0; at < buffer_.size();) {
