@@ -25,6 +25,7 @@ result<void> engine_life::open() {
   o.on_finished = [this](const workflow_summary& s) { known_.told_end(s); };
   actors::core_seams seams;
   seams.env = options_.env;
+  seams.wall = options_.wall;
   seams.seed = options_.life_seed | 1;
   auto opened = actors::engine_core::open(options_.data_dir, std::move(o), seams);
   if (!opened) return opened.error();

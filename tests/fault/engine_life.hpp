@@ -21,6 +21,7 @@ struct life_options {
   std::size_t write_buffer_bytes = 4u << 20;
   tenax::durability durability = tenax::durability::sync;
   void* env = nullptr;
+  const model::clock* wall = nullptr;  ///< null: the machine's
 };
 
 class engine_life {
