@@ -22,9 +22,10 @@ engine open_engine(const params& p, options o) {
 namespace {
 
 /// Runs the load on a fresh engine and closes it.
-load_result run_load(const params& p, spec_maker make) {
+load_result run_load(const params& p, spec_maker make, retention_options keep = {}) {
   load driver(p, std::move(make));
   auto o = engine_options(p);
+  o.retention = keep;
   add_step_handler(o, p);
   driver.watch(o);
   auto e = open_engine(p, std::move(o));
@@ -301,24 +302,14 @@ run_result run_mixed(const params& p) {
 
 run_result run_retention(const params& p) {
   const auto alone = run_load(p, sequential_maker(p));
-  load driver(p, sequential_maker(p));
-  auto o = engine_options(p);
-  o.retention.completed.count = p.workflows;
-  add_step_handler(o, p);
-  driver.watch(o);
-  auto e = open_engine(p, std::move(o));
-  driver.start(e);
-  const auto seen = driver.measure();
-  const auto stats = e.stats();
-  driver.stop();
-  e.close();
+  const auto seen = run_load(p, sequential_maker(p), {.completed = {.count = p.workflows}});
   run_result out;
   seen.report(out);
   const double seconds = seen.seconds + p.warmup_seconds;
-  out.set("ended_per_s", static_cast<double>(stats.completed + stats.removed) / seconds);
-  out.set("removed_per_s", static_cast<double>(stats.removed) / seconds);
+  out.set("ended_per_s", static_cast<double>(seen.kept + seen.removed) / seconds);
+  out.set("removed_per_s", static_cast<double>(seen.removed) / seconds);
   out.set("kept", static_cast<double>(p.workflows));
-  out.set("kept_at_the_end", static_cast<double>(stats.completed));
+  out.set("kept_at_the_end", static_cast<double>(seen.kept));
   const double without = static_cast<double>(alone.actions) / alone.seconds;
   out.set("limit_without_retention_actions_per_s", without);
   out.set("ratio_to_without_retention", out.get("actions_per_s") / without);

@@ -3,8 +3,8 @@
 set -euo pipefail
 packages=(
   g++ cmake ninja-build pkg-config ca-certificates python3
-  libcaf-dev librocksdb-dev libspdlog-dev libprotobuf-dev protobuf-compiler libxxhash-dev libjemalloc-dev
-  nlohmann-json3-dev libcli11-dev libboost-test-dev "$@"
+  libcaf-dev librocksdb-dev libspdlog-dev libprotobuf-dev protobuf-compiler libxxhash-dev
+  libjemalloc-dev nlohmann-json3-dev libcli11-dev libboost-test-dev "$@"
 )
 
 if ! command -v apt-get >/dev/null; then

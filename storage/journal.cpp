@@ -122,10 +122,7 @@ class threaded_journal final : public journal {
     }
     collecting_.add(batch, done);
     count_.bytes_queued.fetch_add(batch.bytes(), std::memory_order_relaxed);
-    if (when == flush::now) {
-      flush_wanted_ = true;
-      flush_seen_.store(true, std::memory_order_relaxed);
-    }
+    if (when == flush::now) flush_wanted_ = true;
     // A lazy batch wakes the writer only if it sleeps without end, to set its alarm.
     const bool wake =
         waits_ == waits::for_anything || (waits_ == waits::for_flush && when == flush::now);
@@ -177,7 +174,7 @@ class threaded_journal final : public journal {
     if (watches_lost_ >= lost_max && ++watches_skipped_ % try_every != 0) return;
     const auto end = std::chrono::steady_clock::now() + patience;
     do {
-      if (flush_seen_.load(std::memory_order_relaxed)) {
+      if (flush_wanted_) {
         watches_lost_ = 0;
         return;
       }
@@ -204,7 +201,6 @@ class threaded_journal final : public journal {
     if (collecting_.empty()) return false;
     std::swap(out, collecting_);
     flush_wanted_ = false;
-    flush_seen_.store(false, std::memory_order_relaxed);
     return true;
   }
 
@@ -229,7 +225,7 @@ class threaded_journal final : public journal {
   const failure_sink on_failure_;
   counters count_;
   std::atomic<bool> stopped_{false};
-  std::atomic<bool> flush_seen_{false};  ///< flush_wanted_, for a look without the lock
+  std::atomic<bool> flush_wanted_{false};  ///< written under mutex_, looked at without it too
   std::mutex close_mutex_;
 
   // Of the writer only.
@@ -241,7 +237,6 @@ class threaded_journal final : public journal {
   // Guarded by mutex_.
   std::string cause_ = "it is closed";
   group collecting_;
-  bool flush_wanted_ = false;
   bool closing_ = false;
   waits waits_ = waits::no;  ///< what the writer waits for; reset by who wakes it
 
