@@ -49,6 +49,7 @@ std::size_t retention::collect_class(index_class c, const keep_rule& rule, std::
   for (int page = 0; page < pages_max && taken == 0; ++page) {
     const auto listed = store_.listed(c, at.from_ms, at.from_id, limit);
     if (!listed) return 0;  // looked at again; queries report the error
+    std::unique_ptr<storage::row_snapshot> rows;
     for (const auto& entry : *listed) {
       bool goes = excess > 0;
       if (!goes) {
@@ -61,7 +62,8 @@ std::size_t retention::collect_class(index_class c, const keep_rule& rule, std::
       }
       at = {entry.created_at_ms, entry.workflow_id + '\0'};
       if (!goes || in_use(entry.workflow_id)) continue;
-      const auto read = storage::encode_removal(store_, entry, out);
+      if (!rows) rows = rows_.rows(storage::removal_end(*listed));
+      const auto read = storage::encode_removal(*rows, entry, out);
       if (!read) continue;
       if (excess > 0) --excess;
       ++taken;

@@ -24,7 +24,7 @@ class retention {
   static constexpr model::time_ms restart_every_ms = 60'000;
 
   retention(const retention_options& keep, const storage::read_store& store)
-      : keep_(keep), store_(store) {}
+      : keep_(keep), store_(store), rows_(dynamic_cast<const storage::row_source&>(store)) {}
 
   [[nodiscard]] bool enabled() const noexcept;
   /// Appends to `out` the removal of what may go now, oldest first, at most batch_max workflows;
@@ -46,6 +46,7 @@ class retention {
 
   const retention_options& keep_;
   const storage::read_store& store_;
+  const storage::row_source& rows_;
   std::array<place, model::index_class_max + 1> places_;
   model::time_ms restarted_at_ms_ = 0;
 };

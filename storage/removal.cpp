@@ -1,16 +1,15 @@
 #include "storage/removal.hpp"
 
+#include <algorithm>
+
 #include "model/assert.hpp"
 #include "storage/keys.hpp"
-#include "storage/rows.hpp"
 
 namespace tenax::storage {
 
-result<std::size_t> encode_removal(const read_store& store, const list_entry& entry,
+result<std::size_t> encode_removal(const row_snapshot& rows, const list_entry& entry,
                                    write_batch& out) {
   TENAX_ASSERT(!is_open(entry.listed_as), "only finished workflows are removed");
-  const auto* source = dynamic_cast<const row_source*>(&store);
-  TENAX_ASSERT(source != nullptr, "the store shows its rows");
   std::string begin;
   std::string end;
   keys::workflow_from(begin, entry.workflow_id, keys::record_tag::state);
@@ -19,7 +18,7 @@ result<std::size_t> encode_removal(const read_store& store, const list_entry& en
   write_batch mine;
   // One delete a row: range tombstones in the memtable would slow down every read of the engine.
   std::size_t bytes = 0;
-  auto seen = source->rows()->each(begin, end, [&](std::string_view key, std::string_view value) {
+  auto seen = rows.each(begin, end, [&](std::string_view key, std::string_view value) {
     bytes += key.size() + value.size();
     mine.remove(key);
     return true;
@@ -45,6 +44,16 @@ result<std::size_t> encode_removal(const read_store& store, const list_entry& en
   }
   out.append(mine);
   return bytes;
+}
+
+std::string removal_end(const std::vector<list_entry>& entries) {
+  std::string last;
+  std::string end;
+  for (const auto& entry : entries) {
+    keys::workflow_end(end, entry.workflow_id);
+    last = std::max(last, end);
+  }
+  return last;
 }
 
 }  // namespace tenax::storage

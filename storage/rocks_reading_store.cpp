@@ -256,7 +256,9 @@ class rocks_reading_store final : public reading_store, public row_source {
     const std::shared_lock lock(mutex_);
     return open_->meta.epoch;
   }
-  [[nodiscard]] std::unique_ptr<row_snapshot> rows() const override { return reads_->rows(false); }
+  [[nodiscard]] std::unique_ptr<row_snapshot> rows(std::string end) const override {
+    return reads_->rows(std::move(end), false);
+  }
 
  private:
   void take(opened_database what) {

@@ -20,9 +20,13 @@ error not_found(std::string_view id) { return {errc::not_found, "no workflow " +
 
 class rocks_snapshot final : public row_snapshot {
  public:
-  rocks_snapshot(rocksdb::DB& db, bool with_snapshot)
-      : db_(db), snapshot_(with_snapshot ? db.GetSnapshot() : nullptr) {}
+  rocks_snapshot(rocksdb::DB& db, std::string end, bool with_snapshot)
+      : db_(db),
+        snapshot_(with_snapshot ? db.GetSnapshot() : nullptr),
+        end_(std::move(end)),
+        upper_(slice(end_)) {}
   ~rocks_snapshot() override {
+    it_.reset();
     if (snapshot_ != nullptr) db_.ReleaseSnapshot(snapshot_);
   }
   rocks_snapshot(const rocks_snapshot&) = delete;
@@ -31,15 +35,24 @@ class rocks_snapshot final : public row_snapshot {
   [[nodiscard]] result<void> each(
       std::string_view begin, std::string_view end,
       const std::function<bool(std::string_view, std::string_view)>& visit) const override {
-    const auto upper = slice(end);
-    auto options = read_options();
-    options.fill_cache = false;  // one pass over everything
-    if (!end.empty()) options.iterate_upper_bound = &upper;
-    const std::unique_ptr<rocksdb::Iterator> it(db_.NewIterator(options));
-    for (it->Seek(slice(begin)); it->Valid(); it->Next()) {
-      if (!visit(view(it->key()), view(it->value()))) return {};
+    const auto passed = std::exchange(passed_, {});
+    if (!it_) {
+      auto options = read_options();
+      options.fill_cache = false;  // one pass over everything
+      if (!end_.empty()) options.iterate_upper_bound = &upper_;
+      it_.reset(db_.NewIterator(options));
     }
-    if (!it->status().ok()) return read_error(it->status());
+    const bool there =
+        !passed.empty() && passed <= begin && (!it_->Valid() || view(it_->key()) >= begin);
+    if (!there) it_->Seek(slice(begin));
+    for (; it_->Valid() && (end.empty() || view(it_->key()) < end); it_->Next()) {
+      if (!visit(view(it_->key()), view(it_->value()))) return {};
+    }
+    if (const auto status = it_->status(); !status.ok()) {
+      it_.reset();
+      return read_error(status);
+    }
+    passed_ = end;
     return {};
   }
 
@@ -59,6 +72,11 @@ class rocks_snapshot final : public row_snapshot {
   }
   rocksdb::DB& db_;
   const rocksdb::Snapshot* snapshot_;
+  const std::string end_;
+  const rocksdb::Slice upper_;
+  mutable std::unique_ptr<rocksdb::Iterator> it_;
+  /// No row lies from here to where it_ stands; empty: not known.
+  mutable std::string passed_;
 };
 
 }  // namespace
@@ -377,8 +395,8 @@ result<std::vector<list_entry>> rocks_reads::list_merged(
   return out;
 }
 
-std::unique_ptr<row_snapshot> rocks_reads::rows(bool with_snapshot) const {
-  return std::make_unique<rocks_snapshot>(db_, with_snapshot);
+std::unique_ptr<row_snapshot> rocks_reads::rows(std::string end, bool with_snapshot) const {
+  return std::make_unique<rocks_snapshot>(db_, std::move(end), with_snapshot);
 }
 
 result<std::optional<std::uint64_t>> rocks_reads::number(std::string_view meta_name) const {

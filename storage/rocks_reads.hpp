@@ -34,7 +34,7 @@ class rocks_reads {
       const std::vector<model::index_class>& classes, time_ms from_ms, std::string_view from_id,
       std::size_t limit, bool with_snapshot) const;
   /// Secondary instances know no snapshots; they stand still between two refreshes.
-  [[nodiscard]] std::unique_ptr<row_snapshot> rows(bool with_snapshot) const;
+  [[nodiscard]] std::unique_ptr<row_snapshot> rows(std::string end, bool with_snapshot) const;
 
   /// Meta rows; nothing when there is no such row.
   [[nodiscard]] result<std::optional<std::uint64_t>> number(std::string_view meta_name) const;

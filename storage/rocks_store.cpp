@@ -91,7 +91,9 @@ class rocks_store final : public store, public row_source {
     return totals_;
   }
   [[nodiscard]] std::uint64_t epoch() const override { return p_.epoch; }
-  [[nodiscard]] std::unique_ptr<row_snapshot> rows() const override { return reads_.rows(true); }
+  [[nodiscard]] std::unique_ptr<row_snapshot> rows(std::string end) const override {
+    return reads_.rows(std::move(end), true);
+  }
 
  private:
   /// Collects the batches in `group_`; returns the first due entry put, "" if none.

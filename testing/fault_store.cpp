@@ -115,9 +115,9 @@ class fault_store final : public storage::store, public storage::row_source {
   }
   [[nodiscard]] storage::totals current_totals() const override { return real_->current_totals(); }
   [[nodiscard]] std::uint64_t epoch() const override { return real_->epoch(); }
-  [[nodiscard]] std::unique_ptr<storage::row_snapshot> rows() const override {
-    return std::make_unique<fault_snapshot>(dynamic_cast<const storage::row_source&>(*real_).rows(),
-                                            control_);
+  [[nodiscard]] std::unique_ptr<storage::row_snapshot> rows(std::string end) const override {
+    return std::make_unique<fault_snapshot>(
+        dynamic_cast<const storage::row_source&>(*real_).rows(std::move(end)), control_);
   }
 
  private:
