@@ -15,7 +15,7 @@ namespace tenax::actors {
 
 class retention {
  public:
-  static constexpr std::size_t batch_max = 256;            ///< workflows in one step
+  static constexpr std::size_t batch_max = 512;            ///< workflows in one step
   static constexpr std::size_t read_bytes_max = 4u << 20;  ///< of a status, in one step
   static constexpr int pages_max = 4;          ///< of batch_max entries, looked at in one step
   static constexpr milliseconds every{1'000};  ///< between looks that find nothing to do

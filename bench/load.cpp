@@ -248,8 +248,6 @@ load_result load::measure(const std::function<void(double)>& each_second) {
   out.commits = after.commits - stats.commits;
   out.syncs = after.syncs - stats.syncs;
   out.attempts = after.attempts - stats.attempts;
-  out.kept = after.completed;
-  out.removed = after.removed;
   require(out.finished > 0, "no workflow finished while it was measured");
   return out;
 }

@@ -33,9 +33,6 @@ struct load_result {
   std::uint64_t attempts = 0;
   double cpu_seconds = 0;
   std::uint64_t disk_bytes = 0;
-  // In all, at the end of the measured part.
-  std::uint64_t kept = 0;     ///< completed workflows in the store
-  std::uint64_t removed = 0;  ///< by retention
 
   /// Rates, latency, CPU, commits by name.
   void report(run_result& out) const;

@@ -38,7 +38,10 @@ params defaults_of(const std::string& scenario) {
   if (scenario == "submit") p.rate = 1'000;
   if (scenario == "retry-storm") p.concurrency = 4'096;
   if (scenario == "mixed") p.concurrency = 256;
-  if (scenario == "retention") p.workflows = 10'000;
+  if (scenario == "retention") {
+    p.workflows = 10'000;
+    p.seconds = 20;  // what falls behind shows
+  }
   if (scenario == "scale") {
     p.workflows = 1'000'000;
     p.seconds = 15;  // several rounds of compaction

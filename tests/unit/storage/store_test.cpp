@@ -402,6 +402,50 @@ BOOST_AUTO_TEST_CASE(merged_listing_is_ordered_by_creation) {
   BOOST_TEST((got == expected));
 }
 
+// Ranges are read with one iterator, which goes on where the last one ended.
+BOOST_AUTO_TEST_CASE(ranges_of_rows_are_whole_in_any_order) {
+  temp_dir dir;
+  const auto s = open_for_test(dir.data());
+  random_source specs(5);
+  for (int i = 0; i < 12; ++i) {
+    random_workflow w(specs, random_spec(specs, "w" + std::to_string(10 + 2 * i), 20));
+    w.step(1 + specs.below(10));
+    commit(*s, w);
+  }
+  const auto& source = dynamic_cast<const row_source&>(*s);
+  const auto range_of = [](std::uint64_t n) {
+    std::pair<std::string, std::string> out;
+    keys::workflow_from(out.first, "w" + std::to_string(10 + n), keys::record_tag::state);
+    keys::workflow_end(out.second, "w" + std::to_string(10 + n));
+    return out;
+  };
+  const auto read = [](const row_snapshot& rows, const std::pair<std::string, std::string>& range,
+                       std::size_t most) {
+    std::vector<std::string> out;
+    BOOST_REQUIRE(rows.each(range.first, range.second, [&](std::string_view key, std::string_view) {
+      out.emplace_back(key);
+      return out.size() < most;
+    }));
+    return out;
+  };
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    BOOST_TEST_CONTEXT("seed " << seed) {
+      random_source r(seed);
+      // w18 is the last before this end; odd numbers are not there.
+      const auto bounded = source.rows(r.chance(50) ? range_of(8).second : "");
+      std::uint64_t at = r.below(9);
+      for (int step = 0; step < 30; ++step) {
+        const std::size_t most = r.chance(20) ? 1 : 1'000;
+        const auto seen = read(*bounded, range_of(at), most);
+        BOOST_TEST(seen == read(*source.rows(), range_of(at), most),
+                   boost::test_tools::per_element());
+        BOOST_TEST(seen.empty() == (at % 2 == 1));
+        at = r.chance(70) ? std::min<std::uint64_t>(at + 1 + r.below(2), 8) : r.below(9);
+      }
+    }
+  }
+}
+
 /// What a compaction must rewrite stays small: storage/rocks_options.cpp says why.
 BOOST_AUTO_TEST_CASE(a_compacted_table_holds_one_kind_of_keys_and_indexes_are_cut_small) {
   temp_dir dir;
