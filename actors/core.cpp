@@ -91,9 +91,8 @@ std::optional<error> check_options(const options& o) {
     if (entry.options.retry) check_policy("handlers/" + type + "/retry", *entry.options.retry);
     for (const auto& limit : {entry.options.start_to_close, entry.options.schedule_to_close}) {
       if (limit && (limit->count() <= 0 || *limit > limits{}.delay_max)) {
-        faults.push_back({"handlers/" + type,
-                          "a timeout must be longer than 0 ms, and 10 years at "
-                          "most"});
+        faults.push_back(
+            {"handlers/" + type, "a timeout must be longer than 0 ms, and 10 years at most"});
       }
     }
   }
@@ -110,9 +109,10 @@ std::optional<error> check_options(const options& o) {
   check_range("journal_bytes_max", o.journal_bytes_max, any);
   check_range("limits/actions_max", o.limits.actions_max, any);
   check_range("limits/json_depth_max", o.limits.json_depth_max, limits{}.json_depth_max);
-  check_range("limits/delay_max",
-              static_cast<std::size_t>(std::max<time_ms>(o.limits.delay_max.count(), 0)),
-              static_cast<std::size_t>(limits{}.delay_max.count()));
+  if (const auto d = o.limits.delay_max; d.count() < 1 || d > limits{}.delay_max) {
+    faults.push_back({"limits/delay_max",
+                      "must be 1 ms to 10 years, it is " + std::to_string(d.count()) + " ms"});
+  }
   if (o.timer_horizon.count() < 1) faults.push_back({"timer_horizon", "must be 1 ms or more"});
   if (faults.empty()) return std::nullopt;
   return error(errc::invalid_argument, "the options are not usable", std::move(faults));

@@ -187,7 +187,7 @@ void fault_list::add(std::string path, std::string message) {
 
 std::vector<fault> fault_list::take() {
   if (dropped_ > 0) {
-    kept_.push_back({"", "and " + std::to_string(dropped_) + " more faults"});
+    kept_.push_back({"", "and " + std::to_string(dropped_) + " more faults", dropped_});
   }
   dropped_ = 0;
   return std::exchange(kept_, {});

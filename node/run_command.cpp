@@ -45,20 +45,12 @@ int report_usage(const common_options& common, const std::vector<std::string>& f
   return finish_output(exit_bad_input);
 }
 
-/// How many faults an entry stands for: the last of a long list says how many were left out.
-std::uint64_t faults_in(const file_fault& f) {
-  unsigned long long left_out = 0;
-  const bool tail =
-      f.path.empty() && std::sscanf(f.message.c_str(), "and %llu more faults", &left_out) == 1;
-  return tail ? left_out : 1;
-}
-
 int report_faults(const common_options& common, const std::vector<file_fault>& faults) {
   std::uint64_t more = 0;
   for (std::size_t i = 0; i < faults.size(); ++i) {
     const auto& f = faults[i];
     if (i >= faults_shown_max)
-      more += faults_in(f);
+      more += f.count;
     else
       complain_at(f.file + ":" + f.path + (f.path.empty() ? " " : ": ") + f.message);
   }

@@ -65,7 +65,7 @@ void add_faults(plan& out, const std::string& file, const error& e) {
         {file, "", e.message().empty() ? std::string{describe(e.code())} : e.message()});
     return;
   }
-  for (const auto& f : e.faults()) out.faults.push_back({file, f.path, f.message});
+  for (const auto& f : e.faults()) out.faults.push_back({file, f.path, f.message, f.count});
 }
 
 /// Checks a spec under the longest id that it will get; `given` is its id without --new.
@@ -77,7 +77,7 @@ void check(plan& out, const std::string& file, const workflow_spec& spec, const 
     if (f.path == "/id" && model::valid_id(given))
       f.message +=
           std::string{", with what "} + (run.another ? "--new" : "--repeat") + " adds to it";
-    out.faults.push_back({file, std::move(f.path), std::move(f.message)});
+    out.faults.push_back({file, std::move(f.path), std::move(f.message), f.count});
   }
   if (run.allow_exec) return;
   for (const auto& a : spec.actions) {

@@ -17,6 +17,7 @@ struct file_fault {
   std::string file;
   std::string path;  ///< JSON pointer, "" for the whole document
   std::string message;
+  std::uint64_t count = 1;  ///< as of a fault
 };
 
 /// One workflow to run.

@@ -49,6 +49,7 @@ enum class error_class : std::uint8_t {
 struct fault {
   std::string path;
   std::string message;
+  std::uint64_t count = 1;  ///< how many it stands for: the last of a list that was cut, many
   bool operator==(const fault&) const = default;
 };
 

@@ -413,6 +413,7 @@ BOOST_AUTO_TEST_CASE(the_list_ends_after_a_thousand_faults_and_counts_the_rest) 
   const auto faults = faults_of(json + "]}");
   BOOST_TEST(faults.size() == 1'001u);
   BOOST_TEST(faults.back().message == "and 2000 more faults");
+  BOOST_TEST(faults.back().count == 2000U);
 }
 
 BOOST_AUTO_TEST_CASE(paths_stay_short_whatever_the_keys_are) {

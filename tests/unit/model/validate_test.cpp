@@ -379,6 +379,7 @@ BOOST_AUTO_TEST_CASE(the_list_ends_after_a_thousand_faults_and_counts_the_rest) 
   const auto faults = faults_of(builder);
   BOOST_TEST(faults.size() == 1'001u);
   BOOST_TEST(faults.back().message == "and 500 more faults");
+  BOOST_TEST(faults.back().count == 500U);
 }
 
 BOOST_AUTO_TEST_CASE(messages_are_short_and_printable_whatever_the_names_are) {
