@@ -205,7 +205,7 @@ BOOST_AUTO_TEST_CASE(beside_a_running_process_reading_works_and_deciding_is_refu
   const auto spec = file("long.json", long_wait);
   e2e::process running(command({"run", spec}));
   BOOST_REQUIRE(running.wait_for("long: started", seconds{30}));
-  for (int i = 0; i < 100 && workflows().empty(); ++i) ::usleep(20'000);
+  BOOST_REQUIRE(e2e::eventually([&] { return !workflows().empty(); }));
 
   BOOST_TEST(workflows().at(0)["status"] == "in_progress");
   const auto shown = tenax({"show", "long"});

@@ -127,11 +127,16 @@ outcome process::wait(milliseconds most) {
       result_.timed_out = true;
       send(SIGKILL);
     }
-    if (out_ >= 0 || err_ >= 0)
-      read_some(milliseconds{10});
-    else
-      ::usleep(2'000);
+    read_some(milliseconds{5});  // just waits if both are closed
   }
+}
+
+bool eventually(const std::function<bool()>& holds, milliseconds most, milliseconds every) {
+  for (const auto end = steady::now() + most; !holds();) {
+    if (steady::now() >= end) return false;
+    ::poll(nullptr, 0, static_cast<int>(every.count()));
+  }
+  return true;
 }
 
 outcome run(const arguments& argv, milliseconds most) { return process(argv).wait(most); }

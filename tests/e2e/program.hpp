@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -55,6 +56,11 @@ class process {
   int err_ = -1;
   outcome result_;
 };
+
+/// Looks every so often until the condition holds; false when the time is up.
+bool eventually(const std::function<bool()>& holds,
+                std::chrono::milliseconds most = std::chrono::seconds(20),
+                std::chrono::milliseconds every = std::chrono::milliseconds(20));
 
 /// argv[0] is looked up in PATH.
 [[nodiscard]] outcome run(const arguments& argv,

@@ -35,13 +35,11 @@ struct resume_world : world {
     return tenax_json({"show", id})["workflow"]["actions"]["completed"].get<int>();
   }
   void wait_until_completed(const std::string& id, int n) const {
-    for (int i = 0; i < 500 && completed(id) < n; ++i) ::usleep(20'000);
-    BOOST_TEST(completed(id) >= n);
+    BOOST_TEST(e2e::eventually([&] { return completed(id) >= n; }));
   }
   /// Until the start of its first attempt is on disk.
   void wait_until_started(const std::string& id) const {
-    for (int i = 0; i < 500 && count_events(id)["attempt_started"] == 0; ++i) ::usleep(10'000);
-    BOOST_TEST(count_events(id)["attempt_started"] >= 1);
+    BOOST_TEST(e2e::eventually([&] { return count_events(id)["attempt_started"] >= 1; }));
   }
   [[nodiscard]] std::map<std::string, int> count_events(const std::string& id) const {
     std::map<std::string, int> out;
@@ -78,7 +76,7 @@ BOOST_AUTO_TEST_CASE(ctrl_c_stops_cleanly_and_the_same_command_goes_on) {
 BOOST_AUTO_TEST_CASE(sigterm_says_so_in_json_too) {
   const auto spec = file("steps.json", steps);
   e2e::process running(command({"run", spec, "--output", "json"}));
-  for (int i = 0; i < 500 && tenax({"show", "steps"}).exit_code != 0; ++i) ::usleep(20'000);
+  BOOST_REQUIRE(e2e::eventually([&] { return tenax({"show", "steps"}).exit_code == 0; }));
   running.send(SIGTERM);
   const auto stopped = running.wait(seconds{20});
   BOOST_TEST(stopped.exit_code == 130);

@@ -119,9 +119,7 @@ BOOST_AUTO_TEST_CASE(all_complete_with_ten_kills_on_the_way) {
     // Killed after so many bytes more in its database, or when that takes too long. The longest
     // chain of the traces takes 6 s: ten lives of at most 0.25 s end before it does.
     const auto enough = database_bytes() + random() % 60'000;
-    const auto deadline = std::chrono::steady_clock::now() + milliseconds{250};
-    while (database_bytes() < enough && std::chrono::steady_clock::now() < deadline)
-      ::usleep(1'000);
+    e2e::eventually([&] { return database_bytes() >= enough; }, milliseconds{250}, milliseconds{1});
     running.send(SIGKILL);
     if (running.wait().signal == SIGKILL) ++kills;
     if (!std::filesystem::exists(data())) continue;  // killed before it was made
