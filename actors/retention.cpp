@@ -1,5 +1,9 @@
 #include "actors/retention.hpp"
 
+#include <memory>
+
+#include "storage/removal.hpp"
+
 namespace tenax::actors {
 
 using model::index_class;

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "storage/removal.hpp"
+#include "storage/rows.hpp"
 #include "storage/store.hpp"
 #include "tenax/options.hpp"
 

@@ -230,13 +230,9 @@ load_result load::measure(const std::function<void(double)>& each_second) {
   }
   counting_ = true;
   const auto since = [&] { return static_cast<double>(now_ns() - begin) / 1e9; };
-  if (each_second) {
-    for (double t = 0; t < p_.seconds; t = since()) {
-      rest(std::min(1.0, p_.seconds - t));
-      each_second(since());
-    }
-  } else {
-    rest(p_.seconds);
+  for (double t = 0; t < p_.seconds; t = since()) {
+    rest(std::min(1.0, p_.seconds - t));
+    if (each_second) each_second(since());
   }
   counting_ = false;
   const std::lock_guard lock(mutex_);

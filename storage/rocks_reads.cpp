@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <deque>
 #include <tuple>
+#include <utility>
 
 #include "storage/keys.hpp"
 #include "storage/meta_names.hpp"
