@@ -9,7 +9,7 @@
 #include "bench/load.hpp"
 #include "bench/machine.hpp"
 #include "bench/scenarios.hpp"
-#include "model/timestamp.hpp"
+#include "model/documents/timestamp.hpp"
 
 namespace tenax::bench {
 

@@ -6,9 +6,9 @@
 #include <unordered_map>
 
 #include "model/assert.hpp"
-#include "model/json_text.hpp"
-#include "model/json_tree.hpp"
-#include "model/reference_text.hpp"
+#include "model/documents/json_text.hpp"
+#include "model/documents/json_tree.hpp"
+#include "model/documents/reference_text.hpp"
 
 namespace tenax::model {
 

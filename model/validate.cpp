@@ -10,11 +10,11 @@
 #include <unordered_map>
 
 #include "model/definition.hpp"
+#include "model/documents/json_text.hpp"
+#include "model/documents/json_tree.hpp"
+#include "model/documents/reference_text.hpp"
+#include "model/documents/suggest.hpp"
 #include "model/graph.hpp"
-#include "model/json_text.hpp"
-#include "model/json_tree.hpp"
-#include "model/reference_text.hpp"
-#include "model/suggest.hpp"
 
 namespace tenax::model {
 

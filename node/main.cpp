@@ -1,5 +1,5 @@
 // main.cpp - the tenax program: its command line. Each command has its own file.
-#include "model/suggest.hpp"
+#include "model/documents/suggest.hpp"
 #include "node/change_commands.hpp"
 #include "node/command.hpp"
 #include "node/exit_codes.hpp"

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <limits>
 
-#include "model/base64.hpp"
+#include "model/documents/base64.hpp"
 #include "storage/views.hpp"
 
 namespace tenax::storage {

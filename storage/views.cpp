@@ -5,7 +5,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "model/event_json.hpp"
+#include "model/documents/event_json.hpp"
 #include "model/summary.hpp"
 
 namespace tenax::storage {

@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "model/json_text.hpp"
-#include "model/json_tree.hpp"
+#include "model/documents/json_text.hpp"
+#include "model/documents/json_tree.hpp"
 #include "model/references.hpp"
 #include "model/validate.hpp"
 #include "tenax/spec.hpp"

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "model/definition.hpp"
-#include "model/json_text.hpp"
+#include "model/documents/json_text.hpp"
 #include "model/validate.hpp"
 #include "tenax/spec.hpp"
 

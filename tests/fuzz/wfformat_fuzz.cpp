@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "model/json_text.hpp"
+#include "model/documents/json_text.hpp"
 #include "model/validate.hpp"
 #include "tenax/spec.hpp"
 

@@ -29,6 +29,13 @@ ARROWS = {
     "examples": ["tenax"],
 }
 
+# Rooms within a folder, and the headers of that folder that they may include.
+ROOMS = {
+    # How documents are read and written: they know a workflow's data, not its rules.
+    "model/documents": ["model/assert.hpp", "model/definition.hpp", "model/event.hpp",
+                        "model/validate.hpp"],
+}
+
 # Where each third-party library may appear. bench/ measures CAF and RocksDB alone, as the limit.
 THIRD_PARTY = {
     "caf": ["messages", "actors", "testing", "tests/unit/messages", "tests/unit/actors", "tests/sim",
@@ -151,6 +158,10 @@ def check_includes(root, _compiler):
                     yield f'{where}: project headers are included with "": {name}'
                 allowed = ARROWS.get(folder)
                 mine = "tenax" if folder == "include" else folder
+                room = os.path.dirname(path)
+                if (room in ROOMS and first == folder and os.path.dirname(name) != room
+                        and name not in ROOMS[room]):
+                    yield f"{where}: {room}/ may not include {name}"
                 if allowed is not None and first != mine and first not in allowed:
                     yield f"{where}: {folder}/ may not include {first}/"
                 elif folder == "actors" and first == "storage" and stored(name, set()):
@@ -228,6 +239,8 @@ def check_promises(root, _compiler):
 
 PLANTED = [  # (check, file, text, what must be found)
     ("includes", "model/a.cpp", '#include "storage/store.hpp"\n', "may not include storage"),
+    ("includes", "model/documents/a.cpp", '#include "model/state.hpp"\n',
+     "may not include model/state.hpp"),
     ("includes", "include/tenax/a.hpp", "#include <caf/all.hpp>\n", "std only"),
     ("includes", "include/tenax/a.hpp", '#include "model/state.hpp"\n', "may not include model"),
     ("includes", "node/a.cpp", "#include <rocksdb/db.h>\n", "rocksdb may not appear"),

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "model/event_json.hpp"
+#include "model/documents/event_json.hpp"
 #include "storage/keys.hpp"
 #include "tests/unit/storage/support.hpp"
 

@@ -1,10 +1,10 @@
-#include "model/json_tree.hpp"
+#include "model/documents/json_tree.hpp"
 
 #include <algorithm>
 #include <charconv>
 #include <utility>
 
-#include "model/json_text.hpp"
+#include "model/documents/json_text.hpp"
 
 namespace tenax::model {
 

@@ -5,10 +5,10 @@
 #include <string_view>
 #include <utility>
 
-#include "model/base64.hpp"
-#include "model/doc_reader.hpp"
-#include "model/suggest.hpp"
-#include "model/timestamp.hpp"
+#include "model/documents/base64.hpp"
+#include "model/documents/doc_reader.hpp"
+#include "model/documents/suggest.hpp"
+#include "model/documents/timestamp.hpp"
 #include "tenax/spec.hpp"
 
 namespace tenax::model {

@@ -1,8 +1,8 @@
-#include "model/reference_text.hpp"
+#include "model/documents/reference_text.hpp"
 
 #include <charconv>
 
-#include "model/json_text.hpp"
+#include "model/documents/json_text.hpp"
 #include "model/validate.hpp"
 
 namespace tenax::model {

@@ -1,6 +1,6 @@
 #include <boost/test/unit_test.hpp>
 
-#include "model/json_text.hpp"
+#include "model/documents/json_text.hpp"
 
 #include <charconv>
 #include <cmath>
@@ -8,8 +8,8 @@
 #include <random>
 #include <set>
 
-#include "model/json_tree.hpp"
-#include "model/suggest.hpp"
+#include "model/documents/json_tree.hpp"
+#include "model/documents/suggest.hpp"
 
 using namespace tenax::model;
 

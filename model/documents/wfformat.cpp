@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "model/definition.hpp"
-#include "model/doc_reader.hpp"
+#include "model/documents/doc_reader.hpp"
 #include "model/validate.hpp"
 #include "tenax/spec.hpp"
 

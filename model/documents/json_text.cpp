@@ -1,4 +1,4 @@
-#include "model/json_text.hpp"
+#include "model/documents/json_text.hpp"
 
 #include <array>
 #include <charconv>

@@ -1,4 +1,4 @@
-#include "model/suggest.hpp"
+#include "model/documents/suggest.hpp"
 
 #include <algorithm>
 #include <numeric>

@@ -1,5 +1,5 @@
 // json_tree.hpp - a JSON document in memory: flat, in document order, safe on hostile input.
-// Depends on include/tenax and model/json_text only. Values; const calls are thread safe.
+// Depends on include/tenax and model/documents/json_text only. Values; const calls are thread safe.
 //
 // A node is its position in document order, so a subtree is the range [node, end(node)) and no
 // walk needs recursion. Object members keep their order; numbers keep their text.

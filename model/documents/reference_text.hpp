@@ -17,7 +17,7 @@
 #include <variant>
 #include <vector>
 
-#include "model/json_tree.hpp"
+#include "model/documents/json_tree.hpp"
 
 namespace tenax::model {
 

@@ -1,4 +1,4 @@
-#include "model/base64.hpp"
+#include "model/documents/base64.hpp"
 
 #include <algorithm>
 #include <cstdint>

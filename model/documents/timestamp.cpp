@@ -1,4 +1,4 @@
-#include "model/timestamp.hpp"
+#include "model/documents/timestamp.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,8 +1,8 @@
-#include "model/event_json.hpp"
+#include "model/documents/event_json.hpp"
 
-#include "model/json_text.hpp"
-#include "model/json_tree.hpp"
-#include "model/timestamp.hpp"
+#include "model/documents/json_text.hpp"
+#include "model/documents/json_tree.hpp"
+#include "model/documents/timestamp.hpp"
 
 namespace tenax::model {
 

@@ -6,8 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "model/json_text.hpp"
-#include "model/json_tree.hpp"
+#include "model/documents/json_text.hpp"
+#include "model/documents/json_tree.hpp"
 
 namespace tenax::model {
 

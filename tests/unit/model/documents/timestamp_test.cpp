@@ -1,6 +1,6 @@
 #include <boost/test/unit_test.hpp>
 
-#include "model/timestamp.hpp"
+#include "model/documents/timestamp.hpp"
 
 #include <random>
 

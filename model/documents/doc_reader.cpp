@@ -1,4 +1,4 @@
-#include "model/doc_reader.hpp"
+#include "model/documents/doc_reader.hpp"
 
 #include <utility>
 #include <vector>
