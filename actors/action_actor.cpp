@@ -12,122 +12,168 @@ namespace tenax::actors {
 
 using messages::attempt_report;
 
+namespace {
+/// A handler that does not end within this time after it was asked to is named in the log.
+constexpr milliseconds patience{2'000};
+}  // namespace
+
 action_process::action_process(caf::actor_config& cfg, runtime* rt, messages::workflow_actor parent,
-                               model::action_index action, handler_call_ptr call, time_ms due_at_ms)
+                               model::action_index action, std::uint32_t serial,
+                               handler_call_ptr call, time_ms due_at_ms)
     : messages::action_actor::base(cfg),
       rt_(rt),
       parent_(std::move(parent)),
       action_(action),
-      current_(std::move(call)),
+      serial_(serial),
+      call_(std::move(call)),
       due_at_ms_(due_at_ms) {}
 
 action_process::~action_process() = default;
 
 action_process::behavior_type action_process::make_behavior() {
   set_exception_handler([this](std::exception_ptr& e) -> caf::error { rt_->die(e); });
-  if (current_) {
-    run(std::exchange(current_, nullptr));
+  if (call_) {
+    run(std::exchange(call_, nullptr));
   } else {
     wait(std::exchange(due_at_ms_, 0));
   }
   return {[this](messages::handler_ended m) { on_ended(std::move(m)); },
           [this](const messages::handler_started& m) { on_started(m); },
-          [this](const messages::run_attempt& m) { run(m.call); },
-          [this](const messages::wait_until& m) { wait(m.due_at_ms); },
-          [this](const messages::give_up& m) {
-            // The next attempt may have begun: the due actor can see a timer before its workflow is
-            // told that it is durable.
-            if (current_ && current_->attempt == m.attempt) give_up();
+          [this](const messages::handler_taken&) { on_taken(); },
+          [this](const messages::input_rendered&) {
+            out_ = false;
+            go_on_in_place();
           },
+          [this](const messages::call_dropped&) { on_dropped(); },
+          [this](const messages::run_attempt& m) { run(m.call); },
+          [this](const messages::go_on&) { on_go_on(); },
+          [this](const messages::room&) { go_on_in_place(); },
+          [this](const messages::wait_until& m) { wait(m.due_at_ms); },
           [this](const messages::leave&) { leave(); },
           [this](const messages::alarm& m) { on_alarm(m); },
-          [this](const messages::timeout& m) { on_timeout(m); }};
+          [this](const messages::timeout& m) { on_timeout(m); },
+          [this](const messages::still_running&) { on_still_running(); }};
 }
 
-attempt_report action_process::report_of(std::uint32_t attempt, std::uint32_t deferrals) const {
-  attempt_report r;
+/// Reports on the call.
+void action_process::tell(news what, attempt_report r) {
   r.action = action_;
-  r.attempt = attempt;
-  r.deferrals = deferrals;
-  return r;
+  r.child = serial_;
+  r.attempt = call_->attempt;
+  r.deferrals = call_->deferrals;
+  r.what_happened = what;
+  send(parent_, std::move(r));
 }
 
-void action_process::run(const handler_call_ptr& call) {
+// --- an attempt ---
+
+void action_process::run(handler_call_ptr call) {
   disarm();
-  leaving_ = false;
-  current_ = call;
-  began_ = call->recorded;
-  if (call->entry->options.mode == run_mode::in_place) {
-    run_in_place(*call);
-    return;
+  call_ = std::move(call);
+  taken_ = false;
+  started_ = false;
+  call_->reply_to = this;
+  if (call_->is_blocking() || (call_->render && !call_->renders_at_once)) {
+    out_ = true;
+    rt_->handlers->submit(call_);
+  } else {
+    go_on_in_place();
   }
-  ++calls_;
-  call->reply_to = this;
-  rt_->handlers->submit(call);
 }
 
-void action_process::run_in_place(handler_call& call) {
-  if (!rt_->may_start() || !call.take()) {
-    if (call.recorded) return report_interrupted();
-    current_.reset();
-    return;
+void action_process::go_on_in_place() {
+  if (!call_) return;
+  if (leaving_) {
+    on_dropped();
+  } else if (!rt_->budget.may_start() && !TENAX_PLANTED(17)) {
+    rt_->budget.tell_when_may_start(this);
+  } else if (call_->durable_first && !taken_) {
+    on_taken();
+  } else {
+    run_in_place();
   }
-  auto report = report_of(call.attempt, call.deferrals);
-  report.started_at_ms = rt_->now_ms();
-  report.began = !call.recorded;
-  report.ended = true;
-  const handler_env env{rt_->wall, rt_->opts.log, nullptr, rt_->attempts};
-  report.what = actors::call_handler(call, env, report.started_at_ms);
-  report.leaves = report.what.what == outcome::kind::success;
-  current_.reset();
-  const bool leaves = report.leaves;
-  send(parent_, std::move(report));
-  if (leaves) end();
+}
+
+void action_process::on_taken() {
+  held_ = call_->is_blocking();
+  if (leaving_) return proceed();  // revoked
+  taken_ = true;
+  tell(news::taken);
+}
+
+void action_process::on_go_on() {
+  if (!call_ || !taken_ || leaving_) return;
+  started_ = true;
+  (void)TENAX_FAILPOINT("action.started_durable");
+  if (held_) {
+    proceed();
+  } else {
+    run_in_place();
+  }
+}
+
+void action_process::proceed() {
+  if (std::exchange(held_, false)) rt_->handlers->proceed(call_);
+}
+
+void action_process::run_in_place() {
+  auto instead = actors::render(*call_);
+  if (!rt_->may_start() || !call_->take()) return on_dropped();
+  messages::handler_ended m;
+  m.started_at_ms = rt_->now_ms();
+  if (instead) {
+    m.what = std::move(*instead);
+  } else {
+    const handler_env env{rt_->wall, rt_->opts.log, nullptr, rt_->budget, rt_->attempts};
+    auto result = actors::call_handler(*call_, env, m.started_at_ms);
+    m.what = std::move(result.what);
+    m.threw = result.threw;
+    m.bytes = bytes_of(m.what);
+    rt_->budget.add_result(m.bytes);
+  }
+  on_ended(std::move(m));
 }
 
 void action_process::on_started(const messages::handler_started& m) {
-  if (!current_ || current_->attempt != m.attempt) return;
-  if (const auto& limit = current_->entry->options.start_to_close) {
+  if (const auto& limit = call_->entry->options.start_to_close) {
     timeout_left_ = *limit;
-    watch_timeout();
+    if (!leaving_) watch_timeout();
   }
-  if (began_) return;
-  began_ = true;
-  auto report = report_of(m.attempt, current_->deferrals);
+  if (std::exchange(started_, true)) return;
+  attempt_report report;
   report.started_at_ms = m.at_ms;
-  report.began = true;
-  send(parent_, std::move(report));
+  tell(news::began, std::move(report));
 }
 
 void action_process::on_ended(messages::handler_ended m) {
-  --calls_;
-  if (m.attempt == 0) {  // revoked before it began
-    if (current_ && current_->recorded && current_->is_revoked()) report_interrupted();
-    if (leaving_) leave();
-    return;
-  }
-  const bool counts = current_ && current_->attempt == m.attempt;
-  const bool shutting_down = rt_->closing && current_ && current_->stop.stop_requested();
-  const bool failed = m.what.what == outcome::kind::failure || m.what.what == outcome::kind::fatal;
-  auto report = report_of(m.attempt, m.deferrals);
+  out_ = false;
+  attempt_report report;
   report.started_at_ms = m.started_at_ms;
-  report.began = counts && !began_;
-  if (shutting_down && counts && failed) {
-    report.stopped = true;  // asked to: no failure of its own
-  } else {
-    report.ended = true;
-    report.leaves = counts && m.what.what == outcome::kind::success && calls_ == 0;
-    report.what = std::move(m.what);
-  }
-  if (counts) current_.reset();
+  report.start_is_news = !started_;
+  report.threw = m.threw;
+  report.bytes = m.bytes;
+  const bool failed = m.what.what == outcome::kind::failure || m.what.what == outcome::kind::fatal;
+  // Asked to, because the engine closes: no failure of its own.
+  const bool stopped = rt_->closing && failed && call_->stop.stop_requested();
+  // Whoever has succeeded is not wanted any more: one message says both.
+  report.leaves = leaving_ || m.what.what == outcome::kind::success;
+  report.what = std::move(m.what);
   const bool leaves = report.leaves;
-  send(parent_, std::move(report));
-  if (leaves) {
-    end();
-  } else if (leaving_) {
-    leave();
-  }
+  tell(stopped ? news::stopped : news::ended, std::move(report));
+  call_.reset();
+  if (leaves) end();
 }
+
+void action_process::on_dropped() {
+  out_ = false;
+  attempt_report report;
+  report.leaves = leaving_;
+  tell(news::dropped, std::move(report));
+  call_.reset();
+  if (leaving_) end();
+}
+
+// --- its time ---
 
 /// In steps: a delayed message cannot be taken back and keeps its actor, so what a quick attempt
 /// leaves behind must not stay for the whole limit.
@@ -135,25 +181,30 @@ void action_process::watch_timeout() {
   constexpr milliseconds step_max{1'000};
   const auto step = std::min(timeout_left_, step_max);
   timeout_left_ -= step;
-  delayed_send(this, step, messages::timeout{current_->attempt, current_->deferrals});
-}
-
-void action_process::report_interrupted() {
-  auto report = report_of(current_->attempt, current_->deferrals);
-  report.interrupted = true;
-  current_.reset();
-  send(parent_, std::move(report));
+  delayed_send(this, step, messages::timeout{call_->attempt, call_->deferrals});
 }
 
 void action_process::on_timeout(const messages::timeout& m) {
-  if (!current_ || current_->attempt != m.attempt || current_->deferrals != m.deferrals) return;
+  if (!call_ || leaving_ || call_->attempt != m.attempt || call_->deferrals != m.deferrals) return;
   if (timeout_left_.count() > 0) return watch_timeout();
-  auto report = report_of(m.attempt, m.deferrals);
-  report.timed_out = true;
-  send(parent_, std::move(report));
+  tell(news::timed_out);
 }
 
+void action_process::on_still_running() {
+  if (!call_) return;
+  const auto& spec = call_->definition->spec;
+  rt_->log(log_level::warning,
+           "workflow " + spec.id + ", action " + spec.actions[action_].key + ": the handler of " +
+               spec.actions[action_].type + " (attempt " + std::to_string(call_->attempt) +
+               ") was given up and asked to stop " + std::to_string(patience.count() / 1'000) +
+               " s ago, and has not returned; " + std::to_string(rt_->handlers->stuck().size()) +
+               " such handlers keep a thread");
+}
+
+// --- waiting ---
+
 void action_process::wait(time_ms due_at_ms) {
+  if (leaving_) return;
   if (due_at_ms_ == 0) rt_->armed.fetch_add(1, std::memory_order_relaxed);
   due_at_ms_ = due_at_ms;
   const auto delay = std::clamp<time_ms>(due_at_ms - rt_->now_ms(), 0, look_every_ms);
@@ -178,22 +229,27 @@ void action_process::on_alarm(const messages::alarm& m) {
   send(parent_, messages::action_due{action_});
 }
 
-void action_process::give_up() {
-  if (!current_) return;
-  current_->stop.request_stop();
-  current_.reset();
-}
+// --- the end ---
 
 void action_process::leave() {
   leaving_ = true;
   disarm();
-  if (current_ && current_->recorded && (current_->revoke() || current_->is_revoked())) {
-    report_interrupted();  // its start is durable, and it will not begin
+  if (!call_) {
+    send(parent_, messages::action_gone{});
+    return end();
   }
-  give_up();
-  if (calls_ > 0) return;  // its late result is still to be reported
-  send(parent_, messages::action_gone{action_});
-  end();
+  const bool never_begins = call_->revoke() || !call_->is_taken();
+  if (!never_begins) {
+    call_->stop.request_stop();
+    rt_->handlers->give_up(*call_);
+    delayed_send(this, patience, messages::still_running{});
+  } else if (!out_) {
+    on_dropped();
+  } else if (held_) {
+    proceed();
+  } else {
+    rt_->handlers->take_back(*call_);
+  }
 }
 
 void action_process::end() {

@@ -1,6 +1,7 @@
-// action_actor.hpp - the actor of one action: runs its attempts, keeps its stop token, waits for
-// its retries. Depends on messages, actors/runtime. Runs on the scheduler's threads; one message at
-// a time.
+// action_actor.hpp - the actor of one action: runs an attempt, keeps its stop token, waits for the
+// next one. It lives from the moment its lane lets it in, or from its timer within the horizon, to
+// its end; one that was told to leave lives until its handler has returned. Depends on messages,
+// actors/runtime. Runs on the scheduler's threads; one message at a time.
 #pragma once
 
 #include <caf/typed_event_based_actor.hpp>
@@ -11,9 +12,11 @@ namespace tenax::actors {
 
 class action_process final : public messages::action_actor::base {
  public:
-  /// Starts with a first attempt (`call`), or with a wait until due_at_ms (`call` null).
+  /// Starts with an attempt (`call`), or with a wait until due_at_ms (`call` null). `serial` tells
+  /// the children of one workflow apart.
   action_process(caf::actor_config& cfg, runtime* rt, messages::workflow_actor parent,
-                 model::action_index action, handler_call_ptr call, time_ms due_at_ms);
+                 model::action_index action, std::uint32_t serial, handler_call_ptr call,
+                 time_ms due_at_ms);
   ~action_process() override;
   const char* name() const override { return "action"; }
 
@@ -21,31 +24,40 @@ class action_process final : public messages::action_actor::base {
   behavior_type make_behavior() override;
 
  private:
-  void run(const handler_call_ptr& call);
-  void run_in_place(handler_call& call);
+  using news = messages::attempt_report::news;
+
+  void run(handler_call_ptr call);
+  void go_on_in_place();
+  void run_in_place();
+  void on_taken();
+  void on_go_on();
+  void proceed();
   void on_started(const messages::handler_started& m);
   void on_ended(messages::handler_ended m);
-  void report_interrupted();
+  void on_dropped();
   void watch_timeout();
   void on_timeout(const messages::timeout& m);
+  void on_still_running();
   void wait(time_ms due_at_ms);
   void on_alarm(const messages::alarm& m);
   void disarm();
-  void give_up();
   void leave();
+  void tell(news what, messages::attempt_report r = {});
   void end();
-  messages::attempt_report report_of(std::uint32_t attempt, std::uint32_t deferrals) const;
 
   runtime* rt_;
   messages::workflow_actor parent_;
   const model::action_index action_;
-  handler_call_ptr current_;  ///< the attempt that counts; null: none, or given up
-  bool began_ = false;        ///< its start was reported
-  std::uint32_t calls_ = 0;   ///< given to the executor and not back, the given up ones included
-  time_ms due_at_ms_ = 0;     ///< armed for then; 0: not armed
+  const std::uint32_t serial_;
+  handler_call_ptr call_;  ///< null: none
+  bool out_ = false;       ///< the executor has it, and will say how it ended
+  bool taken_ = false;     ///< its start is durable, or on its way there
+  bool held_ = false;      ///< a thread waits for it to proceed
+  bool started_ = false;   ///< its start was reported
+  bool leaving_ = false;
+  time_ms due_at_ms_ = 0;  ///< armed for then; 0: not armed
   std::uint64_t alarm_serial_ = 0;
   milliseconds timeout_left_{0};  ///< of start_to_close, beyond the message on its way
-  bool leaving_ = false;
 };
 
 }  // namespace tenax::actors

@@ -58,14 +58,17 @@ void clamp(Duration& d) {
   d = std::min<Duration>(d, limits{}.delay_max);
 }
 
-options with_defaults(options o) {
+options with_defaults(options o, bool virtual_time) {
   clamp(o.timer_horizon);
   for (auto* rule : {&o.retention.completed, &o.retention.failed, &o.retention.cancelled}) {
     if (rule->age) clamp(*rule->age);
   }
   builtin::add_defaults(o.handlers);
   const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
-  if (o.handler_threads == 0) o.handler_threads = std::max<std::size_t>(4, cores);
+  if (o.handler_threads == 0) {
+    // Virtual time has no threads.
+    o.handler_threads = virtual_time ? options::threads_max : std::max<std::size_t>(4, cores);
+  }
   if (o.scheduler_threads == 0) o.scheduler_threads = cores;
   if (!o.log) {
     // A logger of its own: spdlog's default logger belongs to the embedding program.
@@ -89,6 +92,15 @@ std::optional<error> check_options(const options& o) {
     if (!model::valid_id(type)) faults.push_back({"handlers", "bad action type name: " + type});
     if (!entry.run) faults.push_back({"handlers/" + type, "no handler function"});
     if (entry.options.retry) check_policy("handlers/" + type + "/retry", *entry.options.retry);
+    if (const auto& most = entry.options.max_running) {
+      if (entry.options.mode == run_mode::in_place) {
+        faults.push_back({"handlers/" + type, "max_running is for blocking handlers"});
+      } else if (*most < 1 || *most > options::threads_max) {
+        faults.push_back({"handlers/" + type, "max_running must be 1 to " +
+                                                  std::to_string(options::threads_max) +
+                                                  ", it is " + std::to_string(*most)});
+      }
+    }
     for (const auto& limit : {entry.options.start_to_close, entry.options.schedule_to_close}) {
       if (limit && (limit->count() <= 0 || *limit > limits{}.delay_max)) {
         faults.push_back(
@@ -106,7 +118,7 @@ std::optional<error> check_options(const options& o) {
   check_range("scheduler_threads", o.scheduler_threads, options::threads_max);
   check_range("active_workflows_max", o.active_workflows_max, any);
   check_range("open_workflows_max", o.open_workflows_max, any);
-  check_range("journal_bytes_max", o.journal_bytes_max, any);
+  check_range("memory_bytes_max", o.memory_bytes_max, any);
   check_range("limits/actions_max", o.limits.actions_max, any);
   check_range("limits/json_depth_max", o.limits.json_depth_max, limits{}.json_depth_max);
   if (const auto d = o.limits.delay_max; d.count() < 1 || d > limits{}.delay_max) {
@@ -121,7 +133,7 @@ std::optional<error> check_options(const options& o) {
 }  // namespace
 
 engine_core::engine_core(options opts, const core_seams& seams)
-    : opts_(with_defaults(std::move(opts))), seams_(seams) {}
+    : opts_(with_defaults(std::move(opts), seams.virtual_time)), seams_(seams) {}
 
 result<std::unique_ptr<engine_core>> engine_core::open(const std::filesystem::path& dir,
                                                        options opts, const core_seams& seams) {
@@ -165,15 +177,15 @@ result<void> engine_core::start(const std::filesystem::path& dir) {
   runtime_ = std::make_unique<runtime>(opts_, wall, *store_, *journal_, seed + 1);
   runtime_->opened_at_ms = wall.now_ms();
   const handler_env env{wall, opts_.log, [rt = runtime_.get()] { return rt->may_start(); },
-                        runtime_->attempts};
+                        runtime_->budget, runtime_->attempts};
   config_ = std::make_unique<caf::actor_system_config>();
   if (seams_.virtual_time) {
-    auto manual = make_stepped_executor(env);
+    auto manual = make_stepped_executor(opts_.handlers, opts_.handler_threads, env);
     stepped_executor_ = manual.get();
     executor_ = std::move(manual);
     config_->set("scheduler.policy", caf::atom("testing"));
   } else {
-    executor_ = make_pool_executor(opts_.handler_threads, env);
+    executor_ = make_pool_executor(opts_.handlers, opts_.handler_threads, env);
     config_->set("scheduler.max-threads", opts_.scheduler_threads);
     config_->load<engine_scheduler>();
   }
@@ -213,8 +225,8 @@ std::optional<error> engine_core::refuse_submit() const {
         errc::overloaded,
         "open_workflows_max (" + std::to_string(opts_.open_workflows_max) + ") workflows are open");
   }
-  if (journal_->stats().bytes_queued >= opts_.journal_bytes_max) {
-    return error(errc::overloaded, "journal_bytes_max (" + std::to_string(opts_.journal_bytes_max) +
+  if (journal_->stats().bytes_queued >= opts_.memory_bytes_max) {
+    return error(errc::overloaded, "memory_bytes_max (" + std::to_string(opts_.memory_bytes_max) +
                                        " bytes) wait for the disk");
   }
   return std::nullopt;

@@ -1,55 +1,27 @@
-// executor.hpp - where handlers run: a bounded pool of threads, or, under virtual time, when the
-// test says so. Depends on include/tenax, messages. `submit` is thread safe.
+// executor.hpp - where handlers run: the admission stage, and behind it a bounded pool of threads
+// or, under virtual time, the test's choice. Depends on include/tenax, messages, actors/lanes.
+// Thread safe.
+//
+// The way of a call: let in by its lane -> a thread takes it and renders its input -> (its start
+// becomes durable, if it must be first) -> the gate -> the handler. What the action actor hears on
+// the way: messages/interfaces.hpp.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
-#include <stop_token>
 #include <string>
+#include <vector>
 
-#include "messages/interfaces.hpp"
-#include "model/definition.hpp"
+#include "actors/budget.hpp"
+#include "actors/handler_call.hpp"
+#include "actors/lanes.hpp"
 #include "model/seams.hpp"
-#include "tenax/handler.hpp"
 
 namespace tenax::actors {
-
-/// One call of a handler. Its workflow actor makes it, its action actor gives it to the executor.
-struct handler_call {
-  enum class stage : std::uint8_t { waiting, started, revoked };
-
-  const handler_registry::entry* entry = nullptr;
-  model::definition_ptr definition;
-  model::action_index action = 0;
-  std::uint32_t attempt = 0;
-  std::uint32_t deferrals = 0;
-  bool recorded = false;  ///< the start is durable already
-  /// Makes the input, or says what comes of the attempt instead. On the handler's thread, when it
-  /// is called: inputs can be large, take long to make, and thousands can be ready at once. Null:
-  /// as in the spec.
-  std::function<std::optional<outcome>(std::string& input)> render;
-  std::stop_source stop{std::nostopstate};  ///< has a state when the handler may block
-  messages::action_actor reply_to;          ///< set by the action actor before it submits
-
-  /// True, once, unless revoked before: the handler may be called.
-  bool take() noexcept { return move_to(stage::started); }
-  /// True if the handler was not called and now never will be: from here on no start can come any
-  /// more, whoever is about to.
-  bool revoke() noexcept { return move_to(stage::revoked); }
-  [[nodiscard]] bool is_waiting() const noexcept { return stage_ == stage::waiting; }
-  [[nodiscard]] bool is_revoked() const noexcept { return stage_ == stage::revoked; }
-
- private:
-  bool move_to(stage to) noexcept {
-    stage from = stage::waiting;
-    return stage_.compare_exchange_strong(from, to);
-  }
-  std::atomic<stage> stage_ = stage::waiting;
-};
-using messages::handler_call_ptr;
 
 /// What every handler call shares.
 struct handler_env {
@@ -57,23 +29,71 @@ struct handler_env {
   const log_sink& log;
   /// False after a failed commit or read, or a close: no handler may start any more.
   std::function<bool()> may_start;
+  memory_budget& budget;
   std::atomic<std::uint64_t>& attempts;
 };
 
+/// Renders the call's input. What it gives comes of the attempt instead of a call.
+[[nodiscard]] std::optional<outcome> render(handler_call& call) noexcept;
+
+/// How a call ended.
+struct call_result {
+  outcome what;
+  bool threw = false;  ///< the handler did, so what it did is unknown
+};
 /// Calls the handler; what it throws becomes a failure of class "exception".
-[[nodiscard]] outcome call_handler(const handler_call& call, const handler_env& env,
-                                   model::time_ms now_ms) noexcept;
+[[nodiscard]] call_result call_handler(const handler_call& call, const handler_env& env,
+                                       model::time_ms now_ms) noexcept;
+
+/// Bytes that an outcome takes until it is durable.
+[[nodiscard]] std::size_t bytes_of(const outcome& what) noexcept;
+
+/// A handler that was given up and has not returned.
+struct stuck_call {
+  std::string workflow_id;
+  std::string action_key;
+  std::uint32_t attempt = 0;
+};
 
 class executor {
  public:
+  executor(const handler_registry& types, std::size_t threads) : lanes_(types, threads) {}
   virtual ~executor() = default;
-  /// Queues the call. Its action actor gets handler_ended with the outcome, or with attempt 0 if it
-  /// was revoked first; and before that handler_started, unless the handler returns so soon that
-  /// one message says both.
+
+  // --- the admission stage ---
+  /// The lane of a blocking type; null for one that runs in place.
+  [[nodiscard]] lane* lane_of(const handler_registry::entry* type) const {
+    return lanes_.find(type);
+  }
+  /// A place at once, or `your_turn` later.
+  [[nodiscard]] std::optional<lane_place> enter(lane& l, const messages::workflow_actor& who,
+                                                std::int32_t priority);
+  /// The workflow has nothing for its turn any more.
+  void withdraw(lane& l, const messages::workflow_actor& who, std::int32_t priority);
+  /// By lane_place.
+  void leave(lane& l);
+
+  // --- calls ---
+  /// For a call with a place: renders and runs it. For one that runs in place: renders it.
   virtual void submit(handler_call_ptr call) = 0;
-  /// Drops what is queued, asks what runs to stop, waits for it.
+  /// After `handler_taken`: the start is durable, or the call was revoked.
+  virtual void proceed(handler_call_ptr call) = 0;
+  /// The call was revoked: it is dropped now if no thread has it.
+  void take_back(const handler_call& call);
+  /// The call was taken and given up: its thread counts no longer, and gets a substitute.
+  virtual void give_up(const handler_call& call) = 0;
+  /// Drops what waits, asks what runs to stop, waits for it.
   virtual void stop() = 0;
+  /// Handlers that run and were not given up.
   [[nodiscard]] virtual std::size_t running() const = 0;
+  /// Handlers that were given up and have not returned.
+  [[nodiscard]] virtual std::vector<stuck_call> stuck() const = 0;
+
+ protected:
+  mutable std::mutex mutex_;
+  // Guarded by mutex_.
+  lanes lanes_;
+  std::deque<handler_call_ptr> to_render_;  ///< of handlers that run in place
 };
 
 /// The start of a handler that has run for so long (at most twice that) is announced; one that
@@ -82,24 +102,44 @@ class executor {
 /// what a parallel action does meanwhile would move the start's time.
 inline constexpr milliseconds announce_after{1};
 
-[[nodiscard]] std::unique_ptr<executor> make_pool_executor(std::size_t threads, handler_env env);
+[[nodiscard]] std::unique_ptr<executor> make_pool_executor(const handler_registry& types,
+                                                           std::size_t threads, handler_env env);
 
 /// For virtual time, one thread: the test starts and finishes calls, in any order.
 class stepped_executor : public executor {
  public:
-  /// Starts the n-th queued call; the outcome is kept back. handler_started is sent, unless the
-  /// call is to be a `quick` one and may be.
+  using executor::executor;
+  /// A thread takes the n-th call that may have one: renders it and starts it, or what of this is
+  /// next; the outcome is kept back. handler_started is sent, unless the call is to be a `quick`
+  /// one and may be.
   virtual void start(std::size_t n, bool quick) = 0;
   /// Sends the handler_started that are still missing: time has passed.
   virtual void announce() = 0;
+  /// Whether the outcomes of handlers find room now.
+  [[nodiscard]] virtual bool takes_results() const = 0;
   /// Calls the handler of the n-th started call and sends its outcome.
   virtual void finish(std::size_t n) = 0;
   /// A crash: no handler of these is called any more.
   virtual void abandon() = 0;
+  /// Calls that a thread may take.
   [[nodiscard]] virtual std::size_t queued() const = 0;
-  /// The n-th started call.
+  /// All handlers that run, those given up too.
+  [[nodiscard]] virtual std::size_t started() const = 0;
+  /// The n-th of them.
   [[nodiscard]] virtual const handler_call& started(std::size_t n) const = 0;
 };
-[[nodiscard]] std::unique_ptr<stepped_executor> make_stepped_executor(handler_env env);
+[[nodiscard]] std::unique_ptr<stepped_executor> make_stepped_executor(const handler_registry& types,
+                                                                      std::size_t threads,
+                                                                      handler_env env);
+
+// --- what both kinds send ---
+void tell_started(const handler_call& call, model::time_ms at_ms);
+void tell_taken(const handler_call& call);
+void tell_rendered(const handler_call& call);
+void tell_ended(const handler_call& call, model::time_ms at_ms, call_result r, std::size_t bytes);
+/// It never begins.
+void drop(handler_call& call);
+/// A timeout counts from the announcement.
+[[nodiscard]] bool announces_at_once(const handler_call& call) noexcept;
 
 }  // namespace tenax::actors

@@ -80,6 +80,7 @@ void runtime::halt(const error& why) {
     halted_why_ = why.message();
     halted = true;
   }
+  budget.close();
   log(log_level::error, "the engine stops: " + why.to_string());
   waiters.close(stopped());
 }

@@ -84,6 +84,7 @@ struct runtime {
   locked_rng random;
   time_ms opened_at_ms = 0;
   end_waiters waiters;
+  memory_budget budget;
 
   /// Every due entry at or before this time is in the due actor's window or held by an actor; later
   /// ones are in the store only.
@@ -107,7 +108,8 @@ struct runtime {
         store(s),
         journal(j),
         rules(o.handlers, o.retry, o.limits),
-        random(seed) {}
+        random(seed),
+        budget(o.memory_bytes_max / 2) {}
 
   [[nodiscard]] time_ms now_ms() const { return wall.now_ms(); }
   [[nodiscard]] bool may_start() const noexcept {

@@ -19,8 +19,10 @@ using model::phase;
 
 void workflow_process::aftermath::clear() {
   effects.clear();
-  launches.clear();
+  taken.clear();
+  leaving.clear();
   answers.clear();
+  bytes = 0;
   ended = false;
 }
 
@@ -46,7 +48,11 @@ workflow_process::behavior_type workflow_process::make_behavior() {
             on_begin();
           },
           [this](const messages::action_due& m) { on_action_due(m.action); },
-          [this](const messages::action_gone& m) { on_action_gone(m.action); },
+          [this](const messages::action_gone&) {
+            --children_;
+            pump();
+          },
+          [this](const messages::your_turn& m) { on_your_turn(m); },
           [this](const messages::timer_due& m) {
             ++received_;
             on_timer(m);
@@ -205,13 +211,12 @@ void workflow_process::apply_decision(model::decision& d) {
     model::apply(*def_, state_, std::move(e), changes_);
   }
   for (const auto& e : d.effects) {
+    // What has not begun must not begin once this is durable, so it is taken back now.
     if (e.what == effect::kind::finish) {
-      // What has not begun must not begin once the end is durable, so it is taken back now.
-      for (action_index a = 0; a < slots_.size() && !TENAX_PLANTED(9); ++a) revoke(a);
+      if (!TENAX_PLANTED(9)) detach_all();
       next_.ended = true;
-    } else if (e.what == effect::kind::stop) {
-      revoke(e.action);
-      if (slots_[e.action].call) slots_[e.action].given_up = slots_[e.action].call->attempt;
+    } else if (e.what == effect::kind::stop || e.what == effect::kind::close) {
+      detach(e.action);
     }
     next_.effects.push_back(e);
   }
@@ -220,6 +225,9 @@ void workflow_process::apply_decision(model::decision& d) {
 /// Sends what has collected, unless a batch is in flight; acts at once where nothing has to be
 /// durable first.
 void workflow_process::pump() {
+  for (auto& row : rows_) {
+    if (row.where == nullptr) take_turns(row);
+  }
   while (!in_flight_ && !rt_->halted) {
     if (!changes_.empty()) {
       commit(flush_wanted_ ? storage::flush::now : storage::flush::lazy);
@@ -274,11 +282,10 @@ void workflow_process::settle(aftermath& done) {
     (void)TENAX_FAILPOINT("terminal.after");
     rt_->finished(*def_, state_);
   }
+  if (done.bytes > 0) rt_->budget.drop_results(done.bytes);
   for (const auto& e : done.effects) perform(e);
-  for (const action_index a : done.launches) {
-    slots_[a].unrecorded = false;
-    if (slots_[a].call) begin_call(slots_[a].call);
-  }
+  for (const auto& child : done.taken) send(child, messages::go_on{});
+  for (const auto& child : done.leaving) send(child, messages::leave{});
   for (const auto& [r, refusal] : done.answers) {
     if (std::holds_alternative<model::cancel>(r->what)) (void)TENAX_FAILPOINT("cancel.committed");
     if (refusal) {
@@ -304,65 +311,185 @@ void workflow_process::perform(const effect& e) {
     case effect::kind::watch:
       watch(e.action, e.due_at_ms);
       break;
-    case effect::kind::stop:
-      if (slots_[e.action].child) {
-        send(slots_[e.action].child, messages::give_up{slots_[e.action].given_up});
-      }
-      break;
     case effect::kind::close:
       (void)TENAX_FAILPOINT("action.committed_before_reply");
-      release(e.action);
       break;
+    case effect::kind::stop:
+      break;  // its child is leaving
     case effect::kind::finish:
-      for (action_index a = 0; a < slots_.size(); ++a) release(a);
+      detach_all();
       break;
   }
 }
 
-/// The action may run: its dependencies are over, and its time, if it waited for one, has come.
+/// The action may run: its dependencies are over, and its time, if it waited for one, has come. It
+/// takes its place in the row of its lane.
 void workflow_process::try_start(action_index a) {
-  if (state_.terminal() || !rt_->may_start()) return;
+  if (state_.terminal() || !rt_->may_start() || shutting_down_) return;
   const auto& action = state_.actions[a];
+  auto& mine = slots_[a];
+  // This timer came twice, or before the word of the last attempt.
+  if (mine.at == place::queued || mine.at == place::admitted) return;
   const bool due =
       is_timed(action.phase) && (action.due_at_ms <= rt_->now_ms() || TENAX_PLANTED(6));
-  auto& place = slots_[a];
-  const bool goes_on = action.phase == phase::deferred;
-  const std::uint32_t attempt = goes_on ? action.attempt : action.attempt + 1;
-  const std::uint32_t deferrals = goes_on ? action.deferrals : 0;
-  if (place.call && place.call->attempt == attempt && place.call->deferrals == deferrals) {
-    return;  // launched already: this timer came twice
-  }
   if (action.phase != phase::ready && !due) {
     // The wall clock stepped back after the alarm, which is spent: a new one.
     if (is_timed(action.phase)) arm(a, action.due_at_ms);
     return;
   }
   const auto rules = rt_->rules.of(def_->spec.actions[a].type);
-  if (rules.entry == nullptr) return;  // waits, with the reason no_handler
-  const bool durable_first =
-      place.durable_first ||
-      (rules.options().delivery == delivery::at_most_once && !TENAX_PLANTED(14));
+  if (rules.entry == nullptr) {  // waits, with the reason no_handler
+    detach(a);
+    return;
+  }
+  if (mine.at == place::waits) --waiting_;
+  mine.at = place::queued;
+  ++queued_;
+  auto& row = row_of(rules.entry);
+  row.actions.push_back(a);
+  take_turns(row);
+  // Its child waited for its time, and must not wait for the lane too.
+  if (mine.at == place::queued && mine.child) {
+    next_.leaving.push_back(std::move(mine.child));
+    mine.child = nullptr;
+  }
+}
+
+workflow_process::ready_row& workflow_process::row_of(const handler_registry::entry* type) {
+  auto* const where = rt_->handlers->lane_of(type);
+  for (auto& row : rows_) {
+    if (row.where == where) return row;
+  }
+  rows_.push_back({where, {}, false});
+  return rows_.back();
+}
+
+/// The first action of the row that still waits there; the others are forgotten.
+std::optional<action_index> workflow_process::next_of(ready_row& row) {
+  while (!row.actions.empty()) {
+    const action_index a = row.actions.front();
+    row.actions.pop_front();
+    if (slots_[a].at == place::queued) return a;
+  }
+  return std::nullopt;
+}
+
+/// As many as the lane lets in. Those that run in place have no lane: some of each workflow at a
+/// time, so that what they cost in memory stays small.
+void workflow_process::take_turns(ready_row& row) {
+  constexpr std::size_t in_place_max = 256;
+  if (!rt_->may_start()) return;
+  while (!row.actions.empty() && !row.in_turn) {
+    if (row.where == nullptr) {
+      if (in_place_ >= in_place_max) return;
+      if (const auto a = next_of(row)) admit(*a, {});
+      continue;
+    }
+    const auto a = next_of(row);
+    if (!a) return;
+    auto where = rt_->handlers->enter(*row.where, this, def_->spec.priority);
+    if (!where) {
+      row.actions.push_front(*a);
+      row.in_turn = true;
+      return;
+    }
+    admit(*a, std::move(*where));
+  }
+}
+
+void workflow_process::on_your_turn(const messages::your_turn& m) {
+  const auto row = std::find_if(rows_.begin(), rows_.end(),
+                                [&](const ready_row& r) { return r.where == m.place->where; });
+  if (row == rows_.end()) return;
+  row->in_turn = false;
+  // Without a use for it the place goes back with the message.
+  if (const auto a = shutting_down_ ? std::nullopt : next_of(*row)) {
+    admit(*a, std::move(*m.place));
+    take_turns(*row);
+  }
+  pump();
+}
+
+void workflow_process::admit(action_index a, lane_place where) {
+  const auto& action = state_.actions[a];
+  auto& mine = slots_[a];
+  const auto rules = rt_->rules.of(def_->spec.actions[a].type);
+  const bool goes_on = action.phase == phase::deferred;
   auto call = std::make_shared<handler_call>();
   call->entry = rules.entry;
   call->definition = def_;
   call->action = a;
-  call->attempt = attempt;
-  call->deferrals = deferrals;
-  call->recorded = durable_first;
-  place.call = call;
-  if (rules.options().mode == run_mode::blocking) call->stop = std::stop_source();
-  if (def_->has_references[a]) call->render = input_of(a);
-  if (!durable_first) {
-    begin_call(call);
-    return;
+  call->attempt = goes_on ? action.attempt : action.attempt + 1;
+  call->deferrals = goes_on ? action.deferrals : 0;
+  call->priority = def_->spec.priority;
+  call->durable_first = mine.durable_first ||
+                        (rules.options().delivery == delivery::at_most_once && !TENAX_PLANTED(14));
+  call->place = std::move(where);
+  if (call->is_blocking()) {
+    call->stop = std::stop_source();
+  } else {
+    ++in_place_;
   }
-  place.durable_first = false;
-  process(model::begin_attempt{a, attempt, deferrals, rt_->now_ms()}, urgency::now);
-  place.unrecorded = true;
-  next_.launches.push_back(a);
+  if (def_->has_references[a]) set_input(*call);
+  --queued_;
+  mine.at = place::admitted;
+  mine.call = call;
+  (void)TENAX_FAILPOINT("workflow.before_spawn");
+  if (mine.child) {
+    send(mine.child, messages::run_attempt{std::move(call)});
+  } else {
+    spawn_child(a, std::move(call), 0);
+  }
 }
 
-std::function<std::optional<outcome>(std::string&)> workflow_process::input_of(action_index a) {
+void workflow_process::spawn_child(action_index a, handler_call_ptr call, time_ms due_at_ms) {
+  auto& mine = slots_[a];
+  mine.serial = ++last_serial_;
+  mine.child = spawn<action_process>(rt_, messages::workflow_actor{this}, a, mine.serial,
+                                     std::move(call), due_at_ms);
+  ++children_;
+}
+
+/// Its call is over, or it waits no longer; a child stays for what comes.
+void workflow_process::rest(action_index a) {
+  auto& mine = slots_[a];
+  switch (std::exchange(mine.at, place::rests)) {
+    case place::waits:
+      --waiting_;
+      break;
+    case place::queued:
+      --queued_;
+      break;
+    case place::admitted:
+      if (!mine.call->is_blocking()) --in_place_;
+      mine.call = nullptr;
+      break;
+    case place::rests:
+      break;
+  }
+}
+
+/// Nothing of the action goes on from here: what has not begun never will, and its child leaves
+/// once that is durable.
+void workflow_process::detach(action_index a) {
+  auto& mine = slots_[a];
+  if (mine.call) (void)mine.call->revoke();
+  rest(a);
+  if (mine.child) next_.leaving.push_back(std::exchange(mine.child, nullptr));
+}
+
+void workflow_process::detach_all() {
+  for (action_index a = 0; a < slots_.size(); ++a) detach(a);
+  for (auto& row : rows_) {
+    row.actions.clear();
+    if (std::exchange(row.in_turn, false)) {
+      rt_->handlers->withdraw(*row.where, this, def_->spec.priority);
+    }
+  }
+}
+
+void workflow_process::set_input(handler_call& call) {
+  const action_index a = call.action;
   struct source {
     std::uint64_t seq = 0;  ///< of the event that holds its result
     std::shared_ptr<const std::string> result;
@@ -373,8 +500,10 @@ std::function<std::optional<outcome>(std::string&)> workflow_process::input_of(a
     const auto kept = results_.find(d);
     sources[d] = {state_.actions[d].result_seq, kept == results_.end() ? nullptr : kept->second};
   }
-  return [rt = rt_, def = def_, a,
-          sources = std::move(sources)](std::string& input) -> std::optional<outcome> {
+  call.renders_at_once = std::all_of(sources.begin(), sources.end(),
+                                     [](const auto& s) { return s.second.result != nullptr; });
+  call.render = [rt = rt_, def = def_, a, sources = std::move(sources)](
+                    const handler_call&, std::string& input) -> std::optional<outcome> {
     std::unordered_map<action_index, std::string> read;
     std::optional<error> failed;
     const auto lookup = [&](action_index d) -> std::optional<std::string_view> {
@@ -404,52 +533,26 @@ std::function<std::optional<outcome>(std::string&)> workflow_process::input_of(a
   };
 }
 
-void workflow_process::begin_call(const handler_call_ptr& call) {
-  (void)TENAX_FAILPOINT(call->recorded ? "action.started_durable" : "workflow.before_spawn");
-  auto& place = slots_[call->action];
-  if (shutting_down_) (void)call->revoke();
-  if (!call->is_waiting()) {  // revoked, perhaps by an event of the same batch
-    if (shutting_down_ && call->recorded) {
-      process(model::interrupt_attempt{call->action, call->attempt}, urgency::now);
-    }
-    return;
-  }
-  if (place.child) {
-    // It may have been told to leave, and wait for a handler that was given up: it is wanted again.
-    // If it has ended by now, on_action_gone comes back to this call.
-    place.leaving = false;
-    if (place.waits) --waiting_;
-    place.waits = false;
-    send(place.child, messages::run_attempt{call});
-    return;
-  }
-  place.child =
-      spawn<action_process>(rt_, messages::workflow_actor{this}, call->action, call, time_ms{0});
-  ++children_;
-}
-
 /// A timer of an action: within the horizon its actor waits for it, beyond it only the store knows
 /// of it.
 void workflow_process::arm(action_index a, time_ms due_at_ms) {
   const auto& action = state_.actions[a];
   if (!is_timed(action.phase) || action.due_at_ms != due_at_ms) return;  // overtaken
   if (shutting_down_) return;                                            // the due index has it
-  auto& place = slots_[a];
+  auto& mine = slots_[a];
   if (due_at_ms > rt_->window_end_ms.load()) {
-    release(a);
-  } else if (place.leaving || rt_->armed.load(std::memory_order_relaxed) >= runtime::armed_max) {
+    detach(a);
+  } else if (rt_->armed.load(std::memory_order_relaxed) >= runtime::armed_max) {
     send(due_, messages::hold{due_at_ms, {id_, {a, false}}});
-    release(a);
+    detach(a);
   } else {
-    if (place.child) {
-      send(place.child, messages::wait_until{due_at_ms});
+    if (mine.child) {
+      send(mine.child, messages::wait_until{due_at_ms});
     } else {
-      place.child = spawn<action_process>(rt_, messages::workflow_actor{this}, a,
-                                          handler_call_ptr{}, due_at_ms);
-      ++children_;
+      spawn_child(a, nullptr, due_at_ms);
     }
-    if (!place.waits) ++waiting_;
-    place.waits = true;
+    if (mine.at != place::waits) ++waiting_;
+    mine.at = place::waits;
     update_rest();
   }
 }
@@ -460,72 +563,52 @@ void workflow_process::watch(action_index a, time_ms due_at_ms) {
   }
 }
 
-void workflow_process::release(action_index a) {
-  auto& place = slots_[a];
-  if (!place.child || place.leaving) return;
-  place.leaving = true;
-  send(place.child, messages::leave{});
-}
-
-void workflow_process::revoke(action_index a) {
-  if (slots_[a].call) (void)slots_[a].call->revoke();
-}
-
-/// The action's actor has ended.
-void workflow_process::forget(action_index a) {
-  auto& place = slots_[a];
-  if (!place.child) return;
-  if (place.waits) --waiting_;
-  place.waits = false;
-  place.leaving = false;
-  place.child = nullptr;
-  --children_;
-}
-
 // --- messages ---
 
 void workflow_process::on_report(messages::attempt_report r) {
-  const bool waited = slots_[r.action].waits;
-  if (r.leaves) forget(r.action);
-  if (r.began) {
+  using news = messages::attempt_report::news;
+  auto& mine = slots_[r.action];
+  // Else it is from a child that was told to leave.
+  const bool current = mine.serial == r.child && mine.child;
+  if (r.leaves) {
+    --children_;
+    if (current) mine.child = nullptr;
+  }
+  next_.bytes += r.bytes;
+  const bool over = r.what_happened == news::ended || r.what_happened == news::stopped ||
+                    r.what_happened == news::dropped;
+  if (over && current) rest(r.action);
+  if (r.what_happened == news::began || r.start_is_news) {
     process(model::begin_attempt{r.action, r.attempt, r.deferrals, r.started_at_ms}, urgency::lazy);
   }
-  if (r.interrupted || r.stopped) {
-    process(model::interrupt_attempt{r.action, r.attempt, r.stopped}, urgency::now);
+  switch (r.what_happened) {
+    case news::taken:
+      if (!current) break;
+      mine.durable_first = false;
+      process(model::begin_attempt{r.action, r.attempt, r.deferrals, rt_->now_ms()}, urgency::now);
+      next_.taken.push_back(mine.child);
+      break;
+    case news::began:
+      break;
+    case news::timed_out:
+      if (current) process(model::time_out_attempt{r.action, r.attempt}, urgency::now);
+      break;
+    case news::ended:
+      process(model::end_attempt{r.action, r.attempt, std::move(r.what)}, urgency::now);
+      break;
+    case news::stopped:
+    case news::dropped:
+      process(model::interrupt_attempt{r.action, r.attempt, r.what_happened == news::stopped},
+              urgency::now);
+      break;
   }
-  if (r.timed_out) process(model::time_out_attempt{r.action, r.attempt}, urgency::now);
-  if (r.ended) {
-    process(model::end_attempt{r.action, r.attempt, std::move(r.what)}, urgency::now);
-  }
-  if (r.leaves) replace_child(r.action, waited);
   pump();
-}
-
-/// The action's actor has ended, perhaps with messages of ours unread: what it was told to do is
-/// done anew.
-void workflow_process::replace_child(action_index a, bool waited) {
-  if (state_.terminal()) return;
-  const auto& place = slots_[a];
-  if (place.call && place.call->is_waiting()) {
-    if (!place.unrecorded) begin_call(place.call);
-  } else if (waited) {
-    arm(a, state_.actions[a].due_at_ms);
-  }
 }
 
 void workflow_process::on_action_due(action_index a) {
-  auto& place = slots_[a];
-  if (place.waits) --waiting_;
-  place.waits = false;
+  if (slots_[a].at == place::waits) rest(a);
   update_rest();
   next_.effects.push_back({effect::kind::start, a, 0});
-  pump();
-}
-
-void workflow_process::on_action_gone(action_index a) {
-  // It may have been released for a timer beyond the horizon and be wanted again by now.
-  forget(a);
-  replace_child(a, false);
   pump();
 }
 
@@ -572,8 +655,8 @@ void workflow_process::on_request(const messages::request_ptr& r) {
 
 void workflow_process::on_shut_down() {
   shutting_down_ = true;
-  for (action_index a = 0; a < slots_.size(); ++a) release(a);
-  check_idle();
+  if (def_) detach_all();
+  pump();  // nobody waits for this to be durable
 }
 
 // --- resting and leaving ---
@@ -590,7 +673,7 @@ void workflow_process::update_rest() {
 
 void workflow_process::check_idle() {
   update_rest();
-  if (in_flight_ || children_ > 0 || !engine_) return;
+  if (in_flight_ || children_ > 0 || queued_ > 0 || !engine_) return;
   if (!rt_->halted && (!changes_.empty() || !next_.effects.empty())) return;
   if (idle_at_ == received_ + 1) return;
   idle_at_ = received_ + 1;
@@ -600,6 +683,9 @@ void workflow_process::check_idle() {
 void workflow_process::fail_all(const error& why) {
   for (const auto& [r, refusal] : pending_.answers) r->answer(why);
   for (const auto& [r, refusal] : next_.answers) r->answer(why);
+  rt_->budget.drop_results(pending_.bytes + next_.bytes);
+  for (const auto& child : pending_.leaving) send(child, messages::leave{});
+  for (const auto& child : next_.leaving) send(child, messages::leave{});
   pending_.clear();
   next_.clear();
 }

@@ -8,6 +8,7 @@
 // any more (docs/adr/0004-decide-commit-act.md).
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -34,26 +35,42 @@ class workflow_process final : public messages::workflow_actor::base {
   behavior_type make_behavior() override;
 
  private:
+  using action_index = model::action_index;
+
+  /// Where an action is, beyond its state: docs/adr/0007-life-of-an-action.md.
+  enum class place : std::uint8_t {
+    rests,    ///< nothing of it is in memory
+    waits,    ///< its child waits for its time
+    queued,   ///< ready: waits for its lane
+    admitted  ///< its child has a call of it
+  };
   /// What the actor knows of one action beyond its state.
   struct slot {
-    messages::action_actor child;  ///< invalid: none
-    handler_call_ptr call;         ///< launched last
-    bool waits = false;            ///< the child was told to wait
-    bool leaving = false;          ///< the child was told to leave
-    bool unrecorded = false;       ///< the call waits until its start is durable
-    std::uint32_t given_up = 0;    ///< the attempt that the child is to give up
+    messages::action_actor child;  ///< invalid: none; those that were told to leave are not here
+    handler_call_ptr call;         ///< admitted: the call
+    std::uint32_t serial = 0;      ///< of the child
+    place at = place::rests;
     bool durable_first = false;  ///< a start may have been lost in a crash: the next one is durable
                                  ///< before the handler runs
+  };
+  /// The ready actions of one lane. The first of them are those that came first.
+  struct ready_row {
+    lane* where = nullptr;  ///< null: they run in place
+    std::deque<action_index> actions;
+    bool in_turn = false;  ///< the lane knows of them
   };
   /// Effects and answers that wait for one batch to be durable.
   struct aftermath {
     std::vector<model::effect> effects;
-    std::vector<model::action_index> launches;  ///< starts that are durable first
+    std::vector<messages::action_actor> taken;    ///< their starts are in the batch
+    std::vector<messages::action_actor> leaving;  ///< are to be told to
     std::vector<std::pair<messages::request_ptr, std::optional<error>>>
-        answers;  ///< with why it was refused, if it was
+        answers;            ///< with why it was refused, if it was
+    std::size_t bytes = 0;  ///< of results, charged to the memory budget
     bool ended = false;
     [[nodiscard]] bool empty() const noexcept {
-      return effects.empty() && launches.empty() && answers.empty() && !ended;
+      return effects.empty() && taken.empty() && leaving.empty() && answers.empty() && bytes == 0 &&
+             !ended;
     }
     void clear();
   };
@@ -69,7 +86,7 @@ class workflow_process final : public messages::workflow_actor::base {
   void on_report(messages::attempt_report r);
   void on_committed(const messages::committed& m);
   void on_action_due(model::action_index a);
-  void on_action_gone(model::action_index a);
+  void on_your_turn(const messages::your_turn& m);
   void on_timer(const messages::timer_due& m);
   void on_request(const messages::request_ptr& r);
   void on_shut_down();
@@ -84,16 +101,19 @@ class workflow_process final : public messages::workflow_actor::base {
   void settle(aftermath& done);
 
   void perform(const model::effect& e);
-  void try_start(model::action_index a);
+  void try_start(action_index a);
+  ready_row& row_of(const handler_registry::entry* type);
+  void take_turns(ready_row& row);
+  [[nodiscard]] std::optional<action_index> next_of(ready_row& row);
+  void admit(action_index a, lane_place where);
   /// What handler_call::render needs, for an action that is about to be launched.
-  [[nodiscard]] std::function<std::optional<outcome>(std::string&)> input_of(model::action_index a);
-  void begin_call(const handler_call_ptr& call);
-  void arm(model::action_index a, time_ms due_at_ms);
-  void watch(model::action_index a, time_ms due_at_ms);
-  void release(model::action_index a);
-  void revoke(model::action_index a);
-  void forget(model::action_index a);
-  void replace_child(model::action_index a, bool waited);
+  void set_input(handler_call& call);
+  void arm(action_index a, time_ms due_at_ms);
+  void watch(action_index a, time_ms due_at_ms);
+  void spawn_child(action_index a, handler_call_ptr call, time_ms due_at_ms);
+  void rest(action_index a);
+  void detach(action_index a);
+  void detach_all();
   void update_rest();
   void check_idle();
   void fail_all(const error& why);
@@ -113,8 +133,12 @@ class workflow_process final : public messages::workflow_actor::base {
   aftermath pending_;  ///< of the batch in flight
 
   std::vector<slot> slots_;
-  std::size_t children_ = 0;  ///< alive
-  std::size_t waiting_ = 0;   ///< of these, those that only wait
+  std::deque<ready_row> rows_;     ///< one for each lane of its types
+  std::uint32_t last_serial_ = 0;  ///< of the children
+  std::size_t children_ = 0;       ///< alive, those that were told to leave too
+  std::size_t waiting_ = 0;        ///< actions in place::waits
+  std::size_t queued_ = 0;         ///< actions in place::queued
+  std::size_t in_place_ = 0;       ///< admitted actions whose handlers run in place
   std::unordered_map<model::action_index, std::shared_ptr<const std::string>>
       results_;                 ///< small ones, of actions that inputs refer to
   std::size_t kept_bytes_ = 0;  ///< of these

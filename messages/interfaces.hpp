@@ -15,18 +15,28 @@ using action_actor = caf::typed_actor<
     caf::reacts_to<handler_ended>,
     // The executor has called the handler.
     caf::reacts_to<handler_started>,
+    // A thread has the call; its start must become durable.
+    caf::reacts_to<handler_taken>,
+    // The input of a handler that runs in place is made.
+    caf::reacts_to<input_rendered>,
+    // The executor has dropped the call: it never began.
+    caf::reacts_to<call_dropped>,
     // Start this attempt now.
     caf::reacts_to<run_attempt>,
+    // The start that was taken is durable.
+    caf::reacts_to<go_on>,
+    // From the memory budget: there is room again.
+    caf::reacts_to<room>,
     // Send yourself a message for then, and tell your parent when it comes.
     caf::reacts_to<wait_until>,
-    // Ask the running handler to stop; its result will be late.
-    caf::reacts_to<give_up>,
-    // End once no handler runs.
+    // Ask a running handler to stop, and end once it has returned; its result is late.
     caf::reacts_to<leave>,
     // INTERNAL: the delayed message.
     caf::reacts_to<alarm>,
     // INTERNAL: the attempt has had its time.
-    caf::reacts_to<timeout>>;
+    caf::reacts_to<timeout>,
+    // INTERNAL: the handler was asked to stop a while ago.
+    caf::reacts_to<still_running>>;
 
 /// Owns one workflow: alone calls decide and apply for it, numbers its events, commits them, and
 /// acts once they are durable.
@@ -39,8 +49,10 @@ using workflow_actor = caf::typed_actor<
     caf::reacts_to<begin>,
     // From an action: the time that it waited for has come.
     caf::reacts_to<action_due>,
-    // From an action: it has ended.
+    // From an action that was told to leave: it has ended.
     caf::reacts_to<action_gone>,
+    // From the executor: a place in a lane, for the next action that waits for it.
+    caf::reacts_to<your_turn>,
     // From the engine: a timer of the due index has come.
     caf::reacts_to<timer_due>,
     // From the engine: a command of a user.

@@ -16,11 +16,13 @@
 
 namespace tenax::actors {
 struct handler_call;
-}
+class lane_place;
+}  // namespace tenax::actors
 
 namespace tenax::messages {
 
 using handler_call_ptr = std::shared_ptr<actors::handler_call>;
+using lane_place_ptr = std::shared_ptr<actors::lane_place>;
 
 using model::action_index;
 using model::time_ms;
@@ -103,23 +105,32 @@ struct committed {
   std::shared_ptr<const error> why = nullptr;  ///< not ok: the store's words
 };
 struct attempt_report {  ///< from an action actor
+  enum class news : std::uint8_t {
+    taken,      ///< its start must be durable before it goes on
+    began,      ///< the handler was called
+    timed_out,  ///< start-to-close has passed
+    ended,      ///< `what` is the outcome
+    stopped,    ///< failed, asked to stop because the engine closes
+    dropped     ///< never began, and never will
+  };
   action_index action = 0;
+  std::uint32_t child = 0;  ///< the sender's serial
   std::uint32_t attempt = 0;
   std::uint32_t deferrals = 0;
   time_ms started_at_ms = 0;
-  bool began = false;        ///< the start is news
-  bool ended = false;        ///< `what` is valid
-  bool timed_out = false;    ///< start-to-close has passed
-  bool interrupted = false;  ///< not begun, because the engine closes
-  bool stopped = false;      ///< failed, asked to stop because the engine closes
-  bool leaves = false;       ///< the action actor has ended with this message
+  news what_happened = news::dropped;
+  bool start_is_news = false;  ///< ended, stopped: the start was not reported before
+  bool leaves = false;         ///< the action actor has ended with this message
+  bool threw = false;          ///< ended: by an exception
+  std::size_t bytes = 0;       ///< ended: charged to the memory budget until it is durable
   outcome what;
 };
 struct action_due {  ///< the action actor's delayed message to itself came: its time is up
   action_index action = 0;
 };
-struct action_gone {  ///< the action actor has ended
-  action_index action = 0;
+struct action_gone {};  ///< an action actor that was told to leave has ended
+struct your_turn {      ///< from the executor: a place in a lane, for the next action
+  lane_place_ptr place;
 };
 struct dismissed {};  ///< from the engine: forgotten there, end
 
@@ -130,10 +141,9 @@ struct run_attempt {
 struct wait_until {
   time_ms due_at_ms = 0;
 };
-struct give_up {  ///< this attempt was given up: ask its handler to stop
-  std::uint32_t attempt = 0;
-};
-struct leave {};  ///< end, once no handler runs
+struct go_on {};  ///< after `taken`: the start is durable
+struct leave {};  ///< give up what runs, and end once it has returned
+struct room {};   ///< from the memory budget: attempts may start again
 struct alarm {    ///< INTERNAL: the delayed message; stale unless the serial is the latest
   std::uint64_t serial = 0;
 };
@@ -141,16 +151,20 @@ struct timeout {  ///< INTERNAL: start-to-close of this attempt
   std::uint32_t attempt = 0;
   std::uint32_t deferrals = 0;
 };
-struct handler_started {  ///< from the executor
-  std::uint32_t attempt = 0;
+struct still_running {};  ///< INTERNAL: a while after the handler was asked to stop
+// From the executor, in this order; each attempt ends with one of the last two.
+struct input_rendered {};  ///< of a handler that runs in place
+struct handler_taken {};   ///< a thread has it, and waits until its start is durable
+struct handler_started {
   time_ms at_ms = 0;
 };
-struct handler_ended {  ///< from the executor
-  std::uint32_t attempt = 0;
-  std::uint32_t deferrals = 0;
+struct handler_ended {
   time_ms started_at_ms = 0;
   outcome what;
+  bool threw = false;
+  std::size_t bytes = 0;  ///< charged to the memory budget
 };
+struct call_dropped {};  ///< it never began, and never will
 
 }  // namespace tenax::messages
 
@@ -176,8 +190,14 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::action_gone)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::dismissed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::run_attempt)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::wait_until)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::give_up)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::go_on)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::leave)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::room)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::your_turn)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::still_running)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::input_rendered)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::handler_taken)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::call_dropped)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::alarm)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::timeout)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::handler_started)

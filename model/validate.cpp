@@ -121,6 +121,11 @@ void validator::check_header() {
   check_text(spec_.description, [] { return "/description"; });
   check_text(spec_.reference, [] { return "/reference"; });
   check_payload(spec_.input, [] { return std::string("/input"); });
+  if (spec_.priority < priority_min || spec_.priority > priority_max) {
+    faults_.add("/priority", "a priority must be " + std::to_string(priority_min) + " to " +
+                                 std::to_string(priority_max) + ", it is " +
+                                 std::to_string(spec_.priority));
+  }
   if (spec_.deadline) {
     if (*spec_.deadline <= milliseconds{0}) {
       faults_.add("/deadline_ms", "a deadline must be at least 1 ms");

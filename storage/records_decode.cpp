@@ -99,6 +99,7 @@ void fill_head(const pb::SpecHead& m, std::string_view id, workflow_spec& out) {
   out.reference = m.reference();
   out.order = static_cast<action_order>(m.order());
   if (m.has_deadline_ms()) out.deadline = milliseconds{m.deadline_ms()};
+  out.priority = m.priority();
 }
 
 /// Takes the head off the payload.

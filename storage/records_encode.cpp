@@ -126,6 +126,7 @@ void encode_definition(const model::definition& def, std::string& out) {
   head.set_reference(spec.reference);
   head.set_order(static_cast<std::uint32_t>(spec.order));
   if (spec.deadline) head.set_deadline_ms(spec.deadline->count());
+  head.set_priority(spec.priority);
 
   auto& body = local().body;
   body.Clear();

@@ -171,7 +171,8 @@ bool driver::commit(bool also_lazy) {
 }
 
 std::size_t driver::queued() const { return core_->manual().queued(); }
-std::size_t driver::running() const { return core_->manual().running(); }
+std::size_t driver::running() const { return core_->manual().started(); }
+bool driver::takes_results() const { return core_->manual().takes_results(); }
 
 call_info driver::started_call(std::size_t n) const {
   const auto& call = core_->manual().started(n);
@@ -216,12 +217,11 @@ void driver::pass(time_ms ms) {
 
 /// False: there was nothing to do.
 bool driver::idle_step() {
-  const std::size_t threads = setup_.options.handler_threads;
   if (jobs() > 0) {
     deliver(0);
-  } else if (queued() > 0 && (threads == 0 || running() < threads)) {
+  } else if (queued() > 0) {
     start_handler(0);
-  } else if (running() > 0 && !hold_handlers) {
+  } else if (running() > 0 && !hold_handlers && takes_results()) {
     finish_handler(0);
   } else if (commit_waits()) {
     commit(false);  // last: as with a real disk, what happens meanwhile shares the write

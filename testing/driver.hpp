@@ -105,8 +105,12 @@ class driver {
   [[nodiscard]] bool commit_waits() const;
   [[nodiscard]] bool lazy_waits() const;
   bool commit(bool also_lazy);
-  [[nodiscard]] std::size_t queued() const;   ///< handler calls that have not begun
-  [[nodiscard]] std::size_t running() const;  ///< and those that have
+  /// Handler calls that a thread may take: it makes their input, and begins or waits until their
+  /// start is durable.
+  [[nodiscard]] std::size_t queued() const;
+  [[nodiscard]] std::size_t running() const;  ///< those that have begun, the given up ones too
+  /// Whether there is room for the outcomes of those; if not, they wait for a commit.
+  [[nodiscard]] bool takes_results() const;
   [[nodiscard]] call_info started_call(std::size_t n) const;
   /// `quick`: its start is reported with its end, or when time has passed.
   void start_handler(std::size_t n, bool quick = false);

@@ -97,6 +97,10 @@ struct action_options {
   std::optional<milliseconds> start_to_close = {};
   /// All attempts, from the moment the action could first run; 1 ms to 10 years.
   std::optional<milliseconds> schedule_to_close = {};
+  /// Handlers of this type that run at once, 1 to options::threads_max; default, and the most:
+  /// options::handler_threads. What exceeds it waits its turn, workflow by workflow. Not for
+  /// handlers that run in place.
+  std::optional<std::size_t> max_running = {};
   /// Attempts in flight at crashes before the action fails for good.
   std::uint32_t max_recoveries = 10;
   /// Checks an input at submit time, on the caller's thread: what it returns rejects the whole

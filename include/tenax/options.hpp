@@ -40,14 +40,21 @@ struct options {
   retention_options retention;
 
   static constexpr std::size_t threads_max = 4'096;  ///< of each kind
-  /// Pool for blocking handlers; 0: 4, or the number of cores if that is more.
+  /// As many blocking handlers of one type run at once, unless action_options::max_running says
+  /// less; a quarter more, at least one, of all types together, so that none can take all threads.
+  /// 0: 4, or the number of cores if that is more. A handler that was given up (timeout, cancel)
+  /// and does not return counts no longer and its thread has a substitute, up to four times this
+  /// number.
   std::size_t handler_threads = 0;
   std::size_t scheduler_threads = 0;         ///< actor threads; 0: one for each core
   std::size_t active_workflows_max = 2'048;  ///< busy in memory at once; the others wait on disk
   /// Beyond: submit is rejected (overloaded).
   std::size_t open_workflows_max = 10'000'000;
-  /// Waiting for the disk; beyond: submit is rejected (overloaded).
-  std::size_t journal_bytes_max = 64u << 20;
+  /// Of what is in flight. Workflows that are busy in memory: beyond it the others wait on disk.
+  /// What waits for the disk: beyond it submit is rejected (overloaded). Results that wait for the
+  /// disk, and inputs in their handlers: beyond half of it no attempt starts and outcomes wait for
+  /// their turn.
+  std::size_t memory_bytes_max = 64u << 20;
   milliseconds timer_horizon{60'000};          ///< timers beyond it take no memory
   std::size_t cache_bytes = 32u << 20;         ///< read cache
   std::size_t write_buffer_bytes = 64u << 20;  ///< recent writes, in memory and in the log

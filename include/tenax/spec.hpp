@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,6 +33,9 @@ enum class action_order : std::uint8_t {
   sequential,  ///< each action also depends on the one before
 };
 
+inline constexpr std::int32_t priority_min = -1'000;
+inline constexpr std::int32_t priority_max = 1'000;
+
 struct workflow_spec {
   std::string id;  ///< empty: the engine makes one; [A-Za-z0-9._:-]{1,128}
   std::string name;
@@ -39,6 +43,9 @@ struct workflow_spec {
   std::string reference;  ///< a ticket or another name outside
   action_order order = action_order::dag;
   std::string input = "null";
+  /// Of its blocking actions that wait for a thread, higher first; priority_min..priority_max.
+  /// Workflows of the same priority take turns.
+  std::int32_t priority = 0;
   std::optional<milliseconds> deadline;  ///< from submit to the end; then the workflow fails
   std::vector<action_spec> actions;
   bool operator==(const workflow_spec&) const = default;
@@ -53,6 +60,7 @@ class workflow_builder {
   workflow_builder& description(std::string v) { return spec_.description = std::move(v), *this; }
   workflow_builder& reference(std::string v) { return spec_.reference = std::move(v), *this; }
   workflow_builder& input(std::string v) { return spec_.input = std::move(v), *this; }
+  workflow_builder& priority(std::int32_t v) { return spec_.priority = v, *this; }
   workflow_builder& deadline(milliseconds v) { return spec_.deadline = v, *this; }
   workflow_builder& sequential() { return spec_.order = action_order::sequential, *this; }
   /// Adds an action; `after`, `at`, `delayed` and `because` refine the one added last (add one

@@ -1,5 +1,7 @@
 // The native spec as JSON: reading and writing.
+#include <algorithm>
 #include <array>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,9 +20,9 @@ namespace {
 // Around an action's input: the document, "actions" and the action itself.
 constexpr std::size_t depth_around_input = 3;
 
-constexpr std::array<std::string_view, 9> workflow_fields{
-    "id",    "name",         "description", "reference", "order",
-    "input", "input_base64", "deadline_ms", "actions"};
+constexpr std::array<std::string_view, 10> workflow_fields{
+    "id",    "name",         "description", "reference",   "order",
+    "input", "input_base64", "priority",    "deadline_ms", "actions"};
 constexpr std::array<std::string_view, 8> action_fields{
     "key", "type", "input", "input_base64", "depends_on", "scheduled_at", "delay_ms", "reason"};
 
@@ -39,6 +41,7 @@ class spec_reader {
   void read_id(json_at node, const doc_path& path);
   void read_text(json_at node, const doc_path& path, std::string& to);
   void read_ms(json_at node, const doc_path& path, std::optional<milliseconds>& to);
+  void read_priority(json_at node, const doc_path& path);
   void read_input(json_at node, const doc_path& path, std::string& to);
   void read_base64(json_at node, const doc_path& path, std::string& to);
   template <std::size_t N>
@@ -63,6 +66,15 @@ void spec_reader::read_id(json_at node, const doc_path& path) {
 
 void spec_reader::read_ms(json_at node, const doc_path& path, std::optional<milliseconds>& to) {
   if (const auto value = doc_.integer(node, path)) to = milliseconds{*value};
+}
+
+void spec_reader::read_priority(json_at node, const doc_path& path) {
+  // What no priority can be is validate's to say, as long as it can be told.
+  const auto value = doc_.integer(node, path);
+  if (!value) return;
+  using limits_of = std::numeric_limits<std::int32_t>;
+  spec_.priority = static_cast<std::int32_t>(
+      std::clamp<std::int64_t>(*value, limits_of::min(), limits_of::max()));
 }
 
 void spec_reader::read_time(json_at node, const doc_path& path, std::optional<wall_time>& to) {
@@ -184,6 +196,7 @@ void spec_reader::read_workflow(json_at node) {
     if (name == "description") return read_text(field, at, spec_.description);
     if (name == "reference") return read_text(field, at, spec_.reference);
     if (name == "order") return read_order(field, at);
+    if (name == "priority") return read_priority(field, at);
     if (name == "deadline_ms") return read_ms(field, at, spec_.deadline);
     if (name == "actions") return read_actions(field, at);
     if (name == "input") {
@@ -222,6 +235,10 @@ class spec_printer {
     if (!spec.reference.empty()) text_field("reference", spec.reference);
     if (spec.order == action_order::sequential) text_field("order", "sequential");
     input_field(spec.input);
+    if (spec.priority != 0) {
+      field("priority");
+      out_ += std::to_string(spec.priority);
+    }
     if (spec.deadline) ms_field("deadline_ms", *spec.deadline);
     field("actions");
     out_ += '[';

@@ -125,7 +125,7 @@ options world::make_options() {
   o.write_buffer_bytes = 4u << 20;
   if (dice_.chance(50)) o.active_workflows_max = 1 + dice_.below(4);
   if (dice_.chance(10)) o.open_workflows_max = 1 + dice_.below(4);
-  if (dice_.chance(10)) o.journal_bytes_max = 1'000 + dice_.below(10'000);
+  if (dice_.chance(10)) o.memory_bytes_max = 1'000 + dice_.below(10'000);
   if (dice_.chance(60)) o.timer_horizon = milliseconds(dice_.between(1, 20'000));
   o.on_finished = [this](const workflow_summary& s) { oracle_.finished(s); };
   add_handlers(o);

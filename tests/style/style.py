@@ -59,6 +59,7 @@ WORDS = [
          "model/seams.*": "the seam itself",
          "actors/engine.*": "drain's timeout runs in its caller's time",
          "storage/journal.*": "how long the writer thread looks for more before it sleeps",
+         "actors/pool_executor.*": "how long a handler has run",
          "node/*": "a program: durations for people",
          "testing/*": "fakes of the seam",
          **TESTS}),
@@ -69,7 +70,7 @@ WORDS = [
     ("thread", r"\bstd::j?thread\b(?!::)|\bstd::async\b|\bdetached\b|\bthis_thread::sleep_",
      "only named files may start threads or sleep, so that simulation can run without", {
          "storage/journal.*": "the one writer thread",
-         "actors/executor.*": "the bounded pool for blocking handlers",
+         "actors/pool_executor.*": "the bounded pool for blocking handlers",
          "actors/engine.*": "drain waits on its caller's thread",
          "actors/scheduler.*": "CAF's clock thread",
          "handlers/exec*": "waits for a child process",

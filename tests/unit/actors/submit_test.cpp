@@ -153,8 +153,8 @@ BOOST_AUTO_TEST_CASE(beyond_open_workflows_max_submits_are_rejected) {
   submit(one("more", "ok"));
 }
 
-BOOST_AUTO_TEST_CASE(beyond_journal_bytes_max_submits_are_rejected_until_the_disk_follows) {
-  opts.journal_bytes_max = 10'000;
+BOOST_AUTO_TEST_CASE(beyond_memory_bytes_max_submits_are_rejected_until_the_disk_follows) {
+  opts.memory_bytes_max = 10'000;
   open();
   answers got;
   int accepted = 0;

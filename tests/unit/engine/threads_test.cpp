@@ -254,7 +254,7 @@ BOOST_AUTO_TEST_CASE(options_out_of_range_are_refused_by_name) {
   for (const std::size_t bad : {std::size_t{0}, none}) {
     refused("active_workflows_max", [&](options& o) { o.active_workflows_max = bad; });
     refused("open_workflows_max", [&](options& o) { o.open_workflows_max = bad; });
-    refused("journal_bytes_max", [&](options& o) { o.journal_bytes_max = bad; });
+    refused("memory_bytes_max", [&](options& o) { o.memory_bytes_max = bad; });
     refused("limits/actions_max", [&](options& o) { o.limits.actions_max = bad; });
     refused("limits/json_depth_max", [&](options& o) { o.limits.json_depth_max = bad; });
   }

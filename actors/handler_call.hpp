@@ -1,0 +1,85 @@
+// handler_call.hpp - one call of a handler, from the lane that lets it in to its outcome. Depends
+// on include/tenax, model, messages. Its workflow actor makes it, its action actor owns it; the
+// executor has it in between. The gate (`take`, `revoke`) is for all threads, the rest for whoever
+// has it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <utility>
+
+#include "messages/interfaces.hpp"
+#include "model/definition.hpp"
+#include "tenax/handler.hpp"
+
+namespace tenax::actors {
+
+class executor;
+struct lane;
+
+/// A place in a lane: given back when it is dropped, wherever that is.
+class lane_place {
+ public:
+  lane_place() = default;
+  lane_place(executor& owner, lane& where) : where(&where), owner_(&owner) {}
+  lane_place(lane_place&& o) noexcept
+      : where(std::exchange(o.where, nullptr)), owner_(std::exchange(o.owner_, nullptr)) {}
+  lane_place& operator=(lane_place&& o) noexcept {
+    std::swap(where, o.where);
+    std::swap(owner_, o.owner_);
+    return *this;
+  }
+  ~lane_place() { give_back(); }
+  void give_back();
+
+  lane* where = nullptr;  ///< null: none
+
+ private:
+  executor* owner_ = nullptr;
+};
+
+struct handler_call {
+  enum class gate : std::uint8_t { open, taken, revoked };
+
+  const handler_registry::entry* entry = nullptr;
+  model::definition_ptr definition;
+  model::action_index action = 0;
+  std::uint32_t attempt = 0;
+  std::uint32_t deferrals = 0;
+  std::int32_t priority = 0;
+  bool durable_first = false;  ///< the start is durable before the handler is called
+  /// Makes the input, or says what comes of the attempt instead; looks at `is_open` now and then.
+  /// Null: as in the spec.
+  std::function<std::optional<outcome>(const handler_call&, std::string& input)> render;
+  bool renders_at_once = false;             ///< in microseconds, from what is in memory
+  std::string input;                        ///< rendered
+  lane_place place;                         ///< of a blocking type
+  std::stop_source stop{std::nostopstate};  ///< has a state when the handler may block
+  messages::action_actor reply_to;          ///< set by the action actor before it submits
+
+  /// True, once, unless revoked before: the handler may be called.
+  bool take() noexcept { return move_to(gate::taken); }
+  /// True if the handler was not called and now never will be: from here on no start can come any
+  /// more, whoever is about to.
+  bool revoke() noexcept { return move_to(gate::revoked); }
+  [[nodiscard]] bool is_open() const noexcept { return gate_ == gate::open; }
+  [[nodiscard]] bool is_taken() const noexcept { return gate_ == gate::taken; }
+  [[nodiscard]] bool is_blocking() const noexcept {
+    return entry->options.mode == run_mode::blocking;
+  }
+
+ private:
+  bool move_to(gate to) noexcept {
+    gate from = gate::open;
+    return gate_.compare_exchange_strong(from, to);
+  }
+  std::atomic<gate> gate_ = gate::open;
+};
+using messages::handler_call_ptr;
+
+}  // namespace tenax::actors

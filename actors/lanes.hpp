@@ -1,0 +1,86 @@
+// lanes.hpp - the admission stage: which ready action runs next. A lane for each blocking action
+// type; what waits in it costs a few bytes with its workflow, and what it has let in a child actor
+// and a call. Depends on actors/handler_call.hpp. Not thread safe: the executor's lock guards it.
+//
+// A lane lets in as many as may run, and some ahead, so that threads have work while the next is
+// fetched. Workflows take turns: the lane asks the first in its row for one action, and that
+// workflow goes to the end of the row. A higher priority goes first, in its lane and between lanes.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "actors/handler_call.hpp"
+
+namespace tenax::actors {
+
+/// A workflow that waits for a turn.
+struct turn {
+  messages::workflow_actor workflow;
+  lane* where = nullptr;
+};
+
+class lanes {
+ public:
+  /// Let in beyond those that may run: what threads take while the next are fetched.
+  static constexpr std::size_t ahead = 64;
+
+  /// `threads`: as many calls of one type may run, unless it says less; a quarter more, at least
+  /// one, of all types together, so that none can take all threads.
+  lanes(const handler_registry& types, std::size_t threads);
+  [[nodiscard]] static std::size_t reserve_of(std::size_t threads) noexcept;
+
+  /// The lane of a blocking type of the registry.
+  [[nodiscard]] lane* find(const handler_registry::entry* type) const;
+
+  /// True: let in. False: the workflow stands in the row and gets its turn.
+  bool enter(lane& l, const messages::workflow_actor& who, std::int32_t priority);
+  /// It has nothing for its turn any more.
+  void withdraw(lane& l, const messages::workflow_actor& who, std::int32_t priority);
+  /// A place is free; those whose turn has come are added to `out`, and are let in already.
+  void leave(lane& l, std::vector<turn>& out);
+
+  /// A call that was let in: it waits for a thread.
+  void push(handler_call_ptr call);
+  /// Takes out the call that runs next; null: none may. It counts as running until `ended`.
+  handler_call_ptr pick();
+  [[nodiscard]] bool can_pick() const;
+  void ended(lane& l);
+  /// Takes it out of its lane; null: it does not wait for a thread.
+  handler_call_ptr remove(const handler_call& call);
+  /// All that wait for a thread, in the order of the lanes.
+  std::vector<handler_call_ptr> take_all();
+
+  [[nodiscard]] std::size_t running() const noexcept { return running_; }
+  /// Calls that wait for a thread, and may have one now. For tests that choose.
+  [[nodiscard]] std::vector<const handler_call*> startable() const;
+  handler_call_ptr take(const handler_call& which);
+
+ private:
+  [[nodiscard]] bool may_run(const lane& l) const;
+
+  std::size_t running_max_;
+  std::size_t running_ = 0;
+  std::vector<std::unique_ptr<lane>> all_;
+  std::unordered_map<const handler_registry::entry*, lane*> by_type_;
+  std::size_t next_ = 0;  ///< where the next look for a call begins
+};
+
+/// One action type's part.
+struct lane {
+  std::size_t running_max = 0;
+  std::size_t running = 0;
+  std::size_t admitted = 0;  ///< let in and not over
+  std::size_t in_row = 0;
+  std::map<std::int32_t, std::deque<messages::workflow_actor>, std::greater<>> row;
+  std::deque<handler_call_ptr> calls;  ///< wait for a thread
+};
+
+}  // namespace tenax::actors

@@ -1,0 +1,173 @@
+// The executor of virtual time: no threads, the test decides what happens next.
+#include <algorithm>
+#include <deque>
+#include <utility>
+
+#include "actors/executor.hpp"
+
+namespace tenax::actors {
+
+namespace {
+
+class manual_executor final : public stepped_executor {
+ public:
+  manual_executor(const handler_registry& types, std::size_t threads, handler_env env)
+      : stepped_executor(types, threads), env_(std::move(env)) {}
+
+  void submit(handler_call_ptr call) override {
+    if (stopped_) return drop(*call);
+    if (call->is_blocking()) {
+      lanes_.push(std::move(call));
+    } else {
+      to_render_.push_back(std::move(call));
+    }
+  }
+
+  void proceed(handler_call_ptr call) override {
+    if (stopped_) return end_unstarted(call);
+    to_begin_.push_back(std::move(call));
+  }
+
+  void give_up(const handler_call& call) override {
+    for (auto& one : started_) {
+      if (one.call.get() != &call || one.given_up) continue;
+      one.given_up = true;
+      lanes_.ended(*one.call->place.where);
+      one.call->place.give_back();
+    }
+  }
+
+  void stop() override {
+    drop_waiting();
+    env_.budget.close();
+    for (const auto& one : started_) one.call->stop.request_stop();
+    while (!started_.empty()) finish(0);
+  }
+
+  void abandon() override {
+    drop_waiting();
+    env_.budget.close();
+    for (const auto& one : started_) drop(*one.call);
+    started_.clear();
+  }
+
+  [[nodiscard]] std::size_t running() const override {
+    return static_cast<std::size_t>(std::count_if(
+        started_.begin(), started_.end(), [](const one_started& one) { return !one.given_up; }));
+  }
+  [[nodiscard]] std::vector<stuck_call> stuck() const override {
+    std::vector<stuck_call> out;
+    for (const auto& one : started_) {
+      if (!one.given_up) continue;
+      const auto& spec = one.call->definition->spec;
+      out.push_back({spec.id, spec.actions[one.call->action].key, one.call->attempt});
+    }
+    return out;
+  }
+  [[nodiscard]] std::size_t queued() const override {
+    if (!env_.budget.may_start()) return 0;
+    return to_begin_.size() + to_render_.size() + lanes_.startable().size();
+  }
+  [[nodiscard]] std::size_t started() const override { return started_.size(); }
+  [[nodiscard]] const handler_call& started(std::size_t n) const override {
+    return *started_[n].call;
+  }
+  [[nodiscard]] bool takes_results() const override { return env_.budget.takes_results(); }
+
+  void start(std::size_t n, bool quick) override {
+    if (n < to_begin_.size()) return run(take(to_begin_, n), quick, true);
+    n -= to_begin_.size();
+    if (n < to_render_.size()) return render_only(take(to_render_, n));
+    n -= to_render_.size();
+    run(lanes_.take(*lanes_.startable()[n]), quick, false);
+  }
+
+  void announce() override {
+    for (auto& one : started_) tell_start(one);
+  }
+
+  void finish(std::size_t n) override {
+    const one_started one = std::move(started_[n]);
+    started_.erase(started_.begin() + static_cast<std::ptrdiff_t>(n));
+    auto result = call_handler(*one.call, env_, one.at_ms);
+    env_.budget.drop_input(one.call->input.size());
+    std::string().swap(one.call->input);
+    if (!one.given_up) lanes_.ended(*one.call->place.where);
+    const std::size_t bytes = bytes_of(result.what);
+    env_.budget.add_result(bytes);
+    tell_ended(*one.call, one.at_ms, std::move(result), bytes);
+    one.call->place.give_back();
+  }
+
+ private:
+  struct one_started {
+    handler_call_ptr call;
+    model::time_ms at_ms = 0;
+    bool announced = false;
+    bool given_up = false;
+  };
+
+  static void tell_start(one_started& one) {
+    if (!std::exchange(one.announced, true)) tell_started(*one.call, one.at_ms);
+  }
+
+  static handler_call_ptr take(std::deque<handler_call_ptr>& from, std::size_t n) {
+    auto call = std::move(from[n]);
+    from.erase(from.begin() + static_cast<std::ptrdiff_t>(n));
+    return call;
+  }
+
+  void render_only(const handler_call_ptr& call) {
+    auto instead = render(*call);
+    if (!env_.may_start() || !call->is_open()) return drop(*call);
+    if (!instead) return tell_rendered(*call);
+    (void)call->take();
+    tell_ended(*call, env_.wall.now_ms(), {std::move(*instead)}, 0);
+  }
+
+  void run(handler_call_ptr call, bool quick, bool recorded) {
+    auto instead = render(*call);
+    const bool may_begin = env_.may_start() && call->is_open();
+    if (may_begin && call->durable_first && !recorded && !instead) return tell_taken(*call);
+    if (!may_begin || !call->take()) return end_unstarted(call);
+    const model::time_ms at = env_.wall.now_ms();
+    if (instead) {
+      lanes_.ended(*call->place.where);
+      tell_ended(*call, at, {std::move(*instead)}, 0);
+      return call->place.give_back();
+    }
+    env_.budget.add_input(call->input.size());
+    started_.push_back({std::move(call), at});
+    if (!quick || announces_at_once(*started_.back().call)) tell_start(started_.back());
+  }
+
+  /// A call that a thread had taken.
+  void end_unstarted(const handler_call_ptr& call) {
+    lanes_.ended(*call->place.where);
+    drop(*call);
+    call->place.give_back();
+  }
+
+  void drop_waiting() {
+    stopped_ = true;
+    for (const auto& call : lanes_.take_all()) drop(*call);
+    for (const auto& call : to_render_) drop(*call);
+    to_render_.clear();
+    for (const auto& call : to_begin_) end_unstarted(call);
+    to_begin_.clear();
+  }
+
+  const handler_env env_;
+  std::deque<handler_call_ptr> to_begin_;  ///< their start is durable
+  std::deque<one_started> started_;
+  bool stopped_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<stepped_executor> make_stepped_executor(const handler_registry& types,
+                                                        std::size_t threads, handler_env env) {
+  return std::make_unique<manual_executor>(types, threads, std::move(env));
+}
+
+}  // namespace tenax::actors
