@@ -375,20 +375,22 @@ std::function<std::optional<outcome>(std::string&)> workflow_process::input_of(a
   }
   return [rt = rt_, def = def_, a,
           sources = std::move(sources)](std::string& input) -> std::optional<outcome> {
-    std::unordered_map<action_index, std::string> read;
-    std::optional<error> failed;
-    const auto lookup = [&](action_index d) -> std::optional<std::string_view> {
+    const auto at = [&](action_index d) {
       const auto from = sources.find(d);
-      if (from == sources.end()) return std::nullopt;
-      if (from->second.result) return *from->second.result;
-      if (const auto found = read.find(d); found != read.end()) return found->second;
-      auto stored = rt->store.load_result(def->spec.id, from->second.seq);
-      if (stored) return read[d] = std::move(*stored);
-      failed = stored.error();
-      return std::nullopt;
+      return from == sources.end() ? std::uint64_t{0} : from->second.seq;
     };
-    auto rendered = model::render_input(*def, a, lookup, rt->opts.limits.payload_bytes_max);
-    if (failed) {
+    const auto results = rt->store.results_of(def->spec.id);
+    const auto read = [&](action_index d) -> result<model::document_ptr> {
+      if (d == no_action) return model::parse_document(def->spec.input);
+      const auto from = sources.find(d);
+      if (from == sources.end()) return model::document_ptr();
+      if (from->second.result) return model::parse_document(*from->second.result);
+      auto stored = results->next(from->second.seq);
+      if (!stored) return stored.error();
+      return model::parse_document(std::move(*stored));
+    };
+    auto rendered = model::render_input(*def, a, {at, read}, {}, rt->opts.limits.payload_bytes_max);
+    if (const auto& failed = rendered.why; rendered.end == model::render_end::unread) {
       // A disk that cannot be read is no failure of the action.
       if (failed->code() == errc::storage_unavailable) {
         rt->halt(*failed);
@@ -398,8 +400,8 @@ std::function<std::optional<outcome>(std::string&)> workflow_process::input_of(a
       }
       return outcome::defer(wall_time(milliseconds(rt->now_ms() + look_again_ms)));
     }
-    if (!rendered) return outcome::fatal("bad_reference", rendered.error().message());
-    input = std::move(*rendered);
+    if (!rendered) return outcome::fatal("bad_reference", rendered.why->message());
+    input = std::move(rendered.input);
     return std::nullopt;
   };
 }

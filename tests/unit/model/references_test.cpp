@@ -24,29 +24,34 @@ struct world {
   std::map<std::string, std::string> results;  // absent: skipped
   std::size_t bytes_max = plenty;
 
-  result<std::string> render(const std::string& input) const {
+  rendered_input render(const std::string& input) const {
     const auto def = compile(workflow_builder("w")
                                  .input(workflow_input)
                                  .action("a", "noop")
                                  .action("b", "noop")
                                  .action("x.y", "noop")
                                  .action("it", "noop", input));
-    const result_lookup lookup = [&](action_index i) -> std::optional<std::string_view> {
-      const auto found = results.find(def->spec.actions[i].key);
-      if (found == results.end()) return std::nullopt;
-      return found->second;
+    const auto position = [&](action_index i) {
+      return results.contains(def->spec.actions[i].key) ? std::uint64_t{i + 1} : 0;
     };
-    return render_input(*def, *def->find("it"), lookup, bytes_max);
+    const auto read = [&](action_index i) -> result<document_ptr> {
+      if (i == no_action) return parse_document(workflow_input);
+      const auto found = results.find(def->spec.actions[i].key);
+      if (found == results.end()) return document_ptr();
+      return parse_document(found->second);
+    };
+    return render_input(*def, *def->find("it"), {position, read}, {}, bytes_max);
   }
   std::string text(const std::string& input) const {
     const auto rendered = render(input);
-    return rendered ? *rendered : "error: " + rendered.error().message();
+    return rendered ? rendered.input : "error: " + rendered.why->message();
   }
   std::string error(const std::string& input) const {
     const auto rendered = render(input);
-    if (rendered) return "no error: " + *rendered;
-    BOOST_TEST((rendered.error().code() == errc::invalid_argument));
-    return rendered.error().message();
+    if (rendered) return "no error: " + rendered.input;
+    BOOST_TEST((rendered.end == render_end::bad_reference));
+    BOOST_TEST((rendered.why->code() == errc::invalid_argument));
+    return rendered.why->message();
   }
 };
 
