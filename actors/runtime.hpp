@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "actors/document_cache.hpp"
 #include "actors/executor.hpp"
 #include "model/decide.hpp"
 #include "model/seams.hpp"
@@ -75,6 +76,9 @@ struct runtime {
   /// 4,096).
   static constexpr std::int64_t armed_max = 4'096;
 
+  /// Results and inputs that are kept parsed, for all who refer to them.
+  static constexpr std::size_t documents_bytes_max = 16u << 20;
+
   const options& opts;
   const model::clock& wall;
   storage::store& store;
@@ -85,6 +89,7 @@ struct runtime {
   time_ms opened_at_ms = 0;
   end_waiters waiters;
   memory_budget budget;
+  document_cache documents{documents_bytes_max};
 
   /// Every due entry at or before this time is in the due actor's window or held by an actor; later
   /// ones are in the store only.

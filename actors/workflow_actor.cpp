@@ -6,9 +6,9 @@
 #include <caf/send.hpp>
 
 #include "actors/action_actor.hpp"
+#include "actors/rendering.hpp"
 #include "model/assert.hpp"
 #include "model/failpoint.hpp"
-#include "model/references.hpp"
 
 namespace tenax::actors {
 
@@ -75,12 +75,6 @@ workflow_process::behavior_type workflow_process::make_behavior() {
 
 // --- taking up ---
 
-namespace {
-/// Rows that fail their checks are no reason to stop the engine, which would stop at them at each
-/// open. A later read may do better: the fault can have been one of the way from the disk.
-constexpr time_ms look_again_ms = 60'000;
-}  // namespace
-
 void workflow_process::look_again(messages::timer_due what) {
   send(due_, messages::hold{rt_->now_ms() + look_again_ms, {id_, what}});
 }
@@ -130,6 +124,7 @@ void workflow_process::take_up(bool loaded) {
   next_.effects.reserve(4);
   pending_.effects.reserve(4);
   slots_.resize(def_->size());
+  life_ = rt_->documents.new_life();
   if (loaded && !state_.terminal()) {
     // A start that is durable first does no harm: where it cannot be told, it is.
     const bool was_here_before_open = state_.created_at_ms <= rt_->opened_at_ms;
@@ -489,47 +484,17 @@ void workflow_process::detach_all() {
 }
 
 void workflow_process::set_input(handler_call& call) {
-  const action_index a = call.action;
-  struct source {
-    std::uint64_t seq = 0;  ///< of the event that holds its result
-    std::shared_ptr<const std::string> result;
-  };
-  std::unordered_map<action_index, source> sources;
-  for (const action_index d : def_->dependencies[a]) {
+  input_parts parts;
+  parts.life = life_;
+  for (const action_index d : def_->dependencies[call.action]) {
     if (!def_->is_referenced[d] || state_.actions[d].phase != phase::completed) continue;
     const auto kept = results_.find(d);
-    sources[d] = {state_.actions[d].result_seq, kept == results_.end() ? nullptr : kept->second};
+    parts.results[d] = {state_.actions[d].result_seq,
+                        kept == results_.end() ? nullptr : kept->second};
   }
-  call.renders_at_once = std::all_of(sources.begin(), sources.end(),
-                                     [](const auto& s) { return s.second.result != nullptr; });
-  call.render = [rt = rt_, def = def_, a, sources = std::move(sources)](
-                    const handler_call&, std::string& input) -> std::optional<outcome> {
-    std::unordered_map<action_index, std::string> read;
-    std::optional<error> failed;
-    const auto lookup = [&](action_index d) -> std::optional<std::string_view> {
-      const auto from = sources.find(d);
-      if (from == sources.end()) return std::nullopt;
-      if (from->second.result) return *from->second.result;
-      if (const auto found = read.find(d); found != read.end()) return found->second;
-      auto stored = rt->store.load_result(def->spec.id, from->second.seq);
-      if (stored) return read[d] = std::move(*stored);
-      failed = stored.error();
-      return std::nullopt;
-    };
-    auto rendered = model::render_input(*def, a, lookup, rt->opts.limits.payload_bytes_max);
-    if (failed) {
-      // A disk that cannot be read is no failure of the action.
-      if (failed->code() == errc::storage_unavailable) {
-        rt->halt(*failed);
-      } else {
-        rt->log(log_level::error, "workflow " + def->spec.id + ", input of action " +
-                                      def->spec.actions[a].key + ": " + failed->to_string());
-      }
-      return outcome::defer(wall_time(milliseconds(rt->now_ms() + look_again_ms)));
-    }
-    if (!rendered) return outcome::fatal("bad_reference", rendered.error().message());
-    input = std::move(*rendered);
-    return std::nullopt;
+  call.renders_at_once = parts.are_small(*def_, call.action);
+  call.render = [rt = rt_, parts = std::move(parts)](const handler_call& c, std::string& input) {
+    return make_input(*rt, parts, c, input);
   };
 }
 

@@ -142,6 +142,7 @@ class workflow_process final : public messages::workflow_actor::base {
   std::unordered_map<model::action_index, std::shared_ptr<const std::string>>
       results_;                 ///< small ones, of actions that inputs refer to
   std::size_t kept_bytes_ = 0;  ///< of these
+  std::uint64_t life_ = 0;      ///< in the document cache
   std::uint64_t received_ = 0;  ///< messages from the engine
   std::uint64_t idle_at_ = 0;   ///< value of received_ + 1 in the last `idle`
   bool resting_ = false;

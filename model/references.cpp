@@ -1,9 +1,10 @@
 #include "model/references.hpp"
 
 #include <algorithm>
-#include <map>
 #include <set>
+#include <tuple>
 #include <unordered_map>
+#include <utility>
 
 #include "model/assert.hpp"
 #include "model/documents/json_text.hpp"
@@ -27,136 +28,181 @@ struct rendered_value {
 
 class renderer {
  public:
-  renderer(const definition& def, action_index action, std::size_t bytes_max)
-      : def_(def), action_(action), bytes_max_(bytes_max) {}
+  renderer(const definition& def, action_index action, const std::function<bool()>& stop,
+           std::size_t bytes_max)
+      : def_(def), action_(action), stop_(stop), bytes_max_(bytes_max) {}
 
-  result<std::string> run(const result_lookup& results);
+  rendered_input run(const input_sources& sources);
 
  private:
-  error fail(const std::string& what) const {
-    return {errc::invalid_argument,
-            "input of action " + def_.spec.actions[action_].key + ": " + what};
-  }
-  error too_large() const {
+  /// A reference as written, and what it stands for once its source was read.
+  struct entry {
+    reference ref;
+    std::size_t next = none;  ///< the next entry of the same source
+    rendered_value value;
+  };
+  struct source {
+    action_index action = no_action;
+    std::uint64_t position = 0;
+    std::size_t first = none;  ///< its entries, a list
+    std::size_t last = none;
+  };
+  static constexpr std::size_t none = SIZE_MAX;
+
+  /// Fills entries_ and sources_. True: the input holds a reference, a bad one or an escape.
+  bool collect(bool& good);
+  // These return false: what became of it is in `out_`.
+  bool add(const reference& ref);
+  bool read_all(const input_sources& sources);
+  bool resolve_all(const source& from, const parsed_document* document);
+  bool resolve(entry& to, const parsed_document& document);
+  bool keep(entry& to, rendered_value value);
+  bool write(std::string& out, json_at node, std::size_t depth);
+  bool fail(const std::string& what);
+  bool too_large() {
     return fail("larger than " + std::to_string(bytes_max_) +
                 " bytes with its references replaced (payload_bytes_max)");
   }
-  /// False: the error is in `error_`.
-  bool collect();
-  bool resolve_all(action_index source, const std::set<std::string_view>& texts,
-                   const result_lookup& results);
-  bool resolve(const reference& ref, const json_tree& tree, path_lookup& lookup);
-  bool keep(const reference& ref, rendered_value value);
-  bool write(std::string& out, json_at node, std::size_t depth);
+  bool go_on();
+  bool go_on_now_and_then() { return ++strings_ % strings_per_look != 0 || go_on(); }
+
+  static constexpr std::size_t strings_per_look = 4'096;
 
   const definition& def_;
-  action_index action_;
-  std::size_t bytes_max_;
+  const action_index action_;
+  const std::function<bool()>& stop_;
+  const std::size_t bytes_max_;
   json_tree input_;
-  /// Distinct references by where they read from (no_action: the workflow's input), so that one
-  /// result at a time is parsed, once.
-  std::map<action_index, std::set<std::string_view>> wanted_;
-  std::unordered_map<std::string_view, reference> by_text_;
-  std::unordered_map<std::string_view, rendered_value> values_;
+  std::vector<entry> entries_;  ///< distinct references, as they come
+  std::unordered_map<std::string_view, std::size_t> by_text_;
+  std::vector<source> sources_;
+  std::unordered_map<action_index, std::size_t> by_action_;
   std::size_t value_bytes_ = 0;
-  std::optional<error> error_;
+  std::size_t strings_ = 0;
+  rendered_input out_;
 };
 
-bool renderer::collect() {
-  scan_tree(input_, [&](const text_piece& piece, const json_walk&) {
-    if (error_) return;
-    if (const auto* bad = std::get_if<bad_reference>(&piece)) {
-      error_ = fail(bad->message);
-      return;
-    }
-    const auto& ref = std::get<reference>(piece);
-    action_index source = no_action;
-    if (!ref.action_key.empty()) {
-      const auto known = def_.find(ref.action_key);
-      if (!known) {
-        error_ = fail(std::string(ref.text) + ": there is no such action");
-        return;
-      }
-      source = *known;
-    }
-    if (by_text_.emplace(ref.text, ref).second) wanted_[source].insert(ref.text);
-  });
-  return !error_;
+bool renderer::fail(const std::string& what) {
+  out_.end = render_end::bad_reference;
+  out_.why = error(errc::invalid_argument,
+                   "input of action " + def_.spec.actions[action_].key + ": " + what);
+  return false;
 }
 
-bool renderer::keep(const reference& ref, rendered_value value) {
-  // Each distinct value appears in the output at least once, in no fewer bytes than it has here.
-  value_bytes_ += value.text.size();
-  if (value_bytes_ > bytes_max_) {
-    error_ = too_large();
-    return false;
+bool renderer::go_on() {
+  if (!stop_ || !stop_()) return true;
+  out_.end = render_end::stopped;
+  return false;
+}
+
+bool renderer::collect(bool& good) {
+  return scan_tree(input_, [&](const text_piece& piece, const json_walk&) {
+    if (!good) return;
+    if (const auto* bad = std::get_if<bad_reference>(&piece)) {
+      good = fail(bad->message);
+    } else {
+      good = go_on_now_and_then() && add(std::get<reference>(piece));
+    }
+  });
+}
+
+bool renderer::add(const reference& ref) {
+  if (!by_text_.emplace(ref.text, entries_.size()).second) return true;
+  action_index action = no_action;
+  if (!ref.action_key.empty()) {
+    const auto known = def_.find(ref.action_key);
+    if (!known) return fail(std::string(ref.text) + ": there is no such action");
+    action = *known;
   }
-  values_.emplace(ref.text, std::move(value));
+  const auto [at, is_new] = by_action_.emplace(action, sources_.size());
+  if (is_new) sources_.push_back({action, 0, entries_.size(), none});
+  source& from = sources_[at->second];
+  if (!is_new) entries_[from.last].next = entries_.size();
+  from.last = entries_.size();
+  entries_.push_back({ref, none, {}});
   return true;
 }
 
-bool renderer::resolve(const reference& ref, const json_tree& tree, path_lookup& lookup) {
-  std::string missing;
-  const auto found = lookup.find(ref.path, missing);
-  if (!found) {
-    error_ = fail(shown(ref.text) + ": " + missing);
-    return false;
+bool renderer::read_all(const input_sources& sources) {
+  for (auto& from : sources_) {
+    if (from.action != no_action) from.position = sources.position(from.action);
   }
+  std::sort(sources_.begin(), sources_.end(), [](const source& a, const source& b) {
+    const auto order = [](const source& s) {
+      return std::tuple(s.action != no_action, s.position, s.action);
+    };
+    return order(a) < order(b);
+  });
+  for (const auto& from : sources_) {
+    if (!go_on()) return false;
+    const auto document = sources.read(from.action);
+    if (!document) {
+      out_.end = render_end::unread;
+      out_.why = document.error();
+      return false;
+    }
+    if (!resolve_all(from, document->get())) return false;
+  }
+  return true;
+}
+
+bool renderer::resolve_all(const source& from, const parsed_document* document) {
+  for (std::size_t at = from.first; at != none; at = entries_[at].next) {
+    entry& to = entries_[at];
+    if (document == nullptr) {  // skipped: null, and so is everything in it
+      if (!keep(to, {false, "null", 0})) return false;
+    } else if (!resolve(to, *document)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool renderer::resolve(entry& to, const parsed_document& document) {
+  if (!go_on_now_and_then()) return false;
+  const auto fault = [&](std::string_view what) {
+    return fail(shown(to.ref.text) + ": " + std::string(what));
+  };
+  if (!document.too_deep().empty()) return fault(document.too_deep());
+  if (!document.is_json()) {
+    if (!to.ref.path.empty()) return fault("the value is not JSON, so it has no members");
+    return keep(to, {true, std::string(document.text()), 0});
+  }
+  std::string missing;
+  const auto found = document.find(to.ref.path, missing);
+  if (!found) return fault(missing);
+  const json_tree& tree = document.tree();
   rendered_value value;
   value.is_string = tree.is(*found, json_kind::string);
   if (value.is_string) {
     value.text = tree.text(*found);
-  } else if (!append_json(value.text, tree, *found, bytes_max_)) {
-    error_ = too_large();
-    return false;
+  } else if (!append_json(value.text, tree, *found, bytes_max_ - value_bytes_)) {
+    return too_large();
   }
   value.depth = json_depth(tree, *found);
-  return keep(ref, std::move(value));
+  return keep(to, std::move(value));
 }
 
-bool renderer::resolve_all(action_index source, const std::set<std::string_view>& texts,
-                           const result_lookup& results) {
-  std::string_view bytes = def_.spec.input;
-  if (source != no_action) {
-    const auto outcome = results(source);
-    if (!outcome) {  // skipped: null, and so is everything in it
-      return std::all_of(texts.begin(), texts.end(), [&](std::string_view text) {
-        return keep(by_text_.at(text), {false, "null", 0});
-      });
-    }
-    bytes = *outcome;
-  }
-  const json_parse parsed = parse_json(bytes, lenient);
-  if (parsed.failure == json_failure::too_deep) {
-    error_ = fail(shown(*texts.begin()) + ": " + parsed.faults.front().message);
-    return false;
-  }
-  if (parsed.failure == json_failure::none) {
-    path_lookup lookup(parsed.tree);
-    return std::all_of(texts.begin(), texts.end(), [&](std::string_view text) {
-      return resolve(by_text_.at(text), parsed.tree, lookup);
-    });
-  }
-  for (const std::string_view text : texts) {
-    const reference& ref = by_text_.at(text);
-    if (!ref.path.empty()) {
-      error_ = fail(shown(ref.text) + ": the value is not JSON, so it has no members");
-      return false;
-    }
-    if (!keep(ref, {true, std::string(bytes), 0})) return false;
-  }
+bool renderer::keep(entry& to, rendered_value value) {
+  // Each distinct value appears in the output at least once, in no fewer bytes than it has here.
+  value_bytes_ += value.text.size();
+  if (value_bytes_ > bytes_max_) return too_large();
+  to.value = std::move(value);
   return true;
 }
 
 bool renderer::write(std::string& out, json_at node, std::size_t depth) {
+  if (!go_on_now_and_then()) return false;
+  const auto value_of = [this](const reference& ref) -> const rendered_value& {
+    return entries_[by_text_.at(ref.text)].value;
+  };
   const std::string_view text = input_.text(node);
   const auto pieces = split_references(text);
   if (pieces.size() == 1 && std::holds_alternative<reference>(pieces.front())) {
-    const rendered_value& value = values_.at(std::get<reference>(pieces.front()).text);
+    const rendered_value& value = value_of(std::get<reference>(pieces.front()));
     if (depth + value.depth > lenient.depth_max) {
-      error_ = fail(shown(text) + ": nested deeper than json_depth_max (" +
-                    std::to_string(lenient.depth_max) + ")");
-      return false;
+      return fail(shown(text) + ": nested deeper than json_depth_max (" +
+                  std::to_string(lenient.depth_max) + ")");
     }
     if (value.is_string) {
       append_json_string(out, value.text);
@@ -167,32 +213,40 @@ bool renderer::write(std::string& out, json_at node, std::size_t depth) {
   }
   std::string whole;
   for (const text_piece& piece : pieces) {
+    if (!go_on_now_and_then()) return false;
     const auto* ref = std::get_if<reference>(&piece);
-    whole += ref ? std::string_view(values_.at(ref->text).text) : std::get<std::string_view>(piece);
-    if (out.size() + whole.size() > bytes_max_) return false;
+    whole += ref ? std::string_view(value_of(*ref).text) : std::get<std::string_view>(piece);
+    if (out.size() + whole.size() > bytes_max_) return too_large();
   }
   append_json_string(out, whole);
   return true;
 }
 
-result<std::string> renderer::run(const result_lookup& results) {
+rendered_input renderer::run(const input_sources& sources) {
   const std::string& input = def_.spec.actions[action_].input;
-  if (!may_hold_references(input)) return input;
+  const auto as_it_is = [&] {
+    out_.end = render_end::rendered;
+    out_.input = input;
+    return std::move(out_);
+  };
+  if (!may_hold_references(input)) return as_it_is();
   json_parse parsed = parse_json(input, lenient);
-  if (parsed.failure != json_failure::none) return input;
+  if (parsed.failure != json_failure::none) return as_it_is();
   input_ = std::move(parsed.tree);
-  if (!scan_tree(input_, [](const text_piece&, const json_walk&) {})) return input;
-
-  if (!collect()) return *error_;
-  for (const auto& [source, texts] : wanted_) {
-    if (!resolve_all(source, texts, results)) return *error_;
+  bool good = true;
+  if (!collect(good)) return as_it_is();
+  if (!good || !read_all(sources) || !go_on()) return std::move(out_);
+  const bool complete = append_json(out_.input, input_, json_tree::root, bytes_max_,
+                                    [&](std::string& to, json_at node, std::size_t depth) {
+                                      return good = write(to, node, depth);
+                                    });
+  if (!complete) {
+    out_.input = {};
+    if (good) too_large();
+  } else {
+    out_.end = render_end::rendered;
   }
-  std::string out;
-  const bool complete = append_json(
-      out, input_, json_tree::root, bytes_max_,
-      [&](std::string& to, json_at node, std::size_t depth) { return write(to, node, depth); });
-  if (!complete) return error_ ? *error_ : too_large();
-  return out;
+  return std::move(out_);
 }
 
 }  // namespace
@@ -216,10 +270,11 @@ reference_scan scan_references(std::string_view input) {
   return scan;
 }
 
-result<std::string> render_input(const definition& def, action_index action,
-                                 const result_lookup& results, std::size_t bytes_max) {
+rendered_input render_input(const definition& def, action_index action,
+                            const input_sources& sources, const std::function<bool()>& stop,
+                            std::size_t bytes_max) {
   TENAX_ASSERT(action < def.size(), "an action of the definition");
-  return renderer(def, action, bytes_max).run(results);
+  return renderer(def, action, stop, bytes_max).run(sources);
 }
 
 }  // namespace tenax::model

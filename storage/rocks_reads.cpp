@@ -9,6 +9,7 @@
 #include "storage/meta_names.hpp"
 #include "storage/records.hpp"
 #include "storage/rocks_options.hpp"
+#include "storage/rocks_results.hpp"
 
 namespace tenax::storage {
 
@@ -263,31 +264,11 @@ result<std::vector<read_store::stored_event>> rocks_reads::history(std::string_v
 }
 
 result<std::string> rocks_reads::load_result(std::string_view id, std::uint64_t seq) const {
-  const auto missing = [&](std::string_view key) {
-    if (!exists(id)) return not_found(id);  // retention has just removed it
-    return records::corrupt_at(key, "no history row holds this result");
-  };
-  std::string begin;
-  std::string key;
-  keys::workflow_from(begin, id, keys::record_tag::history);
-  keys::history(key, id, seq);
-  std::string end = key + '\0';
-  const auto lower = slice(begin);
-  const auto upper = slice(end);
-  const auto it = iterate(lower, upper);
-  it->SeekForPrev(slice(key));
-  if (!it->status().ok()) return read_error(it->status());
-  if (!it->Valid()) return missing(key);
-  const auto at = keys::decode_workflow(view(it->key()));
-  if (!at) return records::corrupt_at(view(it->key()), "no such row in a workflow");
-  std::vector<read_store::stored_event> events;
-  auto row = records::decode_history(view(it->key()), at->number, view(it->value()), events);
-  if (!row) return row.error();
-  const std::uint64_t index = seq - at->number;
-  if (index >= events.size() || events[index].event.kind != model::event_kind::action_completed) {
-    return missing(key);
-  }
-  return std::move(events[index].event.text);
+  return rocks_results(db_, id).next(seq);
+}
+
+std::unique_ptr<result_cursor> rocks_reads::results_of(std::string_view id) const {
+  return std::make_unique<rocks_results>(db_, id);
 }
 
 result<std::vector<due_entry>> rocks_reads::due(std::string_view from, std::string_view until,

@@ -24,6 +24,7 @@ class rocks_reads {
                                                                       std::uint64_t after,
                                                                       std::size_t limit) const;
   [[nodiscard]] result<std::string> load_result(std::string_view id, std::uint64_t seq) const;
+  [[nodiscard]] std::unique_ptr<result_cursor> results_of(std::string_view id) const;
   /// Keys of [from, until) in the due index. `first` becomes the first key seen, or `until`.
   [[nodiscard]] result<std::vector<due_entry>> due(std::string_view from, std::string_view until,
                                                    std::size_t limit, std::string& first) const;

@@ -74,6 +74,9 @@ class rocks_store final : public store, public row_source {
                                                 std::uint64_t seq) const override {
     return reads_.load_result(id, seq);
   }
+  [[nodiscard]] std::unique_ptr<result_cursor> results_of(std::string_view id) const override {
+    return reads_.results_of(id);
+  }
   [[nodiscard]] result<std::vector<due_entry>> due(const due_entry& from, time_ms until_ms,
                                                    std::size_t limit) const override;
   [[nodiscard]] result<std::vector<list_entry>> listed(model::index_class c, time_ms from_ms,

@@ -54,6 +54,16 @@ struct loaded_workflow {
   model::workflow_state state;
 };
 
+/// Reads results of one workflow in one pass over its rows. Used by one thread at a time; ends
+/// before its store. While it lives, the store keeps old files that it may still need.
+class result_cursor {
+ public:
+  virtual ~result_cursor() = default;
+  /// As read_store::load_result. Costs a step where the result lies soon after the one before, a
+  /// search elsewhere. Holds the events of one row.
+  [[nodiscard]] virtual result<std::string> next(std::uint64_t seq) = 0;
+};
+
 /// What a read of a workflow costs: `exists` one Get, `load_header` two, `load` two or, beyond a
 /// page of actions, one range scan.
 class read_store {
@@ -84,6 +94,8 @@ class read_store {
   /// The result bytes in the action_completed event at `seq`.
   [[nodiscard]] virtual result<std::string> load_result(std::string_view id,
                                                         std::uint64_t seq) const = 0;
+  /// For many results of a workflow, best in ascending order. Here: a look-up for each.
+  [[nodiscard]] virtual std::unique_ptr<result_cursor> results_of(std::string_view id) const;
   /// Entries of the due index at or after `from` with at_ms < `until_ms`. Deleted ones before the
   /// first that there is cost nothing: a scan from due_entry{} learns where that is.
   [[nodiscard]] virtual result<std::vector<due_entry>> due(const due_entry& from, time_ms until_ms,

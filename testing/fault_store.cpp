@@ -49,6 +49,21 @@ class fault_snapshot final : public storage::row_snapshot {
   store_control& control_;
 };
 
+class fault_cursor final : public storage::result_cursor {
+ public:
+  fault_cursor(std::unique_ptr<storage::result_cursor> real, store_control& control)
+      : real_(std::move(real)), control_(control) {}
+  /// A read of a workflow each, as read_store::load_result.
+  [[nodiscard]] result<std::string> next(std::uint64_t seq) override {
+    if (control_.next_read_fails(read_of::workflow)) return control_.read_failed();
+    return real_->next(seq);
+  }
+
+ private:
+  std::unique_ptr<storage::result_cursor> real_;
+  store_control& control_;
+};
+
 class fault_store final : public storage::store, public storage::row_source {
  public:
   fault_store(std::unique_ptr<storage::store> real, store_control& control)
@@ -95,6 +110,10 @@ class fault_store final : public storage::store, public storage::row_source {
   [[nodiscard]] result<std::string> load_result(std::string_view id,
                                                 std::uint64_t seq) const override {
     return read(read_of::workflow, [&] { return real_->load_result(id, seq); });
+  }
+  [[nodiscard]] std::unique_ptr<storage::result_cursor> results_of(
+      std::string_view id) const override {
+    return std::make_unique<fault_cursor>(real_->results_of(id), control_);
   }
   [[nodiscard]] result<std::vector<storage::due_entry>> due(const storage::due_entry& from,
                                                             storage::time_ms until_ms,

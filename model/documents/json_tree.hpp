@@ -52,6 +52,16 @@ class json_tree {
   [[nodiscard]] std::optional<std::int64_t> integer(json_at node) const;
   /// A number's value.
   [[nodiscard]] double number(json_at node) const;
+  [[nodiscard]] std::size_t node_count() const noexcept { return nodes_.size(); }
+  /// Of memory.
+  [[nodiscard]] std::size_t bytes() const noexcept {
+    return nodes_.capacity() * sizeof(entry) + text_.capacity();
+  }
+  /// Gives back what it has grown too far: for a tree that is to be kept.
+  void shrink() {
+    nodes_.shrink_to_fit();
+    text_.shrink_to_fit();
+  }
 
  private:
   friend class json_tree_builder;

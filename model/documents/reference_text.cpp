@@ -1,5 +1,6 @@
 #include "model/documents/reference_text.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "model/documents/json_text.hpp"
@@ -109,7 +110,13 @@ bool scan_tree(const json_tree& tree,
   return any;
 }
 
-std::optional<json_at> path_lookup::find(std::string_view path, std::string& missing) {
+struct path_lookup::wanted_child {
+  bool in_object = false;
+  std::string_view name;
+  std::size_t position = 0;  ///< in an array
+};
+
+std::optional<json_at> path_lookup::find(std::string_view path, std::string& missing) const {
   json_at at = json_tree::root;
   while (!path.empty()) {
     path.remove_prefix(1);  // the dot
@@ -122,7 +129,7 @@ std::optional<json_at> path_lookup::find(std::string_view path, std::string& mis
         missing = "there is no member " + shown(segment);
       } else if (kind == json_kind::array) {
         missing = "there is no element " + shown(segment) + " in an array of " +
-                  std::to_string(elements_[at].size());
+                  std::to_string(tree_.child_count(at));
       } else {
         missing = std::string(described(kind)) + " has no member " + shown(segment);
       }
@@ -133,29 +140,88 @@ std::optional<json_at> path_lookup::find(std::string_view path, std::string& mis
   return at;
 }
 
-std::optional<json_at> path_lookup::step(json_at from, std::string_view segment) {
+std::size_t path_lookup::bytes_max(const json_tree& tree) noexcept {
+  return tree.node_count() * sizeof(json_at);
+}
+
+std::optional<json_at> path_lookup::step(json_at from, std::string_view segment) const {
+  wanted_child wanted;
   if (tree_.is(from, json_kind::object)) {
-    const bool known = members_.contains(from);
-    auto& members = members_[from];
-    // Of a name that is there twice the last one counts, as in most JSON readers.
-    if (!known) tree_.for_each_child(from, [&](json_at m) { members[tree_.key(m)] = m; });
-    const auto found = members.find(segment);
-    if (found == members.end()) return std::nullopt;
-    return found->second;
-  }
-  if (tree_.is(from, json_kind::array)) {
-    const bool known = elements_.contains(from);
-    auto& elements = elements_[from];
-    if (!known) tree_.for_each_child(from, [&](json_at e) { elements.push_back(e); });
-    std::size_t index = 0;
+    wanted = {true, segment, 0};
+  } else if (tree_.is(from, json_kind::array)) {
     const char* end = segment.data() + segment.size();
-    const auto parsed = std::from_chars(segment.data(), end, index);
+    const auto parsed = std::from_chars(segment.data(), end, wanted.position);
     const bool plain = segment == "0" || segment.front() != '0';
     if (parsed.ec != std::errc{} || parsed.ptr != end || !plain) return std::nullopt;
-    if (index >= elements.size()) return std::nullopt;
-    return elements[index];
+  } else {
+    return std::nullopt;
   }
-  return std::nullopt;
+  constexpr std::size_t few = 32;
+  std::optional<json_at> found;
+  if (go_through(from, wanted, few, found)) return found;
+  const std::vector<json_at>* index = nullptr;  // stays as it is once it is made
+  {
+    const std::lock_guard lock(mutex_);
+    const auto [at, first] = indexes_.try_emplace(from);
+    if (!first) {
+      if (at->second.empty()) at->second = make_index(from);
+      index = &at->second;
+    }
+  }
+  if (index != nullptr) return look_up(*index, wanted);
+  (void)go_through(from, wanted, SIZE_MAX, found);
+  return found;
+}
+
+bool path_lookup::go_through(json_at from, const wanted_child& wanted, std::size_t children_max,
+                             std::optional<json_at>& found) const {
+  std::size_t seen = 0;
+  found.reset();
+  const json_at end = tree_.end(from);
+  json_at child = from + 1;
+  for (; child < end && seen < children_max; child = tree_.end(child), ++seen) {
+    if (wanted.in_object) {
+      // Of a name that is there twice the last one counts, as in most JSON readers.
+      if (tree_.key(child) == wanted.name) found = child;
+    } else if (seen == wanted.position) {
+      found = child;
+      break;
+    }
+  }
+  looked_at_.fetch_add(seen, std::memory_order_relaxed);
+  return child >= end || (found && !wanted.in_object);
+}
+
+std::vector<json_at> path_lookup::make_index(json_at from) const {
+  std::vector<json_at> children;
+  tree_.for_each_child(from, [&](json_at child) { children.push_back(child); });
+  looked_at_.fetch_add(children.size(), std::memory_order_relaxed);
+  if (tree_.is(from, json_kind::array)) return children;
+  std::stable_sort(children.begin(), children.end(),
+                   [&](json_at a, json_at b) { return tree_.key(a) < tree_.key(b); });
+  const auto same = [&](json_at a, json_at b) { return tree_.key(a) == tree_.key(b); };
+  // From the back, so that of the members of one name the last is left.
+  children.erase(children.begin(), std::unique(children.rbegin(), children.rend(), same).base());
+  children.shrink_to_fit();
+  return children;
+}
+
+std::optional<json_at> path_lookup::look_up(const std::vector<json_at>& index,
+                                            const wanted_child& wanted) const {
+  if (!wanted.in_object) {
+    looked_at_.fetch_add(1, std::memory_order_relaxed);
+    if (wanted.position >= index.size()) return std::nullopt;
+    return index[wanted.position];
+  }
+  std::uint64_t steps = 0;
+  const auto at =
+      std::lower_bound(index.begin(), index.end(), wanted.name, [&](json_at a, std::string_view b) {
+        ++steps;
+        return tree_.key(a) < b;
+      });
+  looked_at_.fetch_add(steps, std::memory_order_relaxed);
+  if (at == index.end() || tree_.key(*at) != wanted.name) return std::nullopt;
+  return *at;
 }
 
 }  // namespace tenax::model

@@ -52,24 +52,30 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!model::validate(spec, types, limits{}).empty()) return 0;
   const auto definition = model::compile(spec);
   require(definition->has_references[2] == scan.any);
-  const auto results = [&](model::action_index i) -> std::optional<std::string_view> {
-    if (i == 0) return result_bytes;
-    return std::nullopt;  // skipped
+  const auto position = [](model::action_index i) {
+    return i == 0 ? std::uint64_t{1} : 0;  // b was skipped
   };
-  const auto rendered = model::render_input(*definition, 2, results, rendered_bytes_max);
+  const auto read = [&](model::action_index i) -> result<model::document_ptr> {
+    if (i == model::no_action) return model::parse_document(std::string(workflow_input));
+    if (i == 0) return model::parse_document(std::string(result_bytes));
+    return model::document_ptr();
+  };
+  const auto rendered =
+      model::render_input(*definition, 2, {position, read}, {}, rendered_bytes_max);
   if (!rendered) {
-    require(rendered.error().code() == errc::invalid_argument);
+    require(rendered.end == model::render_end::bad_reference);
+    require(rendered.why->code() == errc::invalid_argument);
     return 0;
   }
   if (!scan.any) {
-    require(*rendered == input);
+    require(rendered.input == input);
     return 0;
   }
-  require((*rendered).size() <= rendered_bytes_max);
-  const auto parsed = model::parse_json(*rendered, {limits{}.json_depth_max, false});
+  require(rendered.input.size() <= rendered_bytes_max);
+  const auto parsed = model::parse_json(rendered.input, {limits{}.json_depth_max, false});
   require(parsed.failure == model::json_failure::none);
   std::string again;
   model::append_json(again, parsed.tree, model::json_tree::root);
-  require(again == *rendered);
+  require(again == rendered.input);
   return 0;
 }

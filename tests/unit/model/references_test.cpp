@@ -2,8 +2,12 @@
 
 #include "model/references.hpp"
 
+#include <atomic>
 #include <ctime>
 #include <map>
+#include <memory>
+#include <thread>
+#include <vector>
 
 #include "tests/unit/model/faults.hpp"
 
@@ -24,29 +28,34 @@ struct world {
   std::map<std::string, std::string> results;  // absent: skipped
   std::size_t bytes_max = plenty;
 
-  result<std::string> render(const std::string& input) const {
+  rendered_input render(const std::string& input) const {
     const auto def = compile(workflow_builder("w")
                                  .input(workflow_input)
                                  .action("a", "noop")
                                  .action("b", "noop")
                                  .action("x.y", "noop")
                                  .action("it", "noop", input));
-    const result_lookup lookup = [&](action_index i) -> std::optional<std::string_view> {
-      const auto found = results.find(def->spec.actions[i].key);
-      if (found == results.end()) return std::nullopt;
-      return found->second;
+    const auto position = [&](action_index i) {
+      return results.contains(def->spec.actions[i].key) ? std::uint64_t{i + 1} : 0;
     };
-    return render_input(*def, *def->find("it"), lookup, bytes_max);
+    const auto read = [&](action_index i) -> result<document_ptr> {
+      if (i == no_action) return parse_document(workflow_input);
+      const auto found = results.find(def->spec.actions[i].key);
+      if (found == results.end()) return document_ptr();
+      return parse_document(found->second);
+    };
+    return render_input(*def, *def->find("it"), {position, read}, {}, bytes_max);
   }
   std::string text(const std::string& input) const {
     const auto rendered = render(input);
-    return rendered ? *rendered : "error: " + rendered.error().message();
+    return rendered ? rendered.input : "error: " + rendered.why->message();
   }
   std::string error(const std::string& input) const {
     const auto rendered = render(input);
-    if (rendered) return "no error: " + *rendered;
-    BOOST_TEST((rendered.error().code() == errc::invalid_argument));
-    return rendered.error().message();
+    if (rendered) return "no error: " + rendered.input;
+    BOOST_TEST((rendered.end == render_end::bad_reference));
+    BOOST_TEST((rendered.why->code() == errc::invalid_argument));
+    return rendered.why->message();
   }
 };
 
@@ -259,6 +268,182 @@ BOOST_AUTO_TEST_CASE(many_lookups_in_a_large_result_are_linear) {
   BOOST_TEST(w.text(input).size() == 2u * 20'001 + 1);
   // Linear takes some 0.1 s; quadratic would take a minute.
   BOOST_TEST(cpu_seconds() - start < 10.0);
+}
+
+namespace {
+
+// n results, the last one in the first row, and an input that refers to each twice.
+struct fan_in {
+  explicit fan_in(std::size_t n, const std::string& path = "") {
+    workflow_builder spec("w");
+    std::string input = "[";
+    for (std::size_t i = 0; i < n; ++i) {
+      const std::string key = "a" + std::to_string(i);
+      spec.action(key, "noop");
+      input += "\"${actions." + key + ".result" + path + "} ${actions." + key + ".result.n}\",";
+    }
+    def = compile(spec.input(R"({"n":-1})").action("it", "noop", input + "\"${workflow.input}\"]"));
+    sources.position = [this, n](action_index i) {
+      ++positions;
+      return std::uint64_t{n - i};
+    };
+    sources.read = [this](action_index i) -> result<document_ptr> {
+      kept_on += !last.expired();
+      reads.push_back(i);
+      if (reads.size() == fail_at) return tenax::error(errc::corrupt, "a row is torn");
+      auto made =
+          parse_document(i == no_action ? def->spec.input : "{\"n\":" + std::to_string(i) + "}");
+      last = made;
+      return made;
+    };
+  }
+  rendered_input render() { return render_input(*def, *def->find("it"), sources, stop, plenty); }
+
+  definition_ptr def;
+  input_sources sources;
+  std::function<bool()> stop;
+  std::size_t positions = 0;
+  std::vector<action_index> reads;
+  std::size_t fail_at = 0;
+  std::size_t kept_on = 0;
+  std::weak_ptr<const parsed_document> last;
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(each_source_is_read_once_in_the_order_of_its_row_and_let_go_before_the_next) {
+  fan_in w(1'000);
+  const auto rendered = w.render();
+  BOOST_REQUIRE(rendered);
+  BOOST_TEST(rendered.input.starts_with(R"(["{\"n\":0} 0","{\"n\":1} 1",)"));
+  BOOST_TEST(rendered.input.ends_with(R"({"n":-1}])"));
+  BOOST_TEST(w.positions == 1'000u);
+  BOOST_REQUIRE(w.reads.size() == 1'001u);
+  BOOST_TEST(w.reads[0] == no_action);
+  for (std::size_t i = 1; i < w.reads.size(); ++i) BOOST_REQUIRE(w.reads[i] == 1'000u - i);
+  BOOST_TEST(w.kept_on == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(twenty_thousand_small_results_cost_one_read_each_and_a_stop_is_seen_between) {
+  fan_in w(20'000, ".n");
+  std::size_t asked = 0;
+  w.stop = [&] { return ++asked, false; };
+  BOOST_REQUIRE(w.render());
+  BOOST_TEST(w.positions == 20'000u);
+  BOOST_TEST(w.reads.size() == 20'001u);
+  BOOST_TEST(asked > 20'001u);
+  BOOST_TEST(asked < 20'100u);
+}
+
+BOOST_AUTO_TEST_CASE(a_source_that_cannot_be_read_is_no_bad_reference) {
+  fan_in w(10);
+  w.fail_at = 4;
+  const auto rendered = w.render();
+  BOOST_TEST((rendered.end == render_end::unread));
+  BOOST_TEST((rendered.why->code() == errc::corrupt));
+  BOOST_TEST(rendered.why->message() == "a row is torn");
+  BOOST_TEST(w.reads.size() == 4u);
+  BOOST_TEST(rendered.input.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_stop_ends_rendering_before_the_next_source) {
+  fan_in w(100);
+  w.stop = [&] { return w.reads.size() == 3; };
+  const auto rendered = w.render();
+  BOOST_TEST((rendered.end == render_end::stopped));
+  BOOST_TEST(!rendered.why.has_value());
+  BOOST_TEST(w.reads.size() == 3u);
+}
+
+BOOST_AUTO_TEST_CASE(a_stop_ends_rendering_within_a_large_output) {
+  std::string input = "[";
+  for (int i = 0; i < 20'000; ++i) input += "\"${workflow.input}\",";
+  const auto def = compile(workflow_builder("w").input("1").action("it", "noop", input + "0]"));
+  const auto read = [](action_index) -> result<document_ptr> { return parse_document("1"); };
+  std::size_t asked = 0;
+  std::size_t stop_at = SIZE_MAX;
+  const std::function<bool()> stop = [&] { return ++asked == stop_at; };
+  const input_sources sources{[](action_index) { return std::uint64_t{0}; }, read};
+  BOOST_TEST(render_input(*def, 0, sources, stop, plenty).input.size() == 2u * 20'000 + 3);
+  const std::size_t looks = asked;
+  BOOST_TEST(looks > 6u);
+  for (stop_at = 1; stop_at <= looks; ++stop_at) {
+    asked = 0;
+    const auto stopped = render_input(*def, 0, sources, stop, plenty);
+    BOOST_TEST((stopped.end == render_end::stopped));
+    BOOST_TEST(stopped.input.empty());
+    BOOST_TEST(asked == stop_at);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(one_lookup_in_a_large_document_makes_no_index_and_many_stay_linear) {
+  constexpr std::uint64_t n = 100'000;
+  std::string object = "{";
+  std::string array = "[";
+  for (std::uint64_t i = 0; i < n; ++i) {
+    object += "\"m" + std::to_string(i) + "\":" + std::to_string(i) + ",";
+    array += std::to_string(i) + ",";
+  }
+  const auto parsed = parse_json("{\"o\":" + object + "\"m7\":-7},\"a\":" + array + "0]}",
+                                 {.depth_max = 64, .unique_keys = false});
+  const path_lookup lookup(parsed.tree);
+  std::string missing;
+  const auto text = [&](const std::string& path) {
+    const auto at = lookup.find(path, missing);
+    return at ? std::string(parsed.tree.text(*at)) : "nothing: " + missing;
+  };
+  BOOST_TEST(text(".o.m5") == "5");
+  BOOST_TEST(lookup.looked_at() <= n + 100);
+  BOOST_TEST(text(".a.99999") == "99999");
+  BOOST_TEST(lookup.looked_at() <= 2 * n + 200);
+  for (std::uint64_t i = 0; i < n; i += 10) {
+    const std::string number = std::to_string(i);
+    BOOST_REQUIRE(text(".o.m" + number) == number);
+    BOOST_REQUIRE(text(".a." + number) == number);
+  }
+  BOOST_TEST(text(".o.m7") == "-7");  // there twice
+  BOOST_TEST(holds(text(".o.m"), "there is no member \"m\""));
+  BOOST_TEST(holds(text(".a.100001"), "no element \"100001\" in an array of 100001"));
+  // A pass for each, an index for each, and a hundred steps or less a look-up.
+  BOOST_TEST(lookup.looked_at() <= 4 * n + 2 * (n / 10) * 100);
+}
+
+BOOST_AUTO_TEST_CASE(threads_look_up_in_one_document_at_once) {
+  std::string object = "{\"few\":{\"x\":1}";
+  for (int i = 0; i < 2'000; ++i) object += ",\"m" + std::to_string(i) + "\":" + std::to_string(i);
+  const auto document = parse_document(object + "}");
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      std::string missing;
+      for (int i = 0; i < 2'000; ++i) {
+        const auto at = document->find(".m" + std::to_string(i), missing);
+        if (!at || document->tree().text(*at) != std::to_string(i)) ++wrong;
+        if (!document->find(".few.x", missing)) ++wrong;
+      }
+    });
+  }
+  for (auto& t : threads) t.join();
+  BOOST_TEST(wrong == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_document_tells_what_it_is_and_what_it_takes) {
+  const auto json = parse_document("[1,2]");
+  BOOST_TEST(json->is_json());
+  BOOST_TEST(json->text().empty());
+  const auto text = parse_document(std::string(100'000, 'x'));
+  BOOST_TEST(!text->is_json());
+  BOOST_TEST(text->text().size() == 100'000u);
+  BOOST_TEST(text->bytes() > 100'000u);
+  BOOST_TEST(text->bytes() < 110'000u);
+  const auto deep = parse_document(std::string(100'000, '['));
+  BOOST_TEST(!deep->is_json());
+  BOOST_TEST(holds(std::string(deep->too_deep()), "json_depth_max"));
+  BOOST_TEST(deep->bytes() < 2'000u);  // what was read of it is not kept
+  std::string numbers = "[0";
+  for (int i = 1; i < 100'000; ++i) numbers += ",0";
+  BOOST_TEST(parse_document(numbers + "]")->bytes() > 100'000u * 24);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

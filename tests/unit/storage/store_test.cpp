@@ -11,9 +11,11 @@
 #include <limits>
 #include <map>
 
+#include "storage/data_dir.hpp"
 #include "storage/keys.hpp"
 #include "storage/records.hpp"
 #include "storage/rocks_options.hpp"
+#include "storage/rocks_results.hpp"
 #include "storage/rows.hpp"
 #include "tests/unit/storage/support.hpp"
 
@@ -266,6 +268,87 @@ BOOST_AUTO_TEST_CASE(long_changes_are_split_into_history_rows) {
   }
   BOOST_TEST(!s->load_result("w", 1).has_value());  // not a result
   BOOST_TEST(!s->load_result("w", 1'000'000).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(results_in_order_are_one_pass_over_the_rows) {
+  temp_dir dir;
+  std::vector<std::uint64_t> seqs;
+  std::vector<std::string> texts;
+  std::uint64_t commits = 1;
+  {
+    const auto s = open_for_test(dir.data());
+    random_source r(78);
+    auto spec = random_spec(r, "w", 1'000);
+    spec.order = action_order::dag;
+    for (auto& a : spec.actions) a.depends_on.clear();
+    random_workflow w(r, std::move(spec));
+    w.step(1);  // created
+    commit(*s, w);
+    std::vector<model::event> history = w.changes.events;
+    const auto add = [&](model::event_kind kind, model::action_index a) {
+      model::event e;
+      e.kind = kind;
+      e.action = a;
+      e.attempt = 1;
+      if (kind == model::event_kind::action_completed) e.text = r.bytes(r.below(300));
+      w.apply(e);
+    };
+    model::action_index a = 0;
+    const auto go_on = [&] {
+      w.changes.begin(w.state);
+      for (auto n = 1 + r.below(6); n > 0; --n, ++a) {
+        add(model::event_kind::attempt_started, a);
+        add(model::event_kind::action_completed, a);
+      }
+      // Now and then a gap before the next result.
+      for (auto n = r.chance(10) ? 20 : r.below(3); n > 0; --n, ++a) {
+        add(model::event_kind::attempt_started, a);
+      }
+      commit(*s, w);
+      ++commits;
+      history.insert(history.end(), w.changes.events.begin(), w.changes.events.end());
+    };
+    for (int k = 0; k < 100; ++k) go_on();
+    const auto late = s->results_of("w");
+    for (std::size_t e = 0; e < history.size(); ++e) {
+      const auto text = late->next(e + 1);
+      const bool is_result = history[e].kind == model::event_kind::action_completed;
+      BOOST_REQUIRE_EQUAL(text.has_value(), is_result);
+      if (!is_result) {
+        BOOST_REQUIRE((text.error().code() == errc::corrupt));
+        continue;
+      }
+      BOOST_REQUIRE(*text == history[e].text);
+      seqs.push_back(e + 1);
+      texts.push_back(*text);
+    }
+    BOOST_REQUIRE(seqs.size() > 50u);
+    // In any order, one again, and what was written since: as load_result.
+    const std::size_t before = history.size();
+    for (int k = 0; k < 20; ++k) go_on();
+    for (int k = 0; k < 1'000; ++k) {
+      const auto seq = 1 + r.below(history.size() + 2);
+      const auto text = late->next(seq);
+      const auto same = s->load_result("w", seq);
+      BOOST_REQUIRE_EQUAL(text.has_value(), same.has_value());
+      if (text) BOOST_REQUIRE(*text == *same);
+      if (!text) BOOST_REQUIRE(text.error().code() == same.error().code());
+    }
+    BOOST_REQUIRE(history.size() > before);
+    BOOST_TEST((s->results_of("x")->next(1).error().code() == errc::not_found));
+  }
+  rocksdb::DB* opened = nullptr;
+  BOOST_REQUIRE(rocksdb::DB::OpenForReadOnly({}, database_dir(dir.data()).string(), &opened).ok());
+  const std::unique_ptr<rocksdb::DB> db(opened);
+  rocks_results results(*db, "w");
+  std::uint64_t far = 1;  // gaps that are not worth going through
+  for (std::size_t i = 0; i < seqs.size(); ++i) {
+    BOOST_REQUIRE(*results.next(seqs[i]) == texts[i]);
+    if (i > 0 && seqs[i] - seqs[i - 1] > 8) ++far;
+  }
+  BOOST_TEST(results.spent().searches <= far);
+  BOOST_TEST(far < seqs.size() / 2);
+  BOOST_TEST(results.spent().rows <= commits);  // one row each
 }
 
 BOOST_AUTO_TEST_CASE(what_is_not_there_is_not_found) {
