@@ -108,7 +108,7 @@ void action_process::on_ended(messages::handler_ended m) {
   }
   const bool counts = current_ && current_->attempt == m.attempt;
   const bool shutting_down = rt_->closing && current_ && current_->stop.stop_requested();
-  const bool failed = m.what.what == outcome::kind::failure || m.what.what == outcome::kind::fatal;
+  const bool failed = m.what.what != outcome::kind::success && m.what.what != outcome::kind::defer;
   auto report = report_of(m.attempt, m.deferrals);
   report.started_at_ms = m.started_at_ms;
   report.began = counts && !began_;

@@ -5,7 +5,6 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
-#include <exception>
 #include <memory_resource>
 #include <mutex>
 #include <system_error>
@@ -15,6 +14,7 @@
 
 #include <caf/send.hpp>
 
+#include "model/exception_text.hpp"
 #include "model/failpoint.hpp"
 
 namespace tenax::actors {
@@ -41,6 +41,7 @@ outcome call_handler(const handler_call& call, const handler_env& env,
   context.now = wall_time(milliseconds(now_ms));
   context.stop = call.stop.get_token();
   context.log = &env.log;
+  bool began = false;
   try {
     std::string rendered;
     if (call.render) {
@@ -48,11 +49,13 @@ outcome call_handler(const handler_call& call, const handler_env& env,
       context.input = rendered;
     }
     env.attempts.fetch_add(1, std::memory_order_relaxed);
+    began = true;
     return call.entry->run(context);
-  } catch (const std::exception& e) {
-    return outcome::failure("exception", e.what());
   } catch (...) {
-    return outcome::failure("exception", "the handler threw something that is no std::exception");
+    auto text = model::exception_text();
+    // What a handler that threw has done, nobody knows; one that did not begin has done nothing.
+    return began ? outcome::unknown("exception", std::move(text))
+                 : outcome::failure("exception", std::move(text));
   }
 }
 

@@ -60,7 +60,7 @@ struct handler_env {
   std::atomic<std::uint64_t>& attempts;
 };
 
-/// Calls the handler; what it throws becomes a failure of class "exception".
+/// Calls the handler; what it throws becomes an `unknown` of class "exception".
 [[nodiscard]] outcome call_handler(const handler_call& call, const handler_env& env,
                                    model::time_ms now_ms) noexcept;
 

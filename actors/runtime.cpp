@@ -7,6 +7,8 @@
 #include <caf/actor_control_block.hpp>
 #include <caf/mailbox_element.hpp>
 
+#include "model/exception_text.hpp"
+
 namespace tenax::actors {
 
 storage::ack tell_committed(const caf::strong_actor_ptr& target) {
@@ -90,12 +92,11 @@ error runtime::stopped() const {
 }
 
 void runtime::die(const std::exception_ptr& why) const noexcept {
-  std::string text = "no std::exception";
+  std::string text;
   try {
     std::rethrow_exception(why);
-  } catch (const std::exception& e) {
-    text = e.what();
   } catch (...) {
+    text = model::exception_text();
   }
   log(log_level::error, "an exception in an actor ends the process: " + text);
   std::terminate();

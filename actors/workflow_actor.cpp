@@ -341,7 +341,8 @@ void workflow_process::try_start(action_index a) {
   if (rules.entry == nullptr) return;  // waits, with the reason no_handler
   const bool durable_first =
       place.durable_first ||
-      (rules.options().delivery == delivery::at_most_once && !TENAX_PLANTED(14));
+      ((goes_on ? action.delivery : rules.options().delivery) == delivery::at_most_once &&
+       !TENAX_PLANTED(14));
   auto call = std::make_shared<handler_call>();
   call->entry = rules.entry;
   call->definition = def_;

@@ -77,7 +77,8 @@ class decider {
   void finish_if_last();
   void fail_action(action_index a, std::string error_class, std::string text, event_actor actor);
   void fail_workflow(action_index a, std::string text);
-  void failed_attempt(const end_attempt& c);
+  void failed_attempt(action_index a, outcome what);
+  void in_doubt(action_index a, std::string error_class, std::string text, event_actor actor);
   void after_failure(action_index a, std::string_view error_class, const std::string& text,
                      std::optional<milliseconds> retry_after, bool retryable);
   void exhaust(action_index a, std::string_view error_class, const std::string& text,
@@ -178,6 +179,7 @@ void decider::on(const begin_attempt& c) {
   auto& started = emit(event_kind::attempt_started, c.action);
   started.attempt = c.attempt;
   started.count = goes_on ? action.deferrals : 0;
+  started.delivery = goes_on ? action.delivery : rules_of(c.action).options().delivery;
   if (c.at_ms > 0) started.at_ms = std::clamp(c.at_ms, state_.updated_at_ms, now_);
   // The clock may have stepped back between the alarm and the handler.
   started.at_ms = std::max(started.at_ms, action.due_at_ms);
@@ -203,13 +205,11 @@ void decider::on(const end_attempt& c) {
   switch (c.what.what) {
     case outcome::kind::success:
       if (c.what.result.size() > rules_.bounds().payload_bytes_max) {
-        end_attempt too_large{
-            c.action, c.attempt,
-            outcome::fatal("result_too_large",
-                           "the result of " + std::to_string(c.what.result.size()) +
-                               " bytes exceeds payload_bytes_max (" +
-                               std::to_string(rules_.bounds().payload_bytes_max) + ")")};
-        failed_attempt(too_large);
+        failed_attempt(c.action,
+                       outcome::fatal("result_too_large",
+                                      "the result of " + std::to_string(c.what.result.size()) +
+                                          " bytes exceeds payload_bytes_max (" +
+                                          std::to_string(rules_.bounds().payload_bytes_max) + ")"));
       } else {
         complete(c.action, c.what.result, event_actor::handler);
       }
@@ -223,20 +223,39 @@ void decider::on(const end_attempt& c) {
     }
     case outcome::kind::failure:
     case outcome::kind::fatal:
-      failed_attempt(c);
+    case outcome::kind::unknown:
+      failed_attempt(c.action, c.what);
+      break;
+    default:  // a handler's memory that was never written
+      failed_attempt(
+          c.action,
+          outcome::unknown("bad_outcome", "the handler returned an outcome of kind " +
+                                              std::to_string(static_cast<unsigned>(c.what.what)) +
+                                              ", which is none"));
       break;
   }
 }
 
-void decider::failed_attempt(const end_attempt& c) {
-  const std::size_t text_max = rules_.bounds().text_bytes_max;
-  auto& failed = emit(event_kind::attempt_failed, c.action, event_actor::handler);
-  failed.error_class = clipped(c.what.error_class, 128);
-  failed.text = clipped(c.what.message, text_max);
-  const std::string error_class = failed.error_class;
-  const std::string text = failed.text;
-  after_failure(c.action, error_class, text, c.what.retry_after,
-                c.what.what != outcome::kind::fatal);
+void decider::failed_attempt(action_index a, outcome what) {
+  auto error_class = clipped(std::move(what.error_class), 128);
+  auto text = clipped(std::move(what.message), rules_.bounds().text_bytes_max);
+  if (what.what == outcome::kind::unknown && state_.actions[a].delivery == delivery::at_most_once) {
+    if (error_class.empty()) error_class = "unknown";
+    return in_doubt(a, std::move(error_class), std::move(text), event_actor::handler);
+  }
+  auto& failed = emit(event_kind::attempt_failed, a, event_actor::handler);
+  failed.error_class = error_class;
+  failed.text = text;
+  after_failure(a, error_class, text, what.retry_after, what.what != outcome::kind::fatal);
+}
+
+/// Its effect may have happened, and it is not to happen twice: somebody has to decide.
+void decider::in_doubt(action_index a, std::string error_class, std::string text,
+                       event_actor actor) {
+  auto& unknown = emit(event_kind::outcome_unknown, a, actor);
+  unknown.error_class = std::move(error_class);
+  unknown.text = std::move(text);
+  effect_of(effect::kind::close, a);
 }
 
 /// Most specific wins: the handler's word, the rule for the error class, the policy.
@@ -304,11 +323,13 @@ void decider::on(const time_out_attempt& c) {
   const auto& action = state_.actions[c.action];
   if (state_.terminal() || action.phase != phase::executing || action.attempt != c.attempt) return;
   const auto limit = rules_of(c.action).options().start_to_close;
-  auto& out = emit(event_kind::attempt_timed_out, c.action);
-  out.text = "no outcome within start_to_close" +
-             (limit ? " (" + std::to_string(limit->count()) + " ms)" : std::string());
-  const std::string text = out.text;
+  const std::string text = "no outcome within start_to_close" +
+                           (limit ? " (" + std::to_string(limit->count()) + " ms)" : std::string());
   effect_of(effect::kind::stop, c.action);
+  if (action.delivery == delivery::at_most_once) {
+    return in_doubt(c.action, "timeout", text, event_actor::system);
+  }
+  emit(event_kind::attempt_timed_out, c.action).text = text;
   after_failure(c.action, "timeout", text, std::nullopt, true);
 }
 
@@ -317,9 +338,8 @@ void decider::on(const time_out_attempt& c) {
 void decider::on(const interrupt_attempt& c) {
   const auto& action = state_.actions[c.action];
   if (state_.terminal() || action.phase != phase::executing || action.attempt != c.attempt) return;
-  if (c.stopped && rules_of(c.action).options().delivery == delivery::at_most_once) {
-    emit(event_kind::outcome_unknown, c.action);
-    return;
+  if (c.stopped && action.delivery == delivery::at_most_once) {
+    return in_doubt(c.action, "", "stopped because the engine closed", event_actor::system);
   }
   emit(event_kind::attempt_interrupted, c.action).count = action.recoveries;
 }
@@ -403,14 +423,14 @@ void decider::on(const recover&) {
   for (action_index a = 0; a < def_.size(); ++a) {
     const auto& action = state_.actions[a];
     if (action.phase != phase::executing) continue;
-    const auto rules = rules_of(a);
-    // Without its handler nobody knows whether it may be made again: that waits for an open that
-    // does.
-    if (rules.entry == nullptr || TENAX_PLANTED(13)) continue;
-    if (rules.options().delivery == delivery::at_most_once) {
-      emit(event_kind::outcome_unknown, a);
+    if (TENAX_PLANTED(13)) continue;
+    if (action.delivery == delivery::at_most_once) {
+      in_doubt(a, "", "in flight at a crash", event_actor::system);
       continue;
     }
+    const auto rules = rules_of(a);
+    // Without its handler nobody knows its max_recoveries: that waits for an open that does.
+    if (rules.entry == nullptr) continue;
     emit(event_kind::attempt_interrupted, a).count = action.recoveries + 1;
     if (action.recoveries + 1 > rules.options().max_recoveries) {
       fail_action(a, "max_recoveries",

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <exception>
 #include <memory_resource>
 #include <optional>
 #include <string>
@@ -14,6 +13,7 @@
 #include "model/documents/json_tree.hpp"
 #include "model/documents/reference_text.hpp"
 #include "model/documents/suggest.hpp"
+#include "model/exception_text.hpp"
 #include "model/graph.hpp"
 
 namespace tenax::model {
@@ -307,10 +307,9 @@ void validator::check_by_type(std::size_t i) {
     for (fault& found : entry->second.options.check(spec_.actions[i].input)) {
       faults_.add(path + found.path, std::move(found.message));
     }
-  } catch (const std::exception& e) {
-    faults_.add(path, "the check of type " + shown(entry->first) + " threw: " + shown(e.what()));
   } catch (...) {
-    faults_.add(path, "the check of type " + shown(entry->first) + " threw");
+    faults_.add(path,
+                "the check of type " + shown(entry->first) + " threw: " + shown(exception_text()));
   }
 }
 

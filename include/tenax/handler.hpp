@@ -27,10 +27,11 @@ enum class log_level : std::uint8_t { debug, info, warning, error };
 /// Called from any thread, several at once. Must not throw and must not call the engine.
 using log_sink = std::function<void(log_level, std::string_view message)>;
 
-/// How one attempt ended. Made by the four functions; bytes are JSON by convention.
+/// How one attempt ended. Made by the five functions; bytes are JSON by convention. One of another
+/// kind (a program's fault) counts as `unknown` of class "bad_outcome".
 class outcome {
  public:
-  enum class kind : std::uint8_t { success, failure, fatal, defer };
+  enum class kind : std::uint8_t { success, failure, fatal, defer, unknown };
 
   /// Done. `result` (at most limits::payload_bytes_max bytes) is what `${actions.KEY.result}`
   /// reads.
@@ -42,6 +43,9 @@ class outcome {
                          std::optional<milliseconds> retry_after = std::nullopt);
   /// Failed for good: no retry whatever the policy says.
   static outcome fatal(std::string error_class, std::string message);
+  /// Nobody knows whether it was done: an `at_most_once` action is in doubt and waits for
+  /// `engine::resolve`, any other has failed and is tried again. So is an exception of the handler.
+  static outcome unknown(std::string error_class, std::string message);
   /// Not now: call again at `until` (at the latest limits::delay_max from now; at once if that has
   /// passed) with the same attempt number and `deferrals` one higher. Durable, takes no thread.
   static outcome defer(wall_time until);
@@ -53,8 +57,8 @@ class outcome {
 
   kind what = kind::success;
   std::string result;       ///< success
-  std::string error_class;  ///< failure, fatal
-  std::string message;      ///< failure, fatal
+  std::string error_class;  ///< failure, fatal, unknown
+  std::string message;      ///< failure, fatal, unknown
   std::optional<milliseconds> retry_after;
   wall_time until{};  ///< defer
 };
@@ -84,16 +88,20 @@ enum class run_mode : std::uint8_t {
   in_place,
 };
 
+/// What becomes of an attempt of which nobody knows how it ended: one in flight at a crash, one
+/// that start_to_close gave up, one whose handler threw, outcome::unknown. Recorded with each
+/// attempt as it starts, so another value at a later open holds for the attempts after. Numbers are
+/// stored.
 enum class delivery : std::uint8_t {
-  at_least_once,  ///< an attempt in flight at a crash is made again
-  at_most_once,   ///< an attempt in flight at a crash is in doubt and waits for `engine::resolve`
+  at_least_once = 0,  ///< it is made again
+  at_most_once = 1,   ///< it is in doubt and waits for `engine::resolve`
 };
 
 struct action_options {
   run_mode mode = run_mode::blocking;
   tenax::delivery delivery = tenax::delivery::at_least_once;
   std::optional<retry_policy> retry = {};  ///< default: the engine's
-  /// One attempt, 1 ms to 10 years; retried when it times out.
+  /// One attempt, 1 ms to 10 years; when it times out it is retried, or in doubt (see delivery).
   std::optional<milliseconds> start_to_close = {};
   /// All attempts, from the moment the action could first run; 1 ms to 10 years.
   std::optional<milliseconds> schedule_to_close = {};
