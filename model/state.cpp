@@ -217,8 +217,10 @@ void application::on_action(const event& e) {
       move(action, phase::paused);
       break;
     case event_kind::action_resolved:
-      // The events that follow in the same batch say what becomes of it; "retry" needs no other.
+      // The events that follow in the same batch say what becomes of it; "retry" needs no other. It
+      // begins anew: with all its attempts, and with the policy's first wait.
       action.failures = 0;
+      action.last_wait_ms = 0;
       action.recoveries = 0;
       action.deferrals = 0;
       move(action, phase::ready);

@@ -46,7 +46,8 @@ struct action_state {
   time_ms close_by_ms = 0;    ///< schedule-to-close; 0: none, or over
   time_ms started_at_ms = 0;  ///< latest attempt
   time_ms closed_at_ms = 0;
-  std::int64_t last_wait_ms = 0;  ///< delay of the latest retry (decorrelated jitter needs it)
+  std::int64_t last_wait_ms = 0;  ///< delay of the latest retry (decorrelated jitter needs it);
+                                  ///< 0: none since the last decision
   std::uint64_t result_seq = 0;   ///< the action_completed event that holds the result
   action_error last_error;
 

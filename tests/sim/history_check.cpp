@@ -137,6 +137,7 @@ class reader {
         a.decision = e.text;
         a.failures = 0;
         a.interruptions = 0;
+        a.last_wait = milliseconds{0};
         a.deferrals = 0;
         a.deferred = false;
         return "";

@@ -343,6 +343,29 @@ BOOST_AUTO_TEST_CASE(an_exception_without_words_and_an_outcome_of_no_kind_are_fa
   BOOST_TEST(action("no_kind_once").waiting == waiting_for::decision);
 }
 
+BOOST_AUTO_TEST_CASE(a_decision_to_retry_begins_with_the_policys_first_wait) {
+  action_options how;
+  how.retry.emplace();
+  how.retry->max_attempts = 4;
+  how.retry->min_wait = seconds(1);
+  how.retry->max_wait = seconds(600);
+  how.retry->jitter_mode = jitter_kind::decorrelated;
+  how.retry->exhausted = on_exhausted::pause;
+  handle_failing("f", how);
+  open();
+  submit(one("w", "f"));
+  for (std::size_t decisions = 0; decisions < 3; ++decisions) {
+    engine->advance(hours(1));
+    BOOST_TEST(starts("w").size() == 4 * (decisions + 1));
+    const auto retries = events("w", "retry_scheduled");
+    BOOST_TEST_REQUIRE(retries.size() == 3 * (decisions + 1));
+    BOOST_TEST(retries[3 * decisions].data.find(R"("wait_least_ms":1000,"wait_most_ms":3000)") !=
+               std::string::npos);
+    BOOST_TEST(findings() == "");
+    must(engine->resolve("w", "a", {}));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_handler_that_throws_has_failed) {
   handle("std", [](const action_context& c) -> outcome {
     if (c.attempt == 1) throw std::runtime_error("thrown");
