@@ -77,6 +77,7 @@ class decider {
   void finish_if_last();
   void fail_action(action_index a, std::string error_class, std::string text, event_actor actor);
   void fail_workflow(action_index a, std::string text);
+  [[nodiscard]] std::string after_last_error(action_index a, std::string why) const;
   void failed_attempt(action_index a, outcome what);
   void in_doubt(action_index a, std::string error_class, std::string text, event_actor actor);
   void after_failure(action_index a, std::string_view error_class, const std::string& text,
@@ -150,6 +151,14 @@ void decider::skip(action_index a, std::string why, event_actor actor) {
   effect_of(effect::kind::close, a);
   release_dependants(a);
   finish_if_last();
+}
+
+/// What ends the action must not hide what its last attempt said.
+std::string decider::after_last_error(action_index a, std::string why) const {
+  const auto& last = state_.actions[a].last_error;
+  if (last == action_error{}) return why;
+  why += "; last error: " + last.error_class + ": " + last.message;
+  return clipped(std::move(why), rules_.bounds().text_bytes_max);
 }
 
 void decider::fail_workflow(action_index a, std::string text) {
@@ -352,7 +361,13 @@ void decider::on(const action_deadline& c) {
     return;
   }
   if (action.phase == phase::executing) effect_of(effect::kind::stop, c.action);
-  fail_action(c.action, "timeout", "not done within schedule_to_close", event_actor::system);
+  const auto limit = rules_of(c.action).options().schedule_to_close;
+  fail_action(c.action, "timeout",
+              after_last_error(c.action,
+                               "not done within schedule_to_close" +
+                                   (limit ? " (" + std::to_string(limit->count()) + " ms)"
+                                          : std::string())),
+              event_actor::system);
 }
 
 void decider::on(const workflow_deadline&) {
@@ -434,9 +449,10 @@ void decider::on(const recover&) {
     emit(event_kind::attempt_interrupted, a).count = action.recoveries + 1;
     if (action.recoveries + 1 > rules.options().max_recoveries) {
       fail_action(a, "max_recoveries",
-                  "attempts were interrupted by " + std::to_string(action.recoveries + 1) +
-                      " crashes, more than max_recoveries (" +
-                      std::to_string(rules.options().max_recoveries) + ")",
+                  after_last_error(
+                      a, "attempts were interrupted by " + std::to_string(action.recoveries + 1) +
+                             " crashes, more than max_recoveries (" +
+                             std::to_string(rules.options().max_recoveries) + ")"),
                   event_actor::system);
       return;
     }

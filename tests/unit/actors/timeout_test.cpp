@@ -128,6 +128,26 @@ BOOST_AUTO_TEST_CASE(schedule_to_close_ends_an_action_that_runs) {
   BOOST_TEST(events("w", "late_result").size() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(schedule_to_close_does_not_hide_the_error_before_it) {
+  action_options limited;
+  limited.schedule_to_close = seconds(30);
+  limited.retry = retry_policy::fixed(seconds(5), 3);
+  handle_failing("limited", limited);
+  open();
+  submit(one("w", "limited"));
+  engine->run_until_idle();
+  engine->hold_handlers();  // the second attempt hangs
+  engine->advance(seconds(30));
+  BOOST_TEST(status("w") == workflow_status::failed);
+  const std::string said =
+      "not done within schedule_to_close (30000 ms); last error: broken: no luck";
+  BOOST_TEST(action("w").last_error->error_class == "timeout");
+  BOOST_TEST(action("w").last_error->message == said);
+  BOOST_TEST(must(engine->summary("w")).reason == "action a failed: " + said);
+  BOOST_TEST(events("w", "action_failed")[0].data ==
+             R"({"error_class":"timeout","message":")" + said + "\"}");
+}
+
 BOOST_AUTO_TEST_CASE(no_retry_is_scheduled_beyond_schedule_to_close) {
   action_options limited;
   limited.schedule_to_close = seconds(12);
