@@ -369,7 +369,8 @@ void engine_core::request(std::string id, messages::request::command what,
 
 result<workflow_view> engine_core::get(std::string_view id) const {
   return storage::read_view(
-      *store_, id, [this](std::string_view type) { return opts_.handlers.find(type) != nullptr; });
+      *store_, id, [this](std::string_view type) { return opts_.handlers.find(type) != nullptr; },
+      runtime_->now_ms());
 }
 
 result<std::vector<due_view>> engine_core::due_by(storage::timer_kind kind, std::size_t limit,

@@ -91,6 +91,17 @@ error runtime::stopped() const {
   return {errc::stopped, "the engine has stopped: " + halted_why_};
 }
 
+void runtime::no_handler(const workflow_spec& workflow, const action_spec& action) {
+  constexpr std::size_t told_max = 10'000;
+  const std::string name = workflow.id + ", action " + action.key;
+  {
+    const std::lock_guard lock(told_mutex_);
+    if (told_.size() >= told_max || !told_.insert(std::hash<std::string>()(name)).second) return;
+  }
+  log(log_level::warning, "workflow " + name + " waits: no handler is registered for its type " +
+                              action.type);
+}
+
 void runtime::die(const std::exception_ptr& why) const noexcept {
   std::string text;
   try {

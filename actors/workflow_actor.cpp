@@ -138,6 +138,10 @@ void workflow_process::take_up(bool loaded) {
     // the delivery of each type.
     if (state_.count(phase::executing) > 0 && !rt_->opts.paused) {
       process(model::recover{}, urgency::now);
+      for (action_index a = 0; a < slots_.size(); ++a) {  // left as it is without its handler
+        if (state_.actions[a].phase != phase::executing) continue;
+        rt_->no_handler(def_->spec, def_->spec.actions[a]);
+      }
       // The sweep below finds what recover would start.
       next_.effects.erase(
           std::remove_if(next_.effects.begin(), next_.effects.end(),
@@ -338,7 +342,7 @@ void workflow_process::try_start(action_index a) {
     return;
   }
   const auto rules = rt_->rules.of(def_->spec.actions[a].type);
-  if (rules.entry == nullptr) return;  // waits, with the reason no_handler
+  if (rules.entry == nullptr) return rt_->no_handler(def_->spec, def_->spec.actions[a]);
   const bool durable_first =
       place.durable_first ||
       ((goes_on ? action.delivery : rules.options().delivery) == delivery::at_most_once &&

@@ -32,7 +32,7 @@ result<workflow_summary> reader::summary(std::string_view id) const {
 }
 
 result<workflow_view> reader::get(std::string_view id) const {
-  return storage::read_view(*impl_->store, id, {});
+  return storage::read_view(*impl_->store, id, {}, 0);
 }
 
 result<page<workflow_summary>> reader::list(const list_query& query) const {

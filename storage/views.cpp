@@ -54,7 +54,7 @@ waiting_for wait_of(model::phase p) {
 }
 
 action_view to_view(const loaded_workflow& w, model::action_index index,
-                    const has_handler& handlers) {
+                    const has_handler& handlers, time_ms now_ms) {
   const auto& spec = w.definition->spec.actions[index];
   const auto& state = w.state.actions[index];
   action_view v;
@@ -62,8 +62,9 @@ action_view to_view(const loaded_workflow& w, model::action_index index,
   v.type = spec.type;
   v.status = status_of(state);
   v.waiting = wait_of(state.phase);
+  const bool is_due = model::is_timed(state.phase) && state.due_at_ms <= now_ms;
   const bool would_run =
-      v.waiting == waiting_for::a_thread || state.phase == model::phase::executing;
+      v.waiting == waiting_for::a_thread || state.phase == model::phase::executing || is_due;
   if (would_run && handlers && !handlers(spec.type)) {
     v.waiting = waiting_for::handler;
   }
@@ -144,7 +145,7 @@ workflow_summary to_summary(const read_store::header& header) {
 }
 
 result<workflow_view> read_view(const read_store& store, std::string_view id,
-                                const has_handler& handlers) {
+                                const has_handler& handlers, time_ms now_ms) {
   const auto loaded = store.load(id);
   if (!loaded) return loaded.error();
   const auto& spec = loaded->definition->spec;
@@ -153,7 +154,7 @@ result<workflow_view> read_view(const read_store& store, std::string_view id,
   view.input = spec.input;
   view.actions.reserve(spec.actions.size());
   for (model::action_index a = 0; a < spec.actions.size(); ++a) {
-    view.actions.push_back(to_view(*loaded, a, handlers));
+    view.actions.push_back(to_view(*loaded, a, handlers, now_ms));
   }
   if (auto added = add_results(store, *loaded, view); !added) return added.error();
   return view;

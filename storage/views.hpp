@@ -18,9 +18,10 @@ namespace tenax::storage {
 
 /// Whether a handler of this type is registered; null: assume that all are.
 using has_handler = std::function<bool(std::string_view type)>;
-/// not_found, corrupt, storage_unavailable.
+/// What is due at `now_ms` waits for its handler if there is none. Errors: not_found, corrupt,
+/// storage_unavailable.
 [[nodiscard]] result<workflow_view> read_view(const read_store& store, std::string_view id,
-                                              const has_handler& handlers);
+                                              const has_handler& handlers, time_ms now_ms);
 /// Events with seq > after. not_found if there is no such workflow.
 [[nodiscard]] result<std::vector<history_event>> read_history(const read_store& store,
                                                               std::string_view id,

@@ -34,7 +34,8 @@ enum class waiting_for : std::uint8_t {
   retry,         ///< in back-off; `next_at` is next_retry_at
   timer,         ///< deferred by its handler; `next_at`
   a_thread,      ///< ready: waits for the engine to take it up
-  handler,   ///< `no_handler`: none of its type is registered (engine::get; a reader cannot tell)
+  handler,   ///< `no_handler`: it is due, and no handler of its type is registered (engine::get; a
+             ///< reader cannot tell)
   decision,  ///< in doubt or exhausted: waits for engine::resolve
 };
 #pragma GCC diagnostic pop

@@ -314,6 +314,40 @@ BOOST_AUTO_TEST_CASE(a_ready_action_without_handler_says_no_handler) {
   BOOST_TEST(action("w").waiting == waiting_for::handler);
 }
 
+/// A retry, a deferral and an attempt in flight, whose type another program does not know.
+BOOST_AUTO_TEST_CASE(what_comes_due_without_its_handler_says_so_and_is_logged_once) {
+  std::vector<std::string> warnings;
+  opts.log = [&](log_level level, std::string_view text) {
+    if (level == log_level::warning) warnings.emplace_back(text);
+  };
+  const options without = opts;
+  handle_failing("f");
+  handle("d", [](const action_context& c) { return outcome::defer(c.now + minutes(1)); });
+  handle_ok("ok");
+  open();
+  submit(one("retry", "f"));
+  submit(one("timer", "d"));
+  engine->run_until_idle();
+  engine->hold_handlers();
+  submit(one("flight", "ok"));
+  engine->advance(milliseconds(500));
+  must(engine->crash_and_reopen(without));
+  engine->run_until_idle();
+  BOOST_TEST(action("retry").waiting == waiting_for::retry);
+  BOOST_TEST(action("timer").waiting == waiting_for::timer);
+  // when their time has come
+  engine->advance(hours(1));
+  for (const auto* id : {"retry", "timer", "flight"}) {
+    BOOST_TEST(action(id).waiting == waiting_for::handler, id);
+  }
+  std::sort(warnings.begin(), warnings.end());
+  const std::vector<std::string> expected{
+      "workflow flight, action a waits: no handler is registered for its type ok",
+      "workflow retry, action a waits: no handler is registered for its type f",
+      "workflow timer, action a waits: no handler is registered for its type d"};
+  BOOST_TEST(warnings == expected, boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_CASE(a_clean_close_stops_handlers_and_their_attempts_are_made_again) {
   // given a handler that fails when it is asked to stop
   handle("f", [](const action_context& c) {
