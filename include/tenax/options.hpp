@@ -44,9 +44,11 @@ struct options {
   std::size_t handler_threads = 0;
   std::size_t scheduler_threads = 0;         ///< actor threads; 0: one for each core
   std::size_t active_workflows_max = 2'048;  ///< busy in memory at once; the others wait on disk
-  /// Beyond: submit is rejected (overloaded).
+  /// Submits in flight included. Beyond: submit is rejected (overloaded), but for an id that is
+  /// there already.
   std::size_t open_workflows_max = 10'000'000;
-  /// Waiting for the disk; beyond: submit is rejected (overloaded).
+  /// Waiting for the disk, duplicates of submits in flight included; beyond: submit is rejected
+  /// (overloaded), but for an id that is there already.
   std::size_t journal_bytes_max = 64u << 20;
   milliseconds timer_horizon{60'000};          ///< timers beyond it take no memory
   std::size_t cache_bytes = 32u << 20;         ///< read cache
