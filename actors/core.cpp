@@ -52,17 +52,7 @@ std::string id_source::next(time_ms now_ms) {
 
 namespace {
 
-/// More than ten years is for ever; beyond, times in milliseconds would overflow.
-template <class Duration>
-void clamp(Duration& d) {
-  d = std::min<Duration>(d, limits{}.delay_max);
-}
-
 options with_defaults(options o) {
-  clamp(o.timer_horizon);
-  for (auto* rule : {&o.retention.completed, &o.retention.failed, &o.retention.cancelled}) {
-    if (rule->age) clamp(*rule->age);
-  }
   builtin::add_defaults(o.handlers);
   const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
   if (o.handler_threads == 0) o.handler_threads = std::max<std::size_t>(4, cores);
@@ -113,7 +103,21 @@ std::optional<error> check_options(const options& o) {
     faults.push_back({"limits/delay_max",
                       "must be 1 ms to 10 years, it is " + std::to_string(d.count()) + " ms"});
   }
-  if (o.timer_horizon.count() < 1) faults.push_back({"timer_horizon", "must be 1 ms or more"});
+  if (o.timer_horizon.count() < 1 || o.timer_horizon > limits{}.delay_max) {
+    faults.push_back({"timer_horizon", "must be 1 ms to 10 years, it is " +
+                                           std::to_string(o.timer_horizon.count()) + " ms"});
+  }
+  if (o.limits.attempts_max != limits{}.attempts_max) {
+    faults.push_back(
+        {"limits/attempts_max", "is fixed at " + std::to_string(limits{}.attempts_max) +
+                                    ", it is " + std::to_string(o.limits.attempts_max)});
+  }
+  const auto check_age = [&](const char* name, const keep_rule& rule) {
+    if (rule.age && rule.age->count() < 0) faults.push_back({name, "must not be negative"});
+  };
+  check_age("retention/completed/age", o.retention.completed);
+  check_age("retention/failed/age", o.retention.failed);
+  check_age("retention/cancelled/age", o.retention.cancelled);
   if (faults.empty()) return std::nullopt;
   return error(errc::invalid_argument, "the options are not usable", std::move(faults));
 }

@@ -29,11 +29,11 @@ class waiting {
     return [p = promise_](result<T> r) { p->set_value(std::move(r)); };
   }
   [[nodiscard]] bool wait(std::optional<milliseconds> timeout) {
-    if (!timeout) {
+    if (!timeout || *timeout > limits{}.delay_max) {  // a sum with a time point must not overflow
       future_.wait();
       return true;
     }
-    return future_.wait_for(std::min(*timeout, limits{}.delay_max)) == std::future_status::ready;
+    return future_.wait_for(*timeout) == std::future_status::ready;
   }
   [[nodiscard]] result<T> get() { return future_.get(); }
 
@@ -130,12 +130,14 @@ result<void> engine::resolve(std::string_view id, std::string_view action_key,
 
 result<void> engine::drain(milliseconds timeout) {
   impl_->core->start_draining();
-  const auto until = std::chrono::steady_clock::now() + std::min(timeout, limits{}.delay_max);
+  // More than ten years is for ever: a sum with a time point must not overflow.
+  const bool for_ever = timeout > limits{}.delay_max;
+  const auto until = std::chrono::steady_clock::now() + (for_ever ? milliseconds(0) : timeout);
   for (;;) {
     const std::size_t handlers = impl_->core->running_handlers();
     const std::size_t submits = impl_->core->pending_submits();
     if (handlers + submits == 0) break;
-    if (std::chrono::steady_clock::now() >= until) {
+    if (!for_ever && std::chrono::steady_clock::now() >= until) {
       return error(errc::timed_out, std::to_string(handlers) + " handlers still run, " +
                                         std::to_string(submits) + " submits are not on disk");
     }

@@ -78,6 +78,7 @@ class decider {
   void fail_action(action_index a, std::string error_class, std::string text, event_actor actor);
   void fail_workflow(action_index a, std::string text);
   [[nodiscard]] std::string after_last_error(action_index a, std::string why) const;
+  [[nodiscard]] outcome too_long(std::string_view what, milliseconds asked_for) const;
   void failed_attempt(action_index a, outcome what);
   void in_doubt(action_index a, std::string error_class, std::string text, event_actor actor);
   void after_failure(action_index a, std::string_view error_class, const std::string& text,
@@ -224,8 +225,12 @@ void decider::on(const end_attempt& c) {
       }
       break;
     case outcome::kind::defer: {
-      const time_ms until = std::clamp<time_ms>(c.what.until.time_since_epoch().count(), 1,
-                                                now_ + rules_.bounds().delay_max.count());
+      const time_ms until =
+          std::max<time_ms>(c.what.until.time_since_epoch().count(), 1);  // 0 would be none
+      if (until > now_ + rules_.bounds().delay_max.count()) {
+        failed_attempt(c.action, too_long("the deferral of", milliseconds(until - now_)));
+        break;
+      }
       emit(event_kind::attempt_deferred, c.action, event_actor::handler).due_at_ms = until;
       effect_of(effect::kind::wait, c.action, until);
       break;
@@ -233,7 +238,13 @@ void decider::on(const end_attempt& c) {
     case outcome::kind::failure:
     case outcome::kind::fatal:
     case outcome::kind::unknown:
-      failed_attempt(c.action, c.what);
+      if (c.what.retry_after && *c.what.retry_after > rules_.bounds().delay_max) {
+        auto instead = too_long("the retry_after of", *c.what.retry_after);
+        instead.message += "; the failure: " + c.what.error_class + ": " + c.what.message;
+        failed_attempt(c.action, std::move(instead));
+      } else {
+        failed_attempt(c.action, c.what);
+      }
       break;
     default:  // a handler's memory that was never written
       failed_attempt(
@@ -243,6 +254,15 @@ void decider::on(const end_attempt& c) {
                                               ", which is none"));
       break;
   }
+}
+
+/// A delay is never cut: what the handler asked for would silently not be done. Again would say the
+/// same.
+outcome decider::too_long(std::string_view what, milliseconds asked_for) const {
+  return outcome::fatal("delay_too_long",
+                        std::string(what) + ' ' + std::to_string(asked_for.count()) +
+                            " ms exceeds delay_max (" +
+                            std::to_string(rules_.bounds().delay_max.count()) + ")");
 }
 
 void decider::failed_attempt(action_index a, outcome what) {
@@ -289,7 +309,6 @@ void decider::after_failure(action_index a, std::string_view error_class, const 
   delay_bounds range;
   if (retry_after || (has_rule && rule->fixed_delay)) {
     delay = std::max(milliseconds{0}, retry_after ? *retry_after : *rule->fixed_delay);
-    delay = std::min(delay, rules_.bounds().delay_max);
     range = {delay, delay};
   } else {
     delay = policy.next_delay(n, random_, previous);
@@ -363,10 +382,9 @@ void decider::on(const action_deadline& c) {
   if (action.phase == phase::executing) effect_of(effect::kind::stop, c.action);
   const auto limit = rules_of(c.action).options().schedule_to_close;
   fail_action(c.action, "timeout",
-              after_last_error(c.action,
-                               "not done within schedule_to_close" +
-                                   (limit ? " (" + std::to_string(limit->count()) + " ms)"
-                                          : std::string())),
+              after_last_error(c.action, "not done within schedule_to_close" +
+                                             (limit ? " (" + std::to_string(limit->count()) + " ms)"
+                                                    : std::string())),
               event_actor::system);
 }
 
@@ -449,10 +467,10 @@ void decider::on(const recover&) {
     emit(event_kind::attempt_interrupted, a).count = action.recoveries + 1;
     if (action.recoveries + 1 > rules.options().max_recoveries) {
       fail_action(a, "max_recoveries",
-                  after_last_error(
-                      a, "attempts were interrupted by " + std::to_string(action.recoveries + 1) +
-                             " crashes, more than max_recoveries (" +
-                             std::to_string(rules.options().max_recoveries) + ")"),
+                  after_last_error(a, "attempts were interrupted by " +
+                                          std::to_string(action.recoveries + 1) +
+                                          " crashes, more than max_recoveries (" +
+                                          std::to_string(rules.options().max_recoveries) + ")"),
                   event_actor::system);
       return;
     }

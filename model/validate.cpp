@@ -301,10 +301,14 @@ void validator::check_workflow_reference(std::size_t i, const reference& ref,
 
 void validator::check_by_type(std::size_t i) {
   const auto entry = types_.all().find(spec_.actions[i].type);
-  if (entry == types_.all().end() || !entry->second.options.check) return;
+  if (entry == types_.all().end()) return;
+  const auto& options = entry->second.options;
+  if (!options.check && !options.check_within) return;
   const std::string path = place{i, "input"}.pointer();
   try {
-    for (fault& found : entry->second.options.check(spec_.actions[i].input)) {
+    const auto& input = spec_.actions[i].input;
+    for (fault& found :
+         options.check_within ? options.check_within(input, bounds_) : options.check(input)) {
       faults_.add(path + found.path, std::move(found.message));
     }
   } catch (...) {

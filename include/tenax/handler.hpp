@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tenax/limits.hpp"
 #include "tenax/result.hpp"
 #include "tenax/retry.hpp"
 
@@ -36,9 +37,10 @@ class outcome {
   /// Done. `result` (at most limits::payload_bytes_max bytes) is what `${actions.KEY.result}`
   /// reads.
   static outcome success(std::string result = "null");
-  /// Failed; tried again as the policy says. `retry_after` (cut to 0..limits::delay_max) overrides
-  /// the policy's delay and an error_rule; max_attempts and schedule_to_close still hold. The class
-  /// is cut to 128 bytes, the message to limits::text_bytes_max.
+  /// Failed; tried again as the policy says. `retry_after` (negative: at once) overrides the
+  /// policy's delay and an error_rule; max_attempts and schedule_to_close still hold. Longer than
+  /// limits::delay_max it fails the action for good, class "delay_too_long". The class is cut to
+  /// 128 bytes, the message to limits::text_bytes_max.
   static outcome failure(std::string error_class, std::string message,
                          std::optional<milliseconds> retry_after = std::nullopt);
   /// Failed for good: no retry whatever the policy says.
@@ -46,8 +48,9 @@ class outcome {
   /// Nobody knows whether it was done: an `at_most_once` action is in doubt and waits for
   /// `engine::resolve`, any other has failed and is tried again. So is an exception of the handler.
   static outcome unknown(std::string error_class, std::string message);
-  /// Not now: call again at `until` (at the latest limits::delay_max from now; at once if that has
-  /// passed) with the same attempt number and `deferrals` one higher. Durable, takes no thread.
+  /// Not now: call again at `until` (at once if that has passed) with the same attempt number and
+  /// `deferrals` one higher. Durable, takes no thread. More than limits::delay_max from now it
+  /// fails the action for good, class "delay_too_long".
   static outcome defer(wall_time until);
   /// As above for a time of any precision, rounded up to milliseconds.
   template <class Duration>
@@ -111,6 +114,8 @@ struct action_options {
   /// workflow. Paths are relative to the input. Not called for an input that holds ${...}
   /// references.
   std::function<std::vector<fault>(std::string_view input)> check = {};
+  /// The same, for a check that depends on the engine's limits. Called instead of `check` if set.
+  std::function<std::vector<fault>(std::string_view input, const limits& bounds)> check_within = {};
 };
 
 /// The action types that an engine knows. Filled before `engine::open`.
@@ -142,8 +147,9 @@ struct exec_options {
 };
 
 namespace builtin {
-/// noop: succeeds with its input as result.  wait {"seconds": number, 0..10 years}: a durable
-/// timer, rounded up to milliseconds.  log_message {"level": "debug"|"info"|"warning"|"error",
+/// noop: succeeds with its input as result.  wait {"seconds": number, 0..limits::delay_max}: a
+/// durable timer, rounded up to milliseconds; longer is refused at submit, or fails the attempt
+/// where a reference says how long.  log_message {"level": "debug"|"info"|"warning"|"error",
 /// "message": string}: writes to the engine's log, control characters escaped. All three are
 /// registered by default. Leaves alone what the registry already has under these names.
 void add_defaults(handler_registry& registry);

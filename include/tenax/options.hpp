@@ -22,7 +22,7 @@ enum class durability : std::uint8_t {
 /// How many finished workflows of one status stay, and how long after their end. What exceeds
 /// either rule leaves within seconds, oldest submit first; nothing set: all stay.
 struct keep_rule {
-  std::optional<milliseconds> age = {};
+  std::optional<milliseconds> age = {};  ///< not negative; of any length
   std::optional<std::uint64_t> count = {};
 };
 struct retention_options {
@@ -50,7 +50,7 @@ struct options {
   /// Waiting for the disk, duplicates of submits in flight included; beyond: submit is rejected
   /// (overloaded), but for an id that is there already.
   std::size_t journal_bytes_max = 64u << 20;
-  milliseconds timer_horizon{60'000};          ///< timers beyond it take no memory
+  milliseconds timer_horizon{60'000};          ///< timers beyond it take no memory; to 10 years
   std::size_t cache_bytes = 32u << 20;         ///< read cache
   std::size_t write_buffer_bytes = 64u << 20;  ///< recent writes, in memory and in the log
 

@@ -103,7 +103,7 @@ struct retry_policy {
   [[nodiscard]] static retry_policy never();
   /// The same wait each time, no jitter.
   [[nodiscard]] static retry_policy fixed(milliseconds every, std::uint32_t max_attempts);
-  /// One retry per wait, no jitter.
+  /// One retry per wait, no jitter; more than 99 waits are a fault.
   [[nodiscard]] static retry_policy table(std::vector<milliseconds> waits);
 };
 

@@ -259,10 +259,13 @@ BOOST_AUTO_TEST_CASE(options_out_of_range_are_refused_by_name) {
     refused("limits/json_depth_max", [&](options& o) { o.limits.json_depth_max = bad; });
   }
   refused("limits/json_depth_max", [](options& o) { o.limits.json_depth_max = 65; });
+  refused("limits/attempts_max", [](options& o) { o.limits.attempts_max = 50; });
+  refused("retention/failed/age", [](options& o) { o.retention.failed.age = milliseconds(-1); });
   refused("handler_threads", [&](options& o) { o.handler_threads = none; });
   refused("scheduler_threads", [&](options& o) { o.scheduler_threads = none; });
   for (const auto bad : {milliseconds::min(), milliseconds(0), milliseconds::max()}) {
     refused("limits/delay_max", [&](options& o) { o.limits.delay_max = bad; });
+    refused("timer_horizon", [&](options& o) { o.timer_horizon = bad; });
   }
 }
 
