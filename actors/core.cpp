@@ -411,6 +411,10 @@ void engine_core::finish_submit(submit_op& op, const error* failure) {
 // --- commands and queries ---
 
 std::uint64_t engine_core::on_end(const std::string& id, end_callback done) {
+  if (auto none = storage::no_such_id(id)) {
+    done(*none);
+    return 0;
+  }
   // First in the list, then a look at the store: an end in between finds the list or the store.
   struct once {
     std::atomic<bool> called = false;
@@ -438,6 +442,7 @@ std::uint64_t engine_core::on_end(const std::string& id, end_callback done) {
 
 void engine_core::request(std::string id, messages::request::command what,
                           std::function<void(result<void>)> done) {
+  if (auto none = storage::no_such_id(id)) return done(*none);
   if (runtime_->halted) {
     return done(runtime_->stopped());
   }

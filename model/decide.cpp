@@ -430,6 +430,12 @@ void decider::on(const resolve& c) {
                              std::to_string(rules_.bounds().payload_bytes_max) + ")");
     return;
   }
+  if (c.decision.what > resolution::kind::fail) {
+    out_.refused.emplace(
+        errc::invalid_argument,
+        "no decision of kind " + std::to_string(static_cast<unsigned>(c.decision.what)));
+    return;
+  }
   auto& resolved = emit(event_kind::action_resolved, c.action, event_actor::user);
   switch (c.decision.what) {
     case resolution::kind::retry:

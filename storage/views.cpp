@@ -7,6 +7,7 @@
 
 #include "model/documents/event_json.hpp"
 #include "model/summary.hpp"
+#include "model/validate.hpp"
 
 namespace tenax::storage {
 
@@ -144,8 +145,23 @@ workflow_summary to_summary(const read_store::header& header) {
   return summary;
 }
 
+std::optional<error> no_such_id(std::string_view id) {
+  if (model::valid_id(id)) return std::nullopt;
+  // Without the id: it can be of any length and hold anything.
+  return error(errc::not_found,
+               "no workflow has such an id: ids are 1 to 128 characters of [A-Za-z0-9._:-]");
+}
+
+result<workflow_summary> read_summary(const read_store& store, std::string_view id) {
+  if (auto none = no_such_id(id)) return *std::move(none);
+  const auto header = store.load_header(id);
+  if (!header) return header.error();
+  return to_summary(*header);
+}
+
 result<workflow_view> read_view(const read_store& store, std::string_view id,
                                 const has_handler& handlers, time_ms now_ms) {
+  if (auto none = no_such_id(id)) return *std::move(none);
   const auto loaded = store.load(id);
   if (!loaded) return loaded.error();
   const auto& spec = loaded->definition->spec;
@@ -176,6 +192,7 @@ history_event to_history(const workflow_spec& spec, std::uint64_t seq, const mod
 
 result<std::vector<history_event>> read_history(const read_store& store, std::string_view id,
                                                 std::uint64_t after, std::size_t limit) {
+  if (auto none = no_such_id(id)) return *std::move(none);
   const auto spec = store.load_spec(id);
   if (!spec) return spec.error();
   const auto events = store.history(id, after, limit);

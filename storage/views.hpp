@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -12,6 +13,10 @@
 namespace tenax::storage {
 
 [[nodiscard]] workflow_summary to_summary(const read_store::header& header);
+/// not_found if no workflow can have this id, whatever is stored: to be asked before the store is.
+[[nodiscard]] std::optional<error> no_such_id(std::string_view id);
+/// Errors: not_found, corrupt, storage_unavailable.
+[[nodiscard]] result<workflow_summary> read_summary(const read_store& store, std::string_view id);
 /// `spec` gives the actions' keys.
 [[nodiscard]] history_event to_history(const workflow_spec& spec, std::uint64_t seq,
                                        const model::event& event);

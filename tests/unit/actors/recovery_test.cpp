@@ -502,6 +502,8 @@ BOOST_AUTO_TEST_CASE(the_value_of_a_decision_is_bounded_like_a_result) {
     return engine->resolve("w", "a", {resolution::kind::complete, std::string(bytes, '1')});
   };
   BOOST_TEST(code_of(complete(101)) == errc::invalid_argument);
+  const auto no_kind = static_cast<resolution::kind>(77);
+  BOOST_TEST(code_of(engine->resolve("w", "a", {no_kind, ""})) == errc::invalid_argument);
   BOOST_TEST(action("w").waiting == waiting_for::decision);
   must(complete(100));
   BOOST_TEST(status("w") == workflow_status::completed);
