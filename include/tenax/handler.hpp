@@ -143,7 +143,14 @@ struct exec_options {
   /// Of stdout and of stderr each; the rest is dropped and said so. In the result one byte takes up
   /// to six, and the result must fit limits::payload_bytes_max.
   std::size_t output_bytes_max = 64u << 10;
-  milliseconds timeout{60'000};  ///< then the process group is killed
+  milliseconds timeout{60'000};  ///< then the process group is killed; 1 ms to 10 years
+  /// Names of variables of this process's environment that programs get too, with the values they
+  /// have when `add_exec` is called; those that are not set are left out. PATH replaces the fixed
+  /// one in their environment, not for finding argv[0].
+  std::vector<std::string> inherit = {};
+  /// What is out of range, one sentence each; empty when the options are usable. While there is
+  /// one, every exec action is refused with it.
+  [[nodiscard]] std::vector<std::string> faults() const;
 };
 
 namespace builtin {
@@ -153,12 +160,15 @@ namespace builtin {
 /// "message": string}: writes to the engine's log, control characters escaped. All three are
 /// registered by default. Leaves alone what the registry already has under these names.
 void add_defaults(handler_registry& registry);
-/// exec {"argv": [program, argument...]}: no shell, own process group, empty environment but PATH,
-/// stdin empty, killed at its deadline, at a stop request, and with this process (not what it
-/// started itself, nor a set-user-id program). Result {"exit_code", "stdout", "stderr",
-/// "stdout_truncated", "stderr_truncated"}. Failures: exit_code (not 0), signal, timeout, stopped;
-/// spawn_failed is fatal when the program cannot be run. Always blocking, and checked at submit
-/// unless `action` has its own check. The thread that calls it must live as long as the program.
+/// exec {"argv": [program, argument...]}: no shell, own process group, stdin empty, an environment
+/// of PATH, what exec_options::inherit names, and of the attempt TENAX_IDEMPOTENCY_KEY,
+/// TENAX_WORKFLOW_ID, TENAX_ACTION_KEY, TENAX_ATTEMPT; killed at its deadline, at a stop request,
+/// and with this process (not what it started itself, nor a set-user-id program). Result
+/// {"exit_code", "stdout", "stderr", "stdout_truncated", "stderr_truncated"}. Failures: exit_code
+/// (not 0); outcome::unknown: signal, timeout, stopped, exit_lost (it did not say how it ended);
+/// spawn_failed: it was not started, fatal when it cannot be run. Always blocking, and checked at
+/// submit unless `action` has its own check. The thread that calls it must live as long as the
+/// program.
 void add_exec(handler_registry& registry, exec_options options = {}, action_options action = {});
 }  // namespace builtin
 
