@@ -125,9 +125,7 @@ void action_process::run_in_place() {
     m.what = std::move(*instead);
   } else {
     const handler_env env{rt_->wall, rt_->opts.log, nullptr, rt_->budget, rt_->attempts};
-    auto result = actors::call_handler(*call_, env, m.started_at_ms);
-    m.what = std::move(result.what);
-    m.threw = result.threw;
+    m.what = actors::call_handler(*call_, env, m.started_at_ms);
     m.bytes = bytes_of(m.what);
     rt_->budget.add_result(m.bytes);
   }
@@ -150,9 +148,8 @@ void action_process::on_ended(messages::handler_ended m) {
   attempt_report report;
   report.started_at_ms = m.started_at_ms;
   report.start_is_news = !started_;
-  report.threw = m.threw;
   report.bytes = m.bytes;
-  const bool failed = m.what.what == outcome::kind::failure || m.what.what == outcome::kind::fatal;
+  const bool failed = m.what.what != outcome::kind::success && m.what.what != outcome::kind::defer;
   // Asked to, because the engine closes: no failure of its own.
   const bool stopped = rt_->closing && failed && call_->stop.stop_requested();
   // Whoever has succeeded is not wanted any more: one message says both.

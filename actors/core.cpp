@@ -52,17 +52,7 @@ std::string id_source::next(time_ms now_ms) {
 
 namespace {
 
-/// More than ten years is for ever; beyond, times in milliseconds would overflow.
-template <class Duration>
-void clamp(Duration& d) {
-  d = std::min<Duration>(d, limits{}.delay_max);
-}
-
 options with_defaults(options o, bool virtual_time) {
-  clamp(o.timer_horizon);
-  for (auto* rule : {&o.retention.completed, &o.retention.failed, &o.retention.cancelled}) {
-    if (rule->age) clamp(*rule->age);
-  }
   builtin::add_defaults(o.handlers);
   const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
   if (o.handler_threads == 0) {
@@ -125,7 +115,21 @@ std::optional<error> check_options(const options& o) {
     faults.push_back({"limits/delay_max",
                       "must be 1 ms to 10 years, it is " + std::to_string(d.count()) + " ms"});
   }
-  if (o.timer_horizon.count() < 1) faults.push_back({"timer_horizon", "must be 1 ms or more"});
+  if (o.timer_horizon.count() < 1 || o.timer_horizon > limits{}.delay_max) {
+    faults.push_back({"timer_horizon", "must be 1 ms to 10 years, it is " +
+                                           std::to_string(o.timer_horizon.count()) + " ms"});
+  }
+  if (o.limits.attempts_max != limits{}.attempts_max) {
+    faults.push_back(
+        {"limits/attempts_max", "is fixed at " + std::to_string(limits{}.attempts_max) +
+                                    ", it is " + std::to_string(o.limits.attempts_max)});
+  }
+  const auto check_age = [&](const char* name, const keep_rule& rule) {
+    if (rule.age && rule.age->count() < 0) faults.push_back({name, "must not be negative"});
+  };
+  check_age("retention/completed/age", o.retention.completed);
+  check_age("retention/failed/age", o.retention.failed);
+  check_age("retention/cancelled/age", o.retention.cancelled);
   if (faults.empty()) return std::nullopt;
   return error(errc::invalid_argument, "the options are not usable", std::move(faults));
 }
@@ -176,6 +180,7 @@ result<void> engine_core::start(const std::filesystem::path& dir) {
   }
   runtime_ = std::make_unique<runtime>(opts_, wall, *store_, *journal_, seed + 1);
   runtime_->opened_at_ms = wall.now_ms();
+  admitted_ = store_->current_totals().submitted;
   const handler_env env{wall, opts_.log, [rt = runtime_.get()] { return rt->may_start(); },
                         runtime_->budget, runtime_->attempts};
   config_ = std::make_unique<caf::actor_system_config>();
@@ -206,34 +211,66 @@ error closed_error() { return {errc::closing, "the engine is closed"}; }
 // --- submit ---
 
 struct engine_core::submit_op {
+  /// One who submitted the same id meanwhile. Compared at once: only the answer is kept.
+  struct duplicate {
+    bool same = false;  ///< the same content
+    submit_callback done;
+  };
   engine_core* core = nullptr;
   std::string id;
-  messages::workflow_box_ptr box;
-  /// The caller, and those who submitted the same id meanwhile, with what they submitted.
+  model::definition_ptr definition;
+  messages::workflow_box_ptr box;  ///< what its actor takes over
   submit_callback done;
-  std::vector<std::pair<workflow_spec, submit_callback>> joined;
+  std::vector<duplicate> joined;
+  /// The store is asked what the id stands for: nobody can join yet.
+  bool looks_up = false;
   std::shared_ptr<submit_op> self;  ///< while the journal has it
 };
 
-std::optional<error> engine_core::refuse_submit() const {
+/// With calls_mutex_ held. Open are those that were admitted and have not ended: what is in flight
+/// counts, and counts once, whenever the store's totals are told of it.
+std::optional<error> engine_core::no_place() const {
+  const auto totals = store_->current_totals();
+  const std::uint64_t ended = totals.submitted - totals.open();
+  if (admitted_ - ended < opts_.open_workflows_max) return std::nullopt;
+  return error(errc::overloaded, "open_workflows_max (" + std::to_string(opts_.open_workflows_max) +
+                                     ") workflows are open");
+}
+
+/// With calls_mutex_ held. All that waits for the disk on behalf of submits.
+std::optional<error> engine_core::no_bytes() const {
+  constexpr std::uint64_t duplicate_bytes = 256;  // with what its callback holds
+  if (journal_->stats().bytes_queued + joined_ * duplicate_bytes < opts_.memory_bytes_max) {
+    return std::nullopt;
+  }
+  return error(errc::overloaded, "memory_bytes_max (" + std::to_string(opts_.memory_bytes_max) +
+                                     " bytes) wait for the disk");
+}
+
+/// Without calls_mutex_ held: a look at the store.
+bool engine_core::stands_for_something(const std::string& id) const {
+  return model::valid_id(id) && store_->exists(id);
+}
+
+/// Before any work is done. A repeated id takes no place, so it is answered whatever is full.
+std::optional<error> engine_core::refuse_submit(const std::string& id) const {
   if (runtime_->halted) {
     return runtime_->stopped();
   }
-  const std::uint64_t open = store_->current_totals().open();
-  if (open >= opts_.open_workflows_max) {
-    return error(
-        errc::overloaded,
-        "open_workflows_max (" + std::to_string(opts_.open_workflows_max) + ") workflows are open");
+  std::optional<error> full;
+  {
+    const std::lock_guard lock(calls_mutex_);
+    if (submits_.contains(id)) return std::nullopt;
+    full = no_place();
+    if (!full) full = no_bytes();
   }
-  if (journal_->stats().bytes_queued >= opts_.memory_bytes_max) {
-    return error(errc::overloaded, "memory_bytes_max (" + std::to_string(opts_.memory_bytes_max) +
-                                       " bytes) wait for the disk");
-  }
-  return std::nullopt;
+  if (full && stands_for_something(id)) return std::nullopt;
+  return full;
 }
 
 void engine_core::submit(workflow_spec spec, submit_callback done) {
-  if (auto refused = refuse_submit()) return done(*refused);
+  if (!done) done = [](const result<submission>&) {};  // nobody wants to know
+  if (auto refused = refuse_submit(spec.id)) return done(*refused);
   auto faults = model::validate(spec, opts_.handlers, opts_.limits);
   if (!faults.empty()) {
     return done(error(errc::invalid_spec, "the workflow is not valid", std::move(faults)));
@@ -245,49 +282,91 @@ void engine_core::submit(workflow_spec spec, submit_callback done) {
   op->core = this;
   op->id = spec.id;
   op->done = std::move(done);
+  op->looks_up = !made_id && !TENAX_PLANTED(12);
+  op->definition = model::compile(std::move(spec));
+  std::optional<error> refused;
   {
     std::unique_lock lock(calls_mutex_);
-    if (closed_ || runtime_->draining) {
-      const auto why = closed_ ? closed_error() : error(errc::closing, "the engine is draining");
-      lock.unlock();
-      return op->done(why);
-    }
-    const auto [found, fresh] = submits_.try_emplace(op->id, op);
-    if (!fresh) {
-      found->second->joined.emplace_back(std::move(spec), std::move(op->done));
+    for (bool fresh = false; !fresh && !refused;) {
+      if (closed_ || runtime_->draining) {
+        refused = closed_ ? closed_error() : error(errc::closing, "the engine is draining");
+        break;
+      }
+      const auto [found, inserted] = submits_.try_emplace(op->id, op);
+      auto& first = *found->second;
+      fresh = inserted;
+      if (fresh) break;
+      if (first.looks_up) {  // for a read's time
+        submits_changed_.wait(lock);
+        continue;
+      }
+      refused = no_bytes();
+      if (refused) break;
+      ++joined_;
+      first.joined.push_back({first.definition->spec == op->definition->spec, std::move(op->done)});
       return;
     }
   }
-  op->box = std::make_shared<messages::workflow_box>();
-  op->box->definition = model::compile(std::move(spec));
-  if (!made_id && store_->exists(op->id) && !TENAX_PLANTED(12)) {
-    auto stored = store_->load_spec(op->id);
-    // Retention may have removed it just now: then this one is new.
-    if (!stored && stored.error().code() == errc::not_found) return commit(op);
-    op->joined.insert(op->joined.begin(), {op->box->definition->spec, std::move(op->done)});
-    return stored ? answer_joined(*op, &*stored) : answer_joined(*op, nullptr, &stored.error());
+  if (refused) return op->done(*refused);
+  if (op->looks_up && answer_from_store(*op)) return;
+  {
+    const std::lock_guard lock(calls_mutex_);
+    refused = no_place();
+    if (!refused) {
+      ++admitted_;
+      op->looks_up = false;
+      submits_changed_.notify_all();
+    }
+  }
+  if (refused) {
+    leave_submits(*op);
+    return op->done(*refused);
   }
   commit(op);
 }
 
-/// `stored`: what the id now stands for; null: `failure` says why nobody knows.
-void engine_core::answer_joined(submit_op& op, const workflow_spec* stored, const error* failure) {
-  std::vector<std::pair<workflow_spec, submit_callback>> some;
+/// False: its id stands for nothing.
+bool engine_core::answer_from_store(submit_op& op) {
+  if (!store_->exists(op.id)) return false;
+  const auto stored = store_->load_spec(op.id);
+  // Retention may have removed it just now: then this one is new.
+  if (!stored && stored.error().code() == errc::not_found) return false;
+  leave_submits(op);
+  if (!stored) {
+    op.done(stored.error());
+  } else if (*stored == op.definition->spec) {
+    op.done(submission{op.id, true});
+  } else {
+    op.done(error(errc::conflict, "workflow " + op.id + " exists with other content"));
+  }
+  return true;
+}
+
+void engine_core::leave_submits(submit_op& op) {
+  const std::lock_guard lock(calls_mutex_);
+  submits_.erase(op.id);
+  submits_changed_.notify_all();
+}
+
+/// `failure`: why nobody knows what the id stands for; null: it is what was in flight.
+void engine_core::answer_joined(submit_op& op, const error* failure) {
+  std::vector<submit_op::duplicate> some;
   for (;;) {
     some.clear();
     {
       const std::lock_guard lock(calls_mutex_);
       some.swap(op.joined);
+      joined_ -= some.size();
       if (some.empty()) {
         submits_.erase(op.id);
-        submits_done_.notify_all();
+        submits_changed_.notify_all();
         return;
       }
     }
-    for (const auto& [submitted, done] : some) {
-      if (stored == nullptr) {
+    for (const auto& [same, done] : some) {
+      if (failure != nullptr) {
         done(*failure);
-      } else if (*stored == submitted) {
+      } else if (same) {
         done(submission{op.id, true});
       } else {
         done(error(errc::conflict, "workflow " + op.id + " exists with other content"));
@@ -297,7 +376,9 @@ void engine_core::answer_joined(submit_op& op, const workflow_spec* stored, cons
 }
 
 void engine_core::commit(const std::shared_ptr<submit_op>& op) {
-  const auto& def = *op->box->definition;
+  const auto& def = *op->definition;
+  op->box = std::make_shared<messages::workflow_box>();
+  op->box->definition = op->definition;
   auto& state = op->box->state;
   state = model::initial_state(def);
   model::change_set changes;
@@ -327,18 +408,25 @@ void engine_core::tell_submitted(void* context, const error* failure) noexcept {
 void engine_core::finish_submit(submit_op& op, const error* failure) {
   (void)TENAX_FAILPOINT("engine.before_ack");
   if (failure != nullptr) {
+    {
+      const std::lock_guard lock(calls_mutex_);
+      --admitted_;
+    }
     op.done(*failure);
-    return answer_joined(op, nullptr, failure);
+    return answer_joined(op, failure);
   }
-  const auto definition = op.box->definition;
-  caf::anon_send(engine_, messages::adopt{op.box});
+  caf::anon_send(engine_, messages::adopt{std::move(op.box)});
   op.done(submission{op.id, false});
-  answer_joined(op, &definition->spec);
+  answer_joined(op, nullptr);
 }
 
 // --- commands and queries ---
 
 std::uint64_t engine_core::on_end(const std::string& id, end_callback done) {
+  if (auto none = storage::no_such_id(id)) {
+    done(*none);
+    return 0;
+  }
   // First in the list, then a look at the store: an end in between finds the list or the store.
   struct once {
     std::atomic<bool> called = false;
@@ -366,6 +454,7 @@ std::uint64_t engine_core::on_end(const std::string& id, end_callback done) {
 
 void engine_core::request(std::string id, messages::request::command what,
                           std::function<void(result<void>)> done) {
+  if (auto none = storage::no_such_id(id)) return done(*none);
   if (runtime_->halted) {
     return done(runtime_->stopped());
   }
@@ -381,7 +470,8 @@ void engine_core::request(std::string id, messages::request::command what,
 
 result<workflow_view> engine_core::get(std::string_view id) const {
   return storage::read_view(
-      *store_, id, [this](std::string_view type) { return opts_.handlers.find(type) != nullptr; });
+      *store_, id, [this](std::string_view type) { return opts_.handlers.find(type) != nullptr; },
+      runtime_->now_ms());
 }
 
 result<std::vector<due_view>> engine_core::due_by(storage::timer_kind kind, std::size_t limit,
@@ -449,7 +539,7 @@ void engine_core::close() {
   executor_->stop();
   if (!seams_.virtual_time) {
     std::unique_lock lock(calls_mutex_);
-    submits_done_.wait(lock, [this] { return submits_.empty(); });
+    submits_changed_.wait(lock, [this] { return submits_.empty(); });
   } else {
     stepped_journal_->step(true);
   }

@@ -95,9 +95,14 @@ class engine_core {
   struct submit_op;
   engine_core(options opts, const core_seams& seams);
   result<void> start(const std::filesystem::path& dir);
-  [[nodiscard]] std::optional<error> refuse_submit() const;
+  [[nodiscard]] std::optional<error> refuse_submit(const std::string& id) const;
+  [[nodiscard]] bool stands_for_something(const std::string& id) const;
+  [[nodiscard]] std::optional<error> no_place() const;
+  [[nodiscard]] std::optional<error> no_bytes() const;
+  void leave_submits(submit_op& op);
+  [[nodiscard]] bool answer_from_store(submit_op& op);
   void commit(const std::shared_ptr<submit_op>& op);
-  void answer_joined(submit_op& op, const workflow_spec* stored, const error* failure = nullptr);
+  void answer_joined(submit_op& op, const error* failure);
   static void tell_submitted(void* context, const error* failure) noexcept;
   void finish_submit(submit_op& op, const error* failure);
   void end_actors();
@@ -115,8 +120,10 @@ class engine_core {
   mutable std::mutex calls_mutex_;
   bool closed_ = false;
   // Submits that are not durable yet, by id: the same id must not be committed twice.
-  std::condition_variable submits_done_;
+  std::condition_variable submits_changed_;
   std::unordered_map<std::string, std::shared_ptr<submit_op>> submits_;
+  std::uint64_t admitted_ = 0;  ///< workflows ever, those in flight included
+  std::uint64_t joined_ = 0;    ///< duplicates of submits in flight that wait for their answer
   time_ms last_created_at_ms_ = 0;
 
   std::unique_ptr<caf::actor_system_config> config_;

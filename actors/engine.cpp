@@ -29,11 +29,11 @@ class waiting {
     return [p = promise_](result<T> r) { p->set_value(std::move(r)); };
   }
   [[nodiscard]] bool wait(std::optional<milliseconds> timeout) {
-    if (!timeout) {
+    if (!timeout || *timeout > limits{}.delay_max) {  // a sum with a time point must not overflow
       future_.wait();
       return true;
     }
-    return future_.wait_for(std::min(*timeout, limits{}.delay_max)) == std::future_status::ready;
+    return future_.wait_for(*timeout) == std::future_status::ready;
   }
   [[nodiscard]] result<T> get() { return future_.get(); }
 
@@ -41,6 +41,8 @@ class waiting {
   std::shared_ptr<std::promise<result<T>>> promise_ = std::make_shared<std::promise<result<T>>>();
   std::future<result<T>> future_ = promise_->get_future();
 };
+
+error moved_from() { return {errc::closing, "the engine was moved from"}; }
 
 }  // namespace
 
@@ -56,22 +58,29 @@ result<engine> engine::open(const std::filesystem::path& data_dir, options opts)
 }
 
 result<submission> engine::submit(const workflow_spec& spec) {
+  if (!impl_) return moved_from();
   waiting<submission> answer;
   impl_->core->submit(spec, answer.callback());
   return answer.get();
 }
 
 result<submission> engine::submit_json(std::string_view json) {
+  if (!impl_) return moved_from();
   auto spec = parse_spec(json, impl_->core->bounds());
   if (!spec) return spec.error();
   return submit(*spec);
 }
 
 void engine::submit_async(const workflow_spec& spec, std::function<void(result<submission>)> done) {
+  if (!impl_) {
+    if (done) done(moved_from());
+    return;
+  }
   impl_->core->submit(spec, std::move(done));
 }
 
 result<workflow_summary> engine::await(std::string_view id, std::optional<milliseconds> timeout) {
+  if (!impl_) return moved_from();
   waiting<workflow_summary> answer;
   const std::string key(id);
   const auto ticket = impl_->core->on_end(key, answer.callback());
@@ -83,33 +92,40 @@ result<workflow_summary> engine::await(std::string_view id, std::optional<millis
 }
 
 result<workflow_summary> engine::summary(std::string_view id) const {
-  auto header = impl_->core->store().load_header(id);
-  if (!header) return header.error();
-  return storage::to_summary(*header);
+  if (!impl_) return moved_from();
+  return storage::read_summary(impl_->core->store(), id);
 }
 
-result<workflow_view> engine::get(std::string_view id) const { return impl_->core->get(id); }
+result<workflow_view> engine::get(std::string_view id) const {
+  if (!impl_) return moved_from();
+  return impl_->core->get(id);
+}
 
 result<page<workflow_summary>> engine::list(const list_query& query) const {
+  if (!impl_) return moved_from();
   return storage::list_page(impl_->core->store(), query);
 }
 
 result<std::vector<history_event>> engine::history(std::string_view id, std::uint64_t after,
                                                    std::size_t limit) const {
+  if (!impl_) return moved_from();
   return storage::read_history(impl_->core->store(), id, after, limit);
 }
 
 result<std::vector<due_view>> engine::list_retry_eligible(std::size_t limit,
                                                           std::optional<wall_time> now) const {
+  if (!impl_) return moved_from();
   return impl_->core->due_by(storage::timer_kind::retry, limit, now);
 }
 
 result<std::vector<due_view>> engine::list_ready_scheduled(std::size_t limit,
                                                            std::optional<wall_time> now) const {
+  if (!impl_) return moved_from();
   return impl_->core->due_by(storage::timer_kind::schedule, limit, now);
 }
 
 result<void> engine::cancel(std::string_view id, std::string reason) {
+  if (!impl_) return moved_from();
   waiting<ok_t> answer;
   impl_->core->request(std::string(id), model::cancel{std::move(reason)},
                        [done = answer.callback()](result<void> r) { done(std::move(r)); });
@@ -120,6 +136,7 @@ result<void> engine::cancel(std::string_view id, std::string reason) {
 
 result<void> engine::resolve(std::string_view id, std::string_view action_key,
                              resolution decision) {
+  if (!impl_) return moved_from();
   waiting<ok_t> answer;
   impl_->core->request(std::string(id), std::pair(std::string(action_key), std::move(decision)),
                        [done = answer.callback()](result<void> r) { done(std::move(r)); });
@@ -129,13 +146,16 @@ result<void> engine::resolve(std::string_view id, std::string_view action_key,
 }
 
 result<void> engine::drain(milliseconds timeout) {
+  if (!impl_) return moved_from();
   impl_->core->start_draining();
-  const auto until = std::chrono::steady_clock::now() + std::min(timeout, limits{}.delay_max);
+  // More than ten years is for ever: a sum with a time point must not overflow.
+  const bool for_ever = timeout > limits{}.delay_max;
+  const auto until = std::chrono::steady_clock::now() + (for_ever ? milliseconds(0) : timeout);
   for (;;) {
     const std::size_t handlers = impl_->core->running_handlers();
     const std::size_t submits = impl_->core->pending_submits();
     if (handlers + submits == 0) break;
-    if (std::chrono::steady_clock::now() >= until) {
+    if (!for_ever && std::chrono::steady_clock::now() >= until) {
       return error(errc::timed_out, std::to_string(handlers) + " handlers still run, " +
                                         std::to_string(submits) + " submits are not on disk");
     }
@@ -148,7 +168,7 @@ void engine::close() {
   if (impl_) impl_->core->close();
 }
 
-engine_stats engine::stats() const { return impl_->core->stats(); }
-bool engine::healthy() const noexcept { return !impl_->core->halted(); }
+engine_stats engine::stats() const { return impl_ ? impl_->core->stats() : engine_stats{}; }
+bool engine::healthy() const noexcept { return impl_ && !impl_->core->halted(); }
 
 }  // namespace tenax

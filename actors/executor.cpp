@@ -9,6 +9,7 @@
 
 #include <caf/send.hpp>
 
+#include "model/exception_text.hpp"
 #include "model/failpoint.hpp"
 
 namespace tenax::actors {
@@ -64,13 +65,13 @@ std::optional<outcome> render(handler_call& call) noexcept {
     auto instead = call.render(call, call.input);
     call.render = nullptr;
     return instead;
-  } catch (const std::exception& e) {
-    return outcome::failure("exception", e.what());
+  } catch (...) {
+    return outcome::failure("exception", model::exception_text());
   }
 }
 
-call_result call_handler(const handler_call& call, const handler_env& env,
-                         model::time_ms now_ms) noexcept {
+outcome call_handler(const handler_call& call, const handler_env& env,
+                     model::time_ms now_ms) noexcept {
   const auto& spec = call.definition->spec;
   const auto& action = spec.actions[call.action];
   action_context context;
@@ -94,12 +95,9 @@ call_result call_handler(const handler_call& call, const handler_env& env,
   context.log = &env.log;
   env.attempts.fetch_add(1, std::memory_order_relaxed);
   try {
-    return {call.entry->run(context)};
-  } catch (const std::exception& e) {
-    return {outcome::failure("exception", e.what()), true};
-  } catch (...) {
-    return {outcome::failure("exception", "the handler threw something that is no std::exception"),
-            true};
+    return call.entry->run(context);
+  } catch (...) {  // what it has done, nobody knows
+    return outcome::unknown("exception", model::exception_text());
   }
 }
 
@@ -119,8 +117,8 @@ void tell_rendered(const handler_call& call) {
   caf::anon_send(call.reply_to, messages::input_rendered{});
 }
 
-void tell_ended(const handler_call& call, model::time_ms at_ms, call_result r, std::size_t bytes) {
-  caf::anon_send(call.reply_to, messages::handler_ended{at_ms, std::move(r.what), r.threw, bytes});
+void tell_ended(const handler_call& call, model::time_ms at_ms, outcome what, std::size_t bytes) {
+  caf::anon_send(call.reply_to, messages::handler_ended{at_ms, std::move(what), bytes});
 }
 
 void drop(handler_call& call) {

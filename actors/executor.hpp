@@ -36,14 +36,9 @@ struct handler_env {
 /// Renders the call's input. What it gives comes of the attempt instead of a call.
 [[nodiscard]] std::optional<outcome> render(handler_call& call) noexcept;
 
-/// How a call ended.
-struct call_result {
-  outcome what;
-  bool threw = false;  ///< the handler did, so what it did is unknown
-};
-/// Calls the handler; what it throws becomes a failure of class "exception".
-[[nodiscard]] call_result call_handler(const handler_call& call, const handler_env& env,
-                                       model::time_ms now_ms) noexcept;
+/// Calls the handler; what it throws becomes an `unknown` of class "exception".
+[[nodiscard]] outcome call_handler(const handler_call& call, const handler_env& env,
+                                   model::time_ms now_ms) noexcept;
 
 /// Bytes that an outcome takes until it is durable.
 [[nodiscard]] std::size_t bytes_of(const outcome& what) noexcept;
@@ -136,7 +131,7 @@ class stepped_executor : public executor {
 void tell_started(const handler_call& call, model::time_ms at_ms);
 void tell_taken(const handler_call& call);
 void tell_rendered(const handler_call& call);
-void tell_ended(const handler_call& call, model::time_ms at_ms, call_result r, std::size_t bytes);
+void tell_ended(const handler_call& call, model::time_ms at_ms, outcome what, std::size_t bytes);
 /// It never begins.
 void drop(handler_call& call);
 /// A timeout counts from the announcement.

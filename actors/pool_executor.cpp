@@ -242,7 +242,7 @@ class pool_executor final : public executor {
       drop(*call);
     } else if (instead) {
       (void)call->take();
-      tell_ended(*call, env_.wall.now_ms(), {std::move(*instead)}, 0);
+      tell_ended(*call, env_.wall.now_ms(), std::move(*instead), 0);
     } else {
       tell_rendered(*call);
     }
@@ -270,7 +270,7 @@ class pool_executor final : public executor {
     }
     if (!may_begin || !call->take()) return end(mine, lock, 0, std::nullopt);
     const model::time_ms at_ms = env_.wall.now_ms();
-    if (instead) return end(mine, lock, at_ms, call_result{std::move(*instead)});
+    if (instead) return end(mine, lock, at_ms, std::move(*instead));
     const bool at_once = announces_at_once(*call);
     mine.began = true;
     mine.at_ms = at_ms;
@@ -294,7 +294,7 @@ class pool_executor final : public executor {
   /// The call leaves its thread first: a start that is told after the end would be taken for the
   /// next one's.
   void end(worker& mine, std::unique_lock<std::mutex>& lock, model::time_ms at_ms,
-           std::optional<call_result> result) {
+           std::optional<outcome> result) {
     const auto call = std::move(mine.call);
     if (mine.began && !mine.announced) --unannounced_;
     if (std::exchange(mine.given_up, false)) {
@@ -305,7 +305,7 @@ class pool_executor final : public executor {
     mine.began = false;
     lock.unlock();
     if (result) {
-      const std::size_t bytes = bytes_of(result->what);
+      const std::size_t bytes = bytes_of(*result);
       env_.budget.add_result(bytes);
       tell_ended(*call, at_ms, std::move(*result), bytes);
     } else {

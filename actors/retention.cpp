@@ -57,12 +57,12 @@ std::size_t retention::collect_class(index_class c, const keep_rule& rule, std::
     for (const auto& entry : *listed) {
       bool goes = excess > 0;
       if (!goes) {
-        if (!rule.age || entry.created_at_ms + rule.age->count() > now_ms) {
+        if (!rule.age || entry.created_at_ms > now_ms - rule.age->count()) {
           at.at_end = true;
           return taken;
         }
         const auto header = store_.load_header(entry.workflow_id);
-        goes = header && header->state.closed_at_ms + rule.age->count() <= now_ms;
+        goes = header && header->state.closed_at_ms <= now_ms - rule.age->count();
       }
       at = {entry.created_at_ms, entry.workflow_id + '\0'};
       if (!goes || in_use(entry.workflow_id)) continue;

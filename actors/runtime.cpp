@@ -7,6 +7,8 @@
 #include <caf/actor_control_block.hpp>
 #include <caf/mailbox_element.hpp>
 
+#include "model/exception_text.hpp"
+
 namespace tenax::actors {
 
 storage::ack tell_committed(const caf::strong_actor_ptr& target) {
@@ -90,13 +92,23 @@ error runtime::stopped() const {
   return {errc::stopped, "the engine has stopped: " + halted_why_};
 }
 
+void runtime::no_handler(const workflow_spec& workflow, const action_spec& action) {
+  constexpr std::size_t told_max = 10'000;
+  const std::string name = workflow.id + ", action " + action.key;
+  {
+    const std::lock_guard lock(told_mutex_);
+    if (told_.size() >= told_max || !told_.insert(std::hash<std::string>()(name)).second) return;
+  }
+  log(log_level::warning,
+      "workflow " + name + " waits: no handler is registered for its type " + action.type);
+}
+
 void runtime::die(const std::exception_ptr& why) const noexcept {
-  std::string text = "no std::exception";
+  std::string text;
   try {
     std::rethrow_exception(why);
-  } catch (const std::exception& e) {
-    text = e.what();
   } catch (...) {
+    text = model::exception_text();
   }
   log(log_level::error, "an exception in an actor ends the process: " + text);
   std::terminate();

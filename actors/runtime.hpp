@@ -10,6 +10,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "actors/document_cache.hpp"
@@ -131,12 +132,16 @@ struct runtime {
   /// For an exception that no actor can answer (no memory, a host's callback that throws): says so
   /// and ends the process, which loses nothing. An actor that ended silently would be waited for.
   [[noreturn]] void die(const std::exception_ptr& why) const noexcept;
+  /// Says once in this life that the action waits for its handler; after 10,000 actions no more.
+  void no_handler(const workflow_spec& workflow, const action_spec& action);
   /// Tells those who wait that a workflow has ended, after its end is durable.
   void finished(const model::definition& def, const model::workflow_state& state);
 
  private:
   mutable std::mutex halt_mutex_;
   std::string halted_why_;
+  std::mutex told_mutex_;
+  std::unordered_set<std::size_t> told_;  ///< hashes of the actions without a handler
 };
 
 }  // namespace tenax::actors

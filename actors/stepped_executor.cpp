@@ -93,7 +93,7 @@ class manual_executor final : public stepped_executor {
     env_.budget.drop_input(one.call->input.size());
     std::string().swap(one.call->input);
     if (!one.given_up) lanes_.ended(*one.call->place.where);
-    const std::size_t bytes = bytes_of(result.what);
+    const std::size_t bytes = bytes_of(result);
     env_.budget.add_result(bytes);
     tell_ended(*one.call, one.at_ms, std::move(result), bytes);
     one.call->place.give_back();
@@ -122,7 +122,7 @@ class manual_executor final : public stepped_executor {
     if (!env_.may_start() || !call->is_open()) return drop(*call);
     if (!instead) return tell_rendered(*call);
     (void)call->take();
-    tell_ended(*call, env_.wall.now_ms(), {std::move(*instead)}, 0);
+    tell_ended(*call, env_.wall.now_ms(), std::move(*instead), 0);
   }
 
   void run(handler_call_ptr call, bool quick, bool recorded) {
@@ -133,7 +133,7 @@ class manual_executor final : public stepped_executor {
     const model::time_ms at = env_.wall.now_ms();
     if (instead) {
       lanes_.ended(*call->place.where);
-      tell_ended(*call, at, {std::move(*instead)}, 0);
+      tell_ended(*call, at, std::move(*instead), 0);
       return call->place.give_back();
     }
     env_.budget.add_input(call->input.size());

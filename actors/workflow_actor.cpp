@@ -124,7 +124,6 @@ void workflow_process::take_up(bool loaded) {
   next_.effects.reserve(4);
   pending_.effects.reserve(4);
   slots_.resize(def_->size());
-  life_ = rt_->documents.new_life();
   if (loaded && !state_.terminal()) {
     // A start that is durable first does no harm: where it cannot be told, it is.
     const bool was_here_before_open = state_.created_at_ms <= rt_->opened_at_ms;
@@ -139,6 +138,10 @@ void workflow_process::take_up(bool loaded) {
     // the delivery of each type.
     if (state_.count(phase::executing) > 0 && !rt_->opts.paused) {
       process(model::recover{}, urgency::now);
+      for (action_index a = 0; a < slots_.size(); ++a) {  // left as it is without its handler
+        if (state_.actions[a].phase != phase::executing) continue;
+        rt_->no_handler(def_->spec, def_->spec.actions[a]);
+      }
       // The sweep below finds what recover would start.
       next_.effects.erase(
           std::remove_if(next_.effects.begin(), next_.effects.end(),
@@ -335,7 +338,7 @@ void workflow_process::try_start(action_index a) {
   const auto rules = rt_->rules.of(def_->spec.actions[a].type);
   if (rules.entry == nullptr) {  // waits, with the reason no_handler
     detach(a);
-    return;
+    return rt_->no_handler(def_->spec, def_->spec.actions[a]);
   }
   if (mine.at == place::waits) --waiting_;
   mine.at = place::queued;
@@ -417,8 +420,10 @@ void workflow_process::admit(action_index a, lane_place where) {
   call->attempt = goes_on ? action.attempt : action.attempt + 1;
   call->deferrals = goes_on ? action.deferrals : 0;
   call->priority = def_->spec.priority;
-  call->durable_first = mine.durable_first ||
-                        (rules.options().delivery == delivery::at_most_once && !TENAX_PLANTED(14));
+  call->durable_first =
+      mine.durable_first ||
+      ((goes_on ? action.delivery : rules.options().delivery) == delivery::at_most_once &&
+       !TENAX_PLANTED(14));
   call->place = std::move(where);
   if (call->is_blocking()) {
     call->stop = std::stop_source();
@@ -485,7 +490,6 @@ void workflow_process::detach_all() {
 
 void workflow_process::set_input(handler_call& call) {
   input_parts parts;
-  parts.life = life_;
   for (const action_index d : def_->dependencies[call.action]) {
     if (!def_->is_referenced[d] || state_.actions[d].phase != phase::completed) continue;
     const auto kept = results_.find(d);
@@ -493,6 +497,8 @@ void workflow_process::set_input(handler_call& call) {
                         kept == results_.end() ? nullptr : kept->second};
   }
   call.renders_at_once = parts.are_small(*def_, call.action);
+  if (!call.renders_at_once && life_ == 0) life_ = rt_->documents.new_life();
+  parts.life = life_;
   call.render = [rt = rt_, parts = std::move(parts)](const handler_call& c, std::string& input) {
     return make_input(*rt, parts, c, input);
   };

@@ -17,19 +17,19 @@ struct wait_input {
   std::vector<fault> faults;
 };
 
-wait_input read_wait(std::string_view input) {
+wait_input read_wait(std::string_view input, milliseconds delay_max = limits{}.delay_max) {
   wait_input out;
   input_reader in{input, {"seconds"}};
   if (const auto* value = in.field("seconds")) {
-    const auto most = std::chrono::duration_cast<std::chrono::seconds>(limits{}.delay_max).count();
+    const double most = static_cast<double>(delay_max.count()) / 1e3;
     const double seconds = value->is_number() ? value->get<double>() : 0;
     if (!value->is_number()) {
       in.fail("/seconds", "must be a number");
     } else if (!(seconds >= 0)) {
       in.fail("/seconds", "must not be negative, it is " + value->dump());
-    } else if (seconds > static_cast<double>(most)) {
-      in.fail("/seconds", "must be at most " + std::to_string(most) +
-                              " (delay_max, 10 years), it is " + value->dump());
+    } else if (seconds > most) {
+      in.fail("/seconds", "must be at most " + nlohmann::json(most).dump() +
+                              " (delay_max), it is " + value->dump());
     } else {
       // Up, because a timer may never fire early; by way of microseconds, because 4.035 s is
       // 4035.0000000000005 ms in doubles and means 4035.
@@ -106,11 +106,13 @@ outcome run_log(const action_context& ctx) {
 outcome run_noop(const action_context& ctx) { return outcome::success(std::string{ctx.input}); }
 
 void add_if_absent(handler_registry& registry, std::string_view type, handler run,
-                   std::function<std::vector<fault>(std::string_view)> check) {
+                   std::function<std::vector<fault>(std::string_view)> check,
+                   decltype(action_options::check_within) check_within = nullptr) {
   if (registry.find(type) != nullptr) return;
   action_options options;
   options.mode = run_mode::in_place;
   options.check = std::move(check);
+  options.check_within = std::move(check_within);
   registry.add(std::string{type}, std::move(run), std::move(options));
 }
 
@@ -118,8 +120,11 @@ void add_if_absent(handler_registry& registry, std::string_view type, handler ru
 
 void add_defaults(handler_registry& registry) {
   add_if_absent(registry, "noop", run_noop, nullptr);
-  add_if_absent(registry, "wait", run_wait,
-                [](std::string_view input) { return read_wait(input).faults; });
+  add_if_absent(
+      registry, "wait", run_wait, [](std::string_view input) { return read_wait(input).faults; },
+      [](std::string_view input, const limits& bounds) {
+        return read_wait(input, bounds.delay_max).faults;
+      });
   add_if_absent(registry, "log_message", run_log,
                 [](std::string_view input) { return read_log(input).faults; });
 }

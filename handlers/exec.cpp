@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -6,6 +7,7 @@
 #include "handlers/input.hpp"
 #include "handlers/process.hpp"
 #include "tenax/handler.hpp"
+#include "tenax/limits.hpp"
 
 namespace tenax::builtin {
 
@@ -34,6 +36,7 @@ void check_program(input_reader& in, const std::string& program, const exec_opti
 exec_input read_exec(std::string_view input, const exec_options& options) {
   exec_input out;
   input_reader in{input, {"argv"}};
+  for (const auto& wrong : options.faults()) in.fail("", "the options of exec: " + wrong);
   if (const auto* value = in.field("argv")) {
     if (!value->is_array() || value->empty()) {
       in.fail("/argv", "must be an array of strings, the program first");
@@ -54,6 +57,34 @@ exec_input read_exec(std::string_view input, const exec_options& options) {
     }
   }
   out.faults = in.faults();
+  return out;
+}
+
+using variables = std::vector<std::string>;
+
+variables environment_of(const action_context& ctx, const variables& inherited) {
+  auto out = inherited;
+  const auto put = [&out](const char* name, std::string_view value) {
+    out.push_back(std::string{name} + '=' + std::string{value});
+  };
+  put("TENAX_IDEMPOTENCY_KEY", ctx.idempotency_key);
+  put("TENAX_WORKFLOW_ID", ctx.workflow_id);
+  put("TENAX_ACTION_KEY", ctx.action_key);
+  put("TENAX_ATTEMPT", std::to_string(ctx.attempt));
+  return out;
+}
+
+/// PATH and what is inherited, as it is now.
+variables inherited_now(const exec_options& options) {
+  variables out;
+  bool has_path = false;
+  for (const auto& name : options.inherit) {
+    const char* value = ::getenv(name.c_str());
+    if (value == nullptr) continue;
+    out.push_back(name + '=' + value);
+    has_path = has_path || name == "PATH";
+  }
+  if (!has_path) out.push_back("PATH=" + std::string{exec_path});
   return out;
 }
 
@@ -79,25 +110,29 @@ outcome failed_start(const process_result& r, const std::string& program) {
                                  : outcome::failure("spawn_failed", std::move(message));
 }
 
-outcome run_exec(const action_context& ctx, const exec_options& options) {
+outcome run_exec(const action_context& ctx, const exec_options& options,
+                 const variables& inherited) {
   const auto in = read_exec(ctx.input, options);
   if (!in.faults.empty()) return bad_input(in.faults);
-  const auto r = run_process(in.argv, options.timeout, options.output_bytes_max, ctx.stop);
+  const auto r = run_process(in.argv, environment_of(ctx, inherited), options.timeout,
+                             options.output_bytes_max, ctx.stop);
   switch (r.how) {
     case end::not_found:
     case end::no_start:
       return failed_start(r, in.argv.front());
     case end::timed_out:
-      return outcome::failure("timeout", "killed after " + std::to_string(options.timeout.count()) +
+      return outcome::unknown("timeout", "killed after " + std::to_string(options.timeout.count()) +
                                              " ms" + last_words(r.err));
     case end::stopped:
-      return outcome::failure("stopped", "killed: the engine asked to stop");
+      return outcome::unknown("stopped", "killed: the engine asked to stop");
+    case end::not_begun:
+      return outcome::failure("stopped", "not started: the engine asked to stop");
     case end::lost:
-      return outcome::failure("exit_lost",
+      return outcome::unknown("exit_lost",
                               "the exit status is lost: the host ignores SIGCHLD or "
                               "waits for children that are not its own");
     case end::signalled:
-      return outcome::failure("signal", "killed by " + signal_name(r.code) + last_words(r.err));
+      return outcome::unknown("signal", "killed by " + signal_name(r.code) + last_words(r.err));
     case end::exited:
       break;
   }
@@ -114,13 +149,45 @@ outcome run_exec(const action_context& ctx, const exec_options& options) {
 
 }  // namespace
 
+}  // namespace tenax::builtin
+
+namespace tenax {
+
+std::vector<std::string> exec_options::faults() const {
+  std::vector<std::string> out;
+  if (timeout < milliseconds{1} || timeout > limits{}.delay_max) {
+    out.push_back("timeout must be 1 ms to 10 years, it is " + std::to_string(timeout.count()) +
+                  " ms");
+  }
+  for (const auto& name : inherit) {
+    const auto shown = builtin::printable(name, 128);
+    const bool plain = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+      return c > ' ' && c < '\x7f' && c != '=';
+    });
+    if (!plain) {
+      out.push_back("inherit: \"" + shown + "\" is no name of a variable");
+    } else if (name.starts_with("TENAX_")) {
+      out.push_back("inherit: " + shown + ": names that begin with TENAX_ are the attempt's own");
+    } else if (std::count(inherit.begin(), inherit.end(), name) > 1) {
+      out.push_back("inherit: " + shown + " is there twice");
+    }
+  }
+  return out;
+}
+
+}  // namespace tenax
+
+namespace tenax::builtin {
+
 void add_exec(handler_registry& registry, exec_options options, action_options action) {
   action.mode = run_mode::blocking;  // in place it would hold up the actor for seconds
   if (!action.check)
     action.check = [options](std::string_view input) { return read_exec(input, options).faults; };
   registry.add(
       "exec",
-      [options = std::move(options)](const action_context& ctx) { return run_exec(ctx, options); },
+      [inherited = inherited_now(options), options](const action_context& ctx) {
+        return run_exec(ctx, options, inherited);
+      },
       std::move(action));
 }
 

@@ -70,11 +70,13 @@ struct pipe_pair {
 };
 
 /// The steps of the child that can fail; the child reports by number.
-constexpr std::array<std::string_view, 8> child_steps{
-    "start", "setpgid", "prctl", "setrlimit", "open /dev/null", "dup2", "close_range", "execve"};
+constexpr std::array<std::string_view, 9> child_steps{
+    "start",          "setpgid", "prctl",       "read eventfd", "setrlimit",
+    "open /dev/null", "dup2",    "close_range", "execve"};
 enum child_step : int {
   setpgid_step = 1,
   prctl_step,
+  go_step,
   rlimit_step,
   null_step,
   dup2_step,
@@ -96,6 +98,7 @@ struct child_plan {
   int out;
   int err;
   int report;
+  int go;  ///< eventfd: the parent holds on to the child and will wait for it
   pid_t parent;
 };
 
@@ -112,6 +115,13 @@ struct child_plan {
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) give_up(plan, prctl_step);
   if (::getppid() != plan.parent)
     ::_exit(127);  // the parent died before prctl: no signal will come
+
+  // A program that runs while nobody can wait for it would be told as not started.
+  std::uint64_t go = 0;
+  ssize_t got = 0;
+  do got = ::read(plan.go, &go, sizeof go);
+  while (got < 0 && errno == EINTR);
+  if (got != sizeof go) give_up(plan, go_step);
 
   struct sigaction standard {};
   standard.sa_handler = SIG_DFL;
@@ -294,18 +304,22 @@ steady::time_point deadline_after(std::chrono::milliseconds timeout) noexcept {
 
 }  // namespace
 
-process_result run_process(const std::vector<std::string>& argv, std::chrono::milliseconds timeout,
-                           std::size_t bytes_max, const std::stop_token& stop) {
+process_result run_process(const std::vector<std::string>& argv,
+                           const std::vector<std::string>& environment,
+                           std::chrono::milliseconds timeout, std::size_t bytes_max,
+                           const std::stop_token& stop) {
   const auto deadline = deadline_after(timeout);
   const auto program = program_path(argv.front());
   if (program.empty()) return not_started(ENOENT, child_steps[exec_step]);
-  auto env = "PATH=" + std::string{exec_path};
   std::vector<char*> args;
   args.reserve(argv.size() + 1);
   for (const auto& a : argv)
     args.push_back(const_cast<char*>(a.c_str()));  // execve's old signature
   args.push_back(nullptr);
-  const std::array<char*, 2> envp{env.data(), nullptr};
+  std::vector<char*> envp;
+  envp.reserve(environment.size() + 1);
+  for (const auto& e : environment) envp.push_back(const_cast<char*>(e.c_str()));
+  envp.push_back(nullptr);
 
   pipe_pair out_pipe;
   pipe_pair err_pipe;
@@ -313,19 +327,22 @@ process_result run_process(const std::vector<std::string>& argv, std::chrono::mi
   if (!out_pipe.open() || !err_pipe.open() || !report_pipe.open())
     return not_started(errno, "pipe2");
   const unique_fd wake{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-  if (!wake) return not_started(errno, "eventfd");
+  const unique_fd go = above_stderr(::eventfd(0, EFD_CLOEXEC));  // the child reads it: blocking
+  if (!wake || !go) return not_started(errno, "eventfd");
   const std::stop_callback on_stop{stop, [&wake] { ::eventfd_write(wake.get(), 1); }};
-  if (stop.stop_requested()) return {end::stopped, 0, {}, {}, {}};
+  if (stop.stop_requested()) return {end::not_begun, 0, {}, {}, {}};
 
-  const pid_t pid = fork_child({program.c_str(), args.data(), envp.data(), out_pipe.write.get(),
-                                err_pipe.write.get(), report_pipe.write.get(), ::getpid()});
+  const pid_t pid =
+      fork_child({program.c_str(), args.data(), envp.data(), out_pipe.write.get(),
+                  err_pipe.write.get(), report_pipe.write.get(), go.get(), ::getpid()});
   if (pid < 0) return not_started(errno, "fork");
   child running{pid};
   if (running.pidfd() < 0) {
-    // Gone already, and nobody kept its status: the host ignores SIGCHLD.
-    if (errno == ESRCH) return {end::lost, 0, {}, {}, {}};
-    return not_started(errno, "pidfd_open");
+    const int error = errno;
+    running.finish();  // it waits for the word to go on and has not become the program
+    return not_started(error, "pidfd_open");
   }
+  ::eventfd_write(go.get(), 1);
   out_pipe.write.reset();  // else the streams would never end
   err_pipe.write.reset();
   report_pipe.write.reset();

@@ -15,8 +15,8 @@
 
 namespace tenax::builtin {
 
-/// What a program sees as its environment's only variable. Fixed, because reading the own one races
-/// with whoever sets it.
+/// Where programs are looked for, and what they see as PATH. Fixed, because reading the own
+/// environment races with whoever sets it.
 inline constexpr std::string_view exec_path =
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -32,10 +32,11 @@ struct process_result {
     exited,     ///< `code` is its exit code
     signalled,  ///< `code` is the signal
     timed_out,  ///< killed at the deadline
-    stopped,    ///< killed at the stop request, or not even started
+    stopped,    ///< killed at the stop request
+    not_begun,  ///< the stop request came first: not even started
     lost,       ///< it ended, but someone else took its exit status
     not_found,  ///< it cannot be run and never will be: `code` is the errno, `what` the step
-    no_start,   ///< could not be started now: `code` is the errno, `what` the step
+    no_start,   ///< could not be started now, and was not: `code` is the errno, `what` the step
   };
   end how = end::no_start;
   int code = 0;
@@ -45,10 +46,11 @@ struct process_result {
 };
 
 /// Runs argv[0] (a path, or a name to look up in exec_path) without a shell: own process group,
-/// stdin empty, no other descriptor, default signal handling, no core dump. Blocks until it has
-/// ended and what is left of its group is killed. Throws std::bad_alloc only; the program is killed
-/// and reaped then too.
+/// `environment` ("NAME=value" each) and nothing else in its environment, stdin empty, no other
+/// descriptor, default signal handling, no core dump. Blocks until it has ended and what is left of
+/// its group is killed. Throws std::bad_alloc only; the program is killed and reaped then too.
 [[nodiscard]] process_result run_process(const std::vector<std::string>& argv,
+                                         const std::vector<std::string>& environment,
                                          std::chrono::milliseconds timeout, std::size_t bytes_max,
                                          const std::stop_token& stop);
 

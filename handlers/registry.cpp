@@ -28,6 +28,14 @@ outcome outcome::fatal(std::string error_class, std::string message) {
   return o;
 }
 
+outcome outcome::unknown(std::string error_class, std::string message) {
+  outcome o;
+  o.what = kind::unknown;
+  o.error_class = std::move(error_class);
+  o.message = std::move(message);
+  return o;
+}
+
 outcome outcome::defer(wall_time until) {
   outcome o;
   o.what = kind::defer;

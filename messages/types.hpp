@@ -121,7 +121,6 @@ struct attempt_report {  ///< from an action actor
   news what_happened = news::dropped;
   bool start_is_news = false;  ///< ended, stopped: the start was not reported before
   bool leaves = false;         ///< the action actor has ended with this message
-  bool threw = false;          ///< ended: by an exception
   std::size_t bytes = 0;       ///< ended: charged to the memory budget until it is durable
   outcome what;
 };
@@ -161,7 +160,6 @@ struct handler_started {
 struct handler_ended {
   time_ms started_at_ms = 0;
   outcome what;
-  bool threw = false;
   std::size_t bytes = 0;  ///< charged to the memory budget
 };
 struct call_dropped {};  ///< it never began, and never will

@@ -185,8 +185,9 @@ retry_policy retry_policy::fixed(milliseconds every, std::uint32_t max_attempts)
 
 retry_policy retry_policy::table(std::vector<milliseconds> waits) {
   retry_policy p;
-  const std::size_t retries_max = limits{}.attempts_max - 1;
-  p.max_attempts = static_cast<std::uint32_t>(std::min(waits.size(), retries_max)) + 1;
+  // Not cut to attempts_max: faults() names it.
+  constexpr std::size_t most = std::numeric_limits<std::uint32_t>::max() - 1;
+  p.max_attempts = static_cast<std::uint32_t>(std::min(waits.size(), most)) + 1;
   p.curve = wait_curve::table;
   p.jitter_mode = jitter_kind::none;
   if (!waits.empty()) {

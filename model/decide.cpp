@@ -77,7 +77,10 @@ class decider {
   void finish_if_last();
   void fail_action(action_index a, std::string error_class, std::string text, event_actor actor);
   void fail_workflow(action_index a, std::string text);
-  void failed_attempt(const end_attempt& c);
+  [[nodiscard]] std::string after_last_error(action_index a, std::string why) const;
+  [[nodiscard]] outcome too_long(std::string_view what, milliseconds asked_for) const;
+  void failed_attempt(action_index a, outcome what);
+  void in_doubt(action_index a, std::string error_class, std::string text, event_actor actor);
   void after_failure(action_index a, std::string_view error_class, const std::string& text,
                      std::optional<milliseconds> retry_after, bool retryable);
   void exhaust(action_index a, std::string_view error_class, const std::string& text,
@@ -151,6 +154,14 @@ void decider::skip(action_index a, std::string why, event_actor actor) {
   finish_if_last();
 }
 
+/// What ends the action must not hide what its last attempt said.
+std::string decider::after_last_error(action_index a, std::string why) const {
+  const auto& last = state_.actions[a].last_error;
+  if (last == action_error{}) return why;
+  why += "; last error: " + last.error_class + ": " + last.message;
+  return clipped(std::move(why), rules_.bounds().text_bytes_max);
+}
+
 void decider::fail_workflow(action_index a, std::string text) {
   auto& failed = emit(event_kind::workflow_failed);
   failed.action = a;
@@ -178,6 +189,7 @@ void decider::on(const begin_attempt& c) {
   auto& started = emit(event_kind::attempt_started, c.action);
   started.attempt = c.attempt;
   started.count = goes_on ? action.deferrals : 0;
+  started.delivery = goes_on ? action.delivery : rules_of(c.action).options().delivery;
   if (c.at_ms > 0) started.at_ms = std::clamp(c.at_ms, state_.updated_at_ms, now_);
   // The clock may have stepped back between the alarm and the handler.
   started.at_ms = std::max(started.at_ms, action.due_at_ms);
@@ -203,40 +215,76 @@ void decider::on(const end_attempt& c) {
   switch (c.what.what) {
     case outcome::kind::success:
       if (c.what.result.size() > rules_.bounds().payload_bytes_max) {
-        end_attempt too_large{
-            c.action, c.attempt,
-            outcome::fatal("result_too_large",
-                           "the result of " + std::to_string(c.what.result.size()) +
-                               " bytes exceeds payload_bytes_max (" +
-                               std::to_string(rules_.bounds().payload_bytes_max) + ")")};
-        failed_attempt(too_large);
+        failed_attempt(c.action,
+                       outcome::fatal("result_too_large",
+                                      "the result of " + std::to_string(c.what.result.size()) +
+                                          " bytes exceeds payload_bytes_max (" +
+                                          std::to_string(rules_.bounds().payload_bytes_max) + ")"));
       } else {
         complete(c.action, c.what.result, event_actor::handler);
       }
       break;
     case outcome::kind::defer: {
-      const time_ms until = std::clamp<time_ms>(c.what.until.time_since_epoch().count(), 1,
-                                                now_ + rules_.bounds().delay_max.count());
+      const time_ms until =
+          std::max<time_ms>(c.what.until.time_since_epoch().count(), 1);  // 0 would be none
+      if (until > now_ + rules_.bounds().delay_max.count()) {
+        failed_attempt(c.action, too_long("the deferral of", milliseconds(until - now_)));
+        break;
+      }
       emit(event_kind::attempt_deferred, c.action, event_actor::handler).due_at_ms = until;
       effect_of(effect::kind::wait, c.action, until);
       break;
     }
     case outcome::kind::failure:
     case outcome::kind::fatal:
-      failed_attempt(c);
+    case outcome::kind::unknown:
+      if (c.what.retry_after && *c.what.retry_after > rules_.bounds().delay_max) {
+        auto instead = too_long("the retry_after of", *c.what.retry_after);
+        instead.message += "; the failure: " + c.what.error_class + ": " + c.what.message;
+        failed_attempt(c.action, std::move(instead));
+      } else {
+        failed_attempt(c.action, c.what);
+      }
+      break;
+    default:  // a handler's memory that was never written
+      failed_attempt(
+          c.action,
+          outcome::unknown("bad_outcome", "the handler returned an outcome of kind " +
+                                              std::to_string(static_cast<unsigned>(c.what.what)) +
+                                              ", which is none"));
       break;
   }
 }
 
-void decider::failed_attempt(const end_attempt& c) {
-  const std::size_t text_max = rules_.bounds().text_bytes_max;
-  auto& failed = emit(event_kind::attempt_failed, c.action, event_actor::handler);
-  failed.error_class = clipped(c.what.error_class, 128);
-  failed.text = clipped(c.what.message, text_max);
-  const std::string error_class = failed.error_class;
-  const std::string text = failed.text;
-  after_failure(c.action, error_class, text, c.what.retry_after,
-                c.what.what != outcome::kind::fatal);
+/// A delay is never cut: what the handler asked for would silently not be done. Again would say the
+/// same.
+outcome decider::too_long(std::string_view what, milliseconds asked_for) const {
+  return outcome::fatal("delay_too_long",
+                        std::string(what) + ' ' + std::to_string(asked_for.count()) +
+                            " ms exceeds delay_max (" +
+                            std::to_string(rules_.bounds().delay_max.count()) + ")");
+}
+
+void decider::failed_attempt(action_index a, outcome what) {
+  auto error_class = clipped(std::move(what.error_class), 128);
+  auto text = clipped(std::move(what.message), rules_.bounds().text_bytes_max);
+  if (what.what == outcome::kind::unknown && state_.actions[a].delivery == delivery::at_most_once) {
+    if (error_class.empty()) error_class = "unknown";
+    return in_doubt(a, std::move(error_class), std::move(text), event_actor::handler);
+  }
+  auto& failed = emit(event_kind::attempt_failed, a, event_actor::handler);
+  failed.error_class = error_class;
+  failed.text = text;
+  after_failure(a, error_class, text, what.retry_after, what.what != outcome::kind::fatal);
+}
+
+/// Its effect may have happened, and it is not to happen twice: somebody has to decide.
+void decider::in_doubt(action_index a, std::string error_class, std::string text,
+                       event_actor actor) {
+  auto& unknown = emit(event_kind::outcome_unknown, a, actor);
+  unknown.error_class = std::move(error_class);
+  unknown.text = std::move(text);
+  effect_of(effect::kind::close, a);
 }
 
 /// Most specific wins: the handler's word, the rule for the error class, the policy.
@@ -261,7 +309,6 @@ void decider::after_failure(action_index a, std::string_view error_class, const 
   delay_bounds range;
   if (retry_after || (has_rule && rule->fixed_delay)) {
     delay = std::max(milliseconds{0}, retry_after ? *retry_after : *rule->fixed_delay);
-    delay = std::min(delay, rules_.bounds().delay_max);
     range = {delay, delay};
   } else {
     delay = policy.next_delay(n, random_, previous);
@@ -304,11 +351,13 @@ void decider::on(const time_out_attempt& c) {
   const auto& action = state_.actions[c.action];
   if (state_.terminal() || action.phase != phase::executing || action.attempt != c.attempt) return;
   const auto limit = rules_of(c.action).options().start_to_close;
-  auto& out = emit(event_kind::attempt_timed_out, c.action);
-  out.text = "no outcome within start_to_close" +
-             (limit ? " (" + std::to_string(limit->count()) + " ms)" : std::string());
-  const std::string text = out.text;
+  const std::string text = "no outcome within start_to_close" +
+                           (limit ? " (" + std::to_string(limit->count()) + " ms)" : std::string());
   effect_of(effect::kind::stop, c.action);
+  if (action.delivery == delivery::at_most_once) {
+    return in_doubt(c.action, "timeout", text, event_actor::system);
+  }
+  emit(event_kind::attempt_timed_out, c.action).text = text;
   after_failure(c.action, "timeout", text, std::nullopt, true);
 }
 
@@ -317,9 +366,8 @@ void decider::on(const time_out_attempt& c) {
 void decider::on(const interrupt_attempt& c) {
   const auto& action = state_.actions[c.action];
   if (state_.terminal() || action.phase != phase::executing || action.attempt != c.attempt) return;
-  if (c.stopped && rules_of(c.action).options().delivery == delivery::at_most_once) {
-    emit(event_kind::outcome_unknown, c.action);
-    return;
+  if (c.stopped && action.delivery == delivery::at_most_once) {
+    return in_doubt(c.action, "", "stopped because the engine closed", event_actor::system);
   }
   emit(event_kind::attempt_interrupted, c.action).count = action.recoveries;
 }
@@ -332,7 +380,12 @@ void decider::on(const action_deadline& c) {
     return;
   }
   if (action.phase == phase::executing) effect_of(effect::kind::stop, c.action);
-  fail_action(c.action, "timeout", "not done within schedule_to_close", event_actor::system);
+  const auto limit = rules_of(c.action).options().schedule_to_close;
+  fail_action(c.action, "timeout",
+              after_last_error(c.action, "not done within schedule_to_close" +
+                                             (limit ? " (" + std::to_string(limit->count()) + " ms)"
+                                                    : std::string())),
+              event_actor::system);
 }
 
 void decider::on(const workflow_deadline&) {
@@ -377,6 +430,12 @@ void decider::on(const resolve& c) {
                              std::to_string(rules_.bounds().payload_bytes_max) + ")");
     return;
   }
+  if (c.decision.what > resolution::kind::fail) {
+    out_.refused.emplace(
+        errc::invalid_argument,
+        "no decision of kind " + std::to_string(static_cast<unsigned>(c.decision.what)));
+    return;
+  }
   auto& resolved = emit(event_kind::action_resolved, c.action, event_actor::user);
   switch (c.decision.what) {
     case resolution::kind::retry:
@@ -403,20 +462,21 @@ void decider::on(const recover&) {
   for (action_index a = 0; a < def_.size(); ++a) {
     const auto& action = state_.actions[a];
     if (action.phase != phase::executing) continue;
-    const auto rules = rules_of(a);
-    // Without its handler nobody knows whether it may be made again: that waits for an open that
-    // does.
-    if (rules.entry == nullptr || TENAX_PLANTED(13)) continue;
-    if (rules.options().delivery == delivery::at_most_once) {
-      emit(event_kind::outcome_unknown, a);
+    if (TENAX_PLANTED(13)) continue;
+    if (action.delivery == delivery::at_most_once) {
+      in_doubt(a, "", "in flight at a crash", event_actor::system);
       continue;
     }
+    const auto rules = rules_of(a);
+    // Without its handler nobody knows its max_recoveries: that waits for an open that does.
+    if (rules.entry == nullptr) continue;
     emit(event_kind::attempt_interrupted, a).count = action.recoveries + 1;
     if (action.recoveries + 1 > rules.options().max_recoveries) {
       fail_action(a, "max_recoveries",
-                  "attempts were interrupted by " + std::to_string(action.recoveries + 1) +
-                      " crashes, more than max_recoveries (" +
-                      std::to_string(rules.options().max_recoveries) + ")",
+                  after_last_error(a, "attempts were interrupted by " +
+                                          std::to_string(action.recoveries + 1) +
+                                          " crashes, more than max_recoveries (" +
+                                          std::to_string(rules.options().max_recoveries) + ")"),
                   event_actor::system);
       return;
     }

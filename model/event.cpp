@@ -60,6 +60,10 @@ std::string_view to_string(event_actor a) noexcept {
   return "unknown";
 }
 
+std::string_view to_string(delivery d) noexcept {
+  return d == delivery::at_most_once ? "at_most_once" : "at_least_once";
+}
+
 bool is_terminal(event_kind k) noexcept {
   return k == event_kind::workflow_completed || k == event_kind::workflow_failed ||
          k == event_kind::workflow_cancelled;

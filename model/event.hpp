@@ -17,17 +17,17 @@ enum class event_kind : std::uint8_t {
   workflow_created = 1,     ///< due_at_ms: the deadline, 0 = none
   action_scheduled = 2,     ///< due_at_ms: not before
   action_deadline_set = 3,  ///< due_at_ms: schedule-to-close ends
-  attempt_started = 4,      ///< attempt; count: deferrals so far, when this goes on after one
-  action_completed = 5,     ///< attempt, text: result
-  attempt_failed = 6,       ///< attempt, error_class, text
-  attempt_timed_out = 7,    ///< attempt, text; its handler may still run
+  attempt_started = 4,  ///< attempt, delivery; count: deferrals so far, when this goes on after one
+  action_completed = 5,   ///< attempt, text: result
+  attempt_failed = 6,     ///< attempt, error_class, text
+  attempt_timed_out = 7,  ///< attempt, text; its handler may still run
   retry_scheduled =
       8,  ///< attempt: the failed one; due_at_ms, wait_ms, least_ms, most_ms, count: max_attempts
   retry_exhausted = 9,       ///< attempt: the last one; count: max_attempts; text: why no retry
   attempt_deferred = 10,     ///< attempt, due_at_ms
   attempt_interrupted = 11,  ///< attempt: in flight at a crash or stopped by a close, made again;
                              ///< count: recoveries (crashes) so far
-  outcome_unknown = 12,      ///< attempt: in flight at a crash, in doubt
+  outcome_unknown = 12,      ///< attempt: in doubt; text: why; error_class: of an error of its own
   action_paused = 13,        ///< exhausted, waits for a decision
   action_resolved = 14,      ///< text: retry | skip | complete | fail
   action_skipped = 15,       ///< text: why
@@ -52,6 +52,7 @@ struct event {
   std::int64_t wait_ms = 0;   ///< retry_scheduled: the delay drawn
   std::int64_t least_ms = 0;  ///< retry_scheduled: the bounds it was drawn from
   std::int64_t most_ms = 0;
+  tenax::delivery delivery = tenax::delivery::at_least_once;  ///< attempt_started
   std::string error_class;
   std::string text;
   bool operator==(const event&) const = default;
@@ -59,6 +60,7 @@ struct event {
 
 [[nodiscard]] std::string_view to_string(event_kind k) noexcept;
 [[nodiscard]] std::string_view to_string(event_actor a) noexcept;
+[[nodiscard]] std::string_view to_string(delivery d) noexcept;
 [[nodiscard]] bool is_terminal(event_kind k) noexcept;
 
 }  // namespace tenax::model

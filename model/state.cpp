@@ -14,7 +14,8 @@ bool action_state::same_record(const action_state& o) const noexcept {
          retries == o.retries && recoveries == o.recoveries && deferrals == o.deferrals &&
          due_at_ms == o.due_at_ms && close_by_ms == o.close_by_ms &&
          started_at_ms == o.started_at_ms && closed_at_ms == o.closed_at_ms &&
-         last_wait_ms == o.last_wait_ms && result_seq == o.result_seq && last_error == o.last_error;
+         last_wait_ms == o.last_wait_ms && result_seq == o.result_seq && delivery == o.delivery &&
+         last_error == o.last_error;
 }
 
 std::uint32_t workflow_state::open_actions() const noexcept {
@@ -170,6 +171,7 @@ void application::on_action(const event& e) {
       move(action, phase::executing);
       action.attempt = e.attempt;
       action.deferrals = e.count;
+      action.delivery = e.delivery;
       if (e.count == 0) action.started_at_ms = e.at_ms;  // else the same attempt goes on
       if (state_.status == workflow_status::pending) {
         state_.status = workflow_status::in_progress;
@@ -208,14 +210,17 @@ void application::on_action(const event& e) {
       move(action, phase::ready);
       break;
     case event_kind::outcome_unknown:
+      if (!e.error_class.empty()) action.last_error = {e.error_class, e.text};
       move(action, phase::in_doubt);
       break;
     case event_kind::action_paused:
       move(action, phase::paused);
       break;
     case event_kind::action_resolved:
-      // The events that follow in the same batch say what becomes of it; "retry" needs no other.
+      // The events that follow in the same batch say what becomes of it; "retry" needs no other. It
+      // begins anew: with all its attempts, and with the policy's first wait.
       action.failures = 0;
+      action.last_wait_ms = 0;
       action.recoveries = 0;
       action.deferrals = 0;
       move(action, phase::ready);
@@ -281,7 +286,8 @@ std::string check_applicable(const definition& def, const workflow_state& state,
       break;
     case event_kind::attempt_started:
       // The same attempt goes on only after a deferral; every other start has the next number.
-      fits = p == phase::deferred ? e.attempt == action.attempt && e.count == action.deferrals
+      fits = p == phase::deferred ? e.attempt == action.attempt && e.count == action.deferrals &&
+                                        e.delivery == action.delivery
                                   : in({phase::ready, phase::scheduled, phase::backing_off}) &&
                                         e.attempt == action.attempt + 1 && e.count == 0;
       break;

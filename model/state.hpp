@@ -21,7 +21,7 @@ enum class phase : std::uint8_t {
   scheduled = 3,    ///< first start at due_at_ms
   deferred = 4,     ///< the attempt goes on at due_at_ms
   backing_off = 5,  ///< next attempt at due_at_ms
-  in_doubt = 6,     ///< outcome unknown after a crash; waits for a decision
+  in_doubt = 6,     ///< outcome unknown; waits for a decision
   paused = 7,       ///< exhausted; waits for a decision
   completed = 8,
   failed = 9,
@@ -41,11 +41,13 @@ struct action_state {
   std::uint32_t retries = 0;     ///< retries scheduled, ever (the API's retry_count)
   std::uint32_t recoveries = 0;  ///< attempts interrupted by crashes
   std::uint32_t deferrals = 0;   ///< of the latest attempt
-  time_ms due_at_ms = 0;         ///< for a timed phase; else 0
-  time_ms close_by_ms = 0;       ///< schedule-to-close; 0: none, or over
-  time_ms started_at_ms = 0;     ///< latest attempt
+  tenax::delivery delivery = tenax::delivery::at_least_once;  ///< of the latest attempt
+  time_ms due_at_ms = 0;                                      ///< for a timed phase; else 0
+  time_ms close_by_ms = 0;    ///< schedule-to-close; 0: none, or over
+  time_ms started_at_ms = 0;  ///< latest attempt
   time_ms closed_at_ms = 0;
-  std::int64_t last_wait_ms = 0;  ///< delay of the latest retry (decorrelated jitter needs it)
+  std::int64_t last_wait_ms = 0;  ///< delay of the latest retry (decorrelated jitter needs it);
+                                  ///< 0: none since the last decision
   std::uint64_t result_seq = 0;   ///< the action_completed event that holds the result
   action_error last_error;
 

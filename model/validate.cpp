@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <exception>
 #include <memory_resource>
 #include <optional>
 #include <string>
@@ -14,6 +13,7 @@
 #include "model/documents/json_tree.hpp"
 #include "model/documents/reference_text.hpp"
 #include "model/documents/suggest.hpp"
+#include "model/exception_text.hpp"
 #include "model/graph.hpp"
 
 namespace tenax::model {
@@ -306,16 +306,19 @@ void validator::check_workflow_reference(std::size_t i, const reference& ref,
 
 void validator::check_by_type(std::size_t i) {
   const auto entry = types_.all().find(spec_.actions[i].type);
-  if (entry == types_.all().end() || !entry->second.options.check) return;
+  if (entry == types_.all().end()) return;
+  const auto& options = entry->second.options;
+  if (!options.check && !options.check_within) return;
   const std::string path = place{i, "input"}.pointer();
   try {
-    for (fault& found : entry->second.options.check(spec_.actions[i].input)) {
+    const auto& input = spec_.actions[i].input;
+    for (fault& found :
+         options.check_within ? options.check_within(input, bounds_) : options.check(input)) {
       faults_.add(path + found.path, std::move(found.message));
     }
-  } catch (const std::exception& e) {
-    faults_.add(path, "the check of type " + shown(entry->first) + " threw: " + shown(e.what()));
   } catch (...) {
-    faults_.add(path, "the check of type " + shown(entry->first) + " threw");
+    faults_.add(path,
+                "the check of type " + shown(entry->first) + " threw: " + shown(exception_text()));
   }
 }
 

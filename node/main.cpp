@@ -80,8 +80,8 @@ void add_run(CLI::App& app, const common_options& common, action& chosen) {
       ->check(CLI::IsMember({"fail", "pause", "skip"}))
       ->capture_default_str();
   run.add_option("--at-most-once", o.at_most_once,
-                 "Action type whose attempts are never made again after a crash: they wait for a "
-                 "decision")
+                 "Action type whose attempts are never made again when nobody knows how they ended "
+                 "(a crash, a time-out, an exception): they wait for a decision")
       ->expected(1)
       ->take_all()
       ->type_name("TYPE");
@@ -94,6 +94,11 @@ void add_run(CLI::App& app, const common_options& common, action& chosen) {
       ->expected(1)
       ->take_all()
       ->type_name("PATH");
+  run.add_option("--exec-env", o.exec_env,
+                 "A variable of tenax's environment that they get too; repeatable")
+      ->expected(1)
+      ->take_all()
+      ->type_name("NAME");
   run.add_option("--exec-timeout-ms", o.exec_timeout_ms, "Per attempt")
       ->check(whole(1, ms_max))
       ->capture_default_str();

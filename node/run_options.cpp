@@ -25,6 +25,14 @@ milliseconds to_ms(std::uint64_t n) {
   return milliseconds{static_cast<std::int64_t>(std::min(n, most))};
 }
 
+exec_options exec_of(const run_options& run) {
+  exec_options exec;
+  exec.programs = run.exec_programs;
+  exec.timeout = to_ms(run.exec_timeout_ms);
+  exec.inherit = run.exec_env;
+  return exec;
+}
+
 }  // namespace
 
 retry_policy policy_of(const run_options& run) {
@@ -46,6 +54,8 @@ std::vector<std::string> faults_of(const run_options& run) {
     out.emplace_back("--time-scale must be a number that is not negative");
   if (!run.exec_programs.empty() && !run.allow_exec)
     out.emplace_back("--exec-program needs --allow-exec");
+  if (!run.exec_env.empty() && !run.allow_exec) out.emplace_back("--exec-env needs --allow-exec");
+  for (const auto& wrong : exec_of(run).faults()) out.push_back("exec: " + wrong);
   const auto handlers = make_handlers(run, std::make_shared<attempt_counters>());
   for (const auto& type : run.at_most_once)
     if (handlers.find(type) == nullptr)
@@ -81,10 +91,7 @@ handler_registry make_handlers(const run_options& run, std::shared_ptr<attempt_c
   // Always there, so that a workflow that was begun with --spin goes on without it.
   add_spin(registry);
   if (run.allow_exec) {
-    exec_options exec;
-    exec.programs = run.exec_programs;
-    exec.timeout = to_ms(run.exec_timeout_ms);
-    builtin::add_exec(registry, std::move(exec));
+    builtin::add_exec(registry, exec_of(run));
   }
   for (const auto& type : run.at_most_once) {
     const auto* found = registry.find(type);

@@ -29,6 +29,7 @@ struct run_options {
   bool allow_exec = false;
   std::vector<std::string> exec_programs;  ///< empty: any
   std::uint64_t exec_timeout_ms = 60'000;
+  std::vector<std::string> exec_env;  ///< names of variables that programs inherit
 
   std::size_t handler_threads = 0;
   std::string durability = "sync";  ///< sync | async

@@ -5,6 +5,10 @@
 
 namespace tenax {
 
+namespace {
+error moved_from() { return {errc::closing, "the reader was moved from"}; }
+}  // namespace
+
 class reader::impl {
  public:
   std::unique_ptr<storage::reading_store> store;
@@ -23,28 +27,34 @@ result<reader> reader::open(const std::filesystem::path& data_dir) {
   return reader(std::move(p));
 }
 
-result<void> reader::refresh() { return impl_->store->refresh(); }
+result<void> reader::refresh() {
+  if (!impl_) return moved_from();
+  return impl_->store->refresh();
+}
 
 result<workflow_summary> reader::summary(std::string_view id) const {
-  const auto header = impl_->store->load_header(id);
-  if (!header) return header.error();
-  return storage::to_summary(*header);
+  if (!impl_) return moved_from();
+  return storage::read_summary(*impl_->store, id);
 }
 
 result<workflow_view> reader::get(std::string_view id) const {
-  return storage::read_view(*impl_->store, id, {});
+  if (!impl_) return moved_from();
+  return storage::read_view(*impl_->store, id, {}, 0);
 }
 
 result<page<workflow_summary>> reader::list(const list_query& query) const {
+  if (!impl_) return moved_from();
   return storage::list_page(*impl_->store, query);
 }
 
 result<std::vector<history_event>> reader::history(std::string_view id, std::uint64_t after,
                                                    std::size_t limit) const {
+  if (!impl_) return moved_from();
   return storage::read_history(*impl_->store, id, after, limit);
 }
 
 engine_stats reader::stats() const {
+  if (!impl_) return {};
   const auto totals = impl_->store->current_totals();
   engine_stats out;
   out.submitted = totals.submitted;

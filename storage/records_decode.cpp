@@ -36,6 +36,8 @@ result<std::string_view> open(std::string_view key, std::string_view value) {
   return payload;
 }
 
+constexpr auto delivery_max = static_cast<std::uint32_t>(delivery::at_most_once);
+
 template <class Message>
 bool parse(std::string_view bytes, Message& m) {
   return bytes.size() <= std::numeric_limits<int>::max() &&
@@ -57,6 +59,7 @@ result<void> read_action(std::string_view key, const pb::Action& m, model::actio
   };
   if (m.phase() >= model::phase_count) return wrong("no phase " + std::to_string(m.phase()));
   if (m.result_seq() > header.seq) return wrong("result_seq is beyond the history");
+  if (m.delivery() > delivery_max) return wrong("no delivery " + std::to_string(m.delivery()));
   const time_ms base = header.created_at_ms;
   out.phase = static_cast<model::phase>(m.phase());
   out.attempt = m.attempt();
@@ -69,6 +72,7 @@ result<void> read_action(std::string_view key, const pb::Action& m, model::actio
   out.started_at_ms = time_from(m.started_at(), base);
   out.closed_at_ms = time_from(m.closed_at(), base);
   out.last_wait_ms = m.last_wait_ms();
+  out.delivery = static_cast<delivery>(m.delivery());
   out.result_seq = m.result_seq();
   out.last_error = {m.error_class(), m.error_message()};
   return {};
@@ -127,6 +131,9 @@ result<void> read_event(std::string_view key, const pb::Event& m, time_ms previo
   if (m.actor() > static_cast<std::uint32_t>(model::event_actor::handler)) {
     return corrupt_at(key, "no event actor " + std::to_string(m.actor()));
   }
+  if (m.delivery() > delivery_max) {
+    return corrupt_at(key, "no delivery " + std::to_string(m.delivery()));
+  }
   out.kind = static_cast<model::event_kind>(m.kind());
   out.actor = static_cast<model::event_actor>(m.actor());
   out.at_ms = plus(previous, m.at());
@@ -137,6 +144,7 @@ result<void> read_event(std::string_view key, const pb::Event& m, time_ms previo
   out.wait_ms = m.wait_ms();
   out.least_ms = m.least_ms();
   out.most_ms = m.most_ms();
+  out.delivery = static_cast<delivery>(m.delivery());
   out.error_class = m.error_class();
   out.text = m.text();
   return {};

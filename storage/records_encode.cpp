@@ -58,6 +58,7 @@ void put_action(const model::action_state& a, time_ms base, pb::Action& out) {
   out.set_recoveries(a.recoveries);
   out.set_deferrals(a.deferrals);
   out.set_last_wait_ms(a.last_wait_ms);
+  out.set_delivery(static_cast<std::uint32_t>(a.delivery));
   if (!a.last_error.error_class.empty()) out.set_error_class(a.last_error.error_class);
   if (!a.last_error.message.empty()) out.set_error_message(a.last_error.message);
 }
@@ -73,6 +74,7 @@ void put_event(const model::event& e, time_ms previous, pb::Event& out) {
   out.set_wait_ms(e.wait_ms);
   out.set_least_ms(e.least_ms);
   out.set_most_ms(e.most_ms);
+  out.set_delivery(static_cast<std::uint32_t>(e.delivery));
   if (!e.error_class.empty()) out.set_error_class(e.error_class);
   if (!e.text.empty()) out.set_text(e.text);
 }

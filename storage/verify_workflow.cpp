@@ -107,6 +107,7 @@ void workflow_check::on_definition(std::string_view key, std::string_view value)
   }
   definition_ = model::compile(std::move(*spec));
   replayed_ = model::initial_state(*definition_);
+  budgets_.assign(definition_->size(), {});
   replaying_ = true;
 }
 
@@ -152,6 +153,7 @@ void workflow_check::on_event(std::uint64_t seq, const model::event& e) {
 bool workflow_check::check_event(const std::string& at, const model::event& e) {
   if (e.action < definition_->size()) {
     const auto& action = replayed_.actions[e.action];
+    count_attempt(at, e);
     switch (e.kind) {
       case model::event_kind::attempt_started:
         check_start(at, e);
@@ -191,6 +193,40 @@ void workflow_check::check_start(const std::string& at, const model::event& e) {
   }
   if (model::is_timed(action.phase) && e.at_ms < action.due_at_ms) {
     found("I8", at + "started " + std::to_string(action.due_at_ms - e.at_ms) + " ms too early");
+  }
+}
+
+/// Every attempt is the first, or was scheduled as a retry within max_attempts, or makes up for one
+/// that was interrupted; a decision begins anew.
+void workflow_check::count_attempt(const std::string& at, const model::event& e) {
+  auto& b = budgets_[e.action];
+  switch (e.kind) {
+    case model::event_kind::attempt_started:
+      if (replayed_.actions[e.action].phase == model::phase::deferred) break;  // the same one
+      if (b.failed) found("I5", at + "started after a failure without a retry or a decision");
+      if (++b.attempts > std::uint64_t{b.allowed} + b.interruptions) {
+        found("I5", at + std::to_string(b.attempts) +
+                        " attempts since the start or the last decision, more than max_attempts (" +
+                        std::to_string(b.allowed) + ") and interruptions (" +
+                        std::to_string(b.interruptions) + ")");
+      }
+      break;
+    case model::event_kind::attempt_failed:
+    case model::event_kind::attempt_timed_out:
+      b.failed = true;
+      break;
+    case model::event_kind::attempt_interrupted:
+      ++b.interruptions;
+      break;
+    case model::event_kind::retry_scheduled:
+      b.failed = false;
+      b.allowed = e.count;
+      break;
+    case model::event_kind::action_resolved:
+      b = {};
+      break;
+    default:
+      break;
   }
 }
 

@@ -64,6 +64,7 @@ class workflow_check {
   bool check_event(const std::string& at, const model::event& e);
   void check_start(const std::string& at, const model::event& e);
   void check_retry(const std::string& at, const model::event& e);
+  void count_attempt(const std::string& at, const model::event& e);
   void compare_states();
   void compare_encoding();
 
@@ -76,6 +77,14 @@ class workflow_check {
   // The replay; off after an event that does not fit.
   bool replaying_ = false;
   model::workflow_state replayed_;
+  /// What I5 allows an action: all since its start, or since the last decision about it.
+  struct budget {
+    std::uint32_t attempts = 0;       ///< started
+    std::uint32_t interruptions = 0;  ///< recorded: crashes and closes
+    std::uint32_t allowed = 1;        ///< max_attempts of the last retry; without one: one attempt
+    bool failed = false;  ///< the attempt before has failed, and no retry was scheduled
+  };
+  std::vector<budget> budgets_;
   model::change_set changes_;
   std::uint64_t next_seq_ = 1;
   time_ms last_at_ms_ = 0;

@@ -7,6 +7,7 @@
 
 #include "model/documents/event_json.hpp"
 #include "model/summary.hpp"
+#include "model/validate.hpp"
 
 namespace tenax::storage {
 
@@ -54,7 +55,7 @@ waiting_for wait_of(model::phase p) {
 }
 
 action_view to_view(const loaded_workflow& w, model::action_index index,
-                    const has_handler& handlers) {
+                    const has_handler& handlers, time_ms now_ms) {
   const auto& spec = w.definition->spec.actions[index];
   const auto& state = w.state.actions[index];
   action_view v;
@@ -62,8 +63,9 @@ action_view to_view(const loaded_workflow& w, model::action_index index,
   v.type = spec.type;
   v.status = status_of(state);
   v.waiting = wait_of(state.phase);
+  const bool is_due = model::is_timed(state.phase) && state.due_at_ms <= now_ms;
   const bool would_run =
-      v.waiting == waiting_for::a_thread || state.phase == model::phase::executing;
+      v.waiting == waiting_for::a_thread || state.phase == model::phase::executing || is_due;
   if (would_run && handlers && !handlers(spec.type)) {
     v.waiting = waiting_for::handler;
   }
@@ -143,8 +145,23 @@ workflow_summary to_summary(const read_store::header& header) {
   return summary;
 }
 
+std::optional<error> no_such_id(std::string_view id) {
+  if (model::valid_id(id)) return std::nullopt;
+  // Without the id: it can be of any length and hold anything.
+  return error(errc::not_found,
+               "no workflow has such an id: ids are 1 to 128 characters of [A-Za-z0-9._:-]");
+}
+
+result<workflow_summary> read_summary(const read_store& store, std::string_view id) {
+  if (auto none = no_such_id(id)) return *std::move(none);
+  const auto header = store.load_header(id);
+  if (!header) return header.error();
+  return to_summary(*header);
+}
+
 result<workflow_view> read_view(const read_store& store, std::string_view id,
-                                const has_handler& handlers) {
+                                const has_handler& handlers, time_ms now_ms) {
+  if (auto none = no_such_id(id)) return *std::move(none);
   const auto loaded = store.load(id);
   if (!loaded) return loaded.error();
   const auto& spec = loaded->definition->spec;
@@ -153,7 +170,7 @@ result<workflow_view> read_view(const read_store& store, std::string_view id,
   view.input = spec.input;
   view.actions.reserve(spec.actions.size());
   for (model::action_index a = 0; a < spec.actions.size(); ++a) {
-    view.actions.push_back(to_view(*loaded, a, handlers));
+    view.actions.push_back(to_view(*loaded, a, handlers, now_ms));
   }
   if (auto added = add_results(store, *loaded, view); !added) return added.error();
   return view;
@@ -175,6 +192,7 @@ history_event to_history(const workflow_spec& spec, std::uint64_t seq, const mod
 
 result<std::vector<history_event>> read_history(const read_store& store, std::string_view id,
                                                 std::uint64_t after, std::size_t limit) {
+  if (auto none = no_such_id(id)) return *std::move(none);
   const auto spec = store.load_spec(id);
   if (!spec) return spec.error();
   const auto events = store.history(id, after, limit);

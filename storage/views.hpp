@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -12,15 +13,20 @@
 namespace tenax::storage {
 
 [[nodiscard]] workflow_summary to_summary(const read_store::header& header);
+/// not_found if no workflow can have this id, whatever is stored: to be asked before the store is.
+[[nodiscard]] std::optional<error> no_such_id(std::string_view id);
+/// Errors: not_found, corrupt, storage_unavailable.
+[[nodiscard]] result<workflow_summary> read_summary(const read_store& store, std::string_view id);
 /// `spec` gives the actions' keys.
 [[nodiscard]] history_event to_history(const workflow_spec& spec, std::uint64_t seq,
                                        const model::event& event);
 
 /// Whether a handler of this type is registered; null: assume that all are.
 using has_handler = std::function<bool(std::string_view type)>;
-/// not_found, corrupt, storage_unavailable.
+/// What is due at `now_ms` waits for its handler if there is none. Errors: not_found, corrupt,
+/// storage_unavailable.
 [[nodiscard]] result<workflow_view> read_view(const read_store& store, std::string_view id,
-                                              const has_handler& handlers);
+                                              const has_handler& handlers, time_ms now_ms);
 /// Events with seq > after. not_found if there is no such workflow.
 [[nodiscard]] result<std::vector<history_event>> read_history(const read_store& store,
                                                               std::string_view id,

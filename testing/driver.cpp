@@ -80,7 +80,7 @@ void driver::crash() {
 void driver::submit(const workflow_spec& spec, callback<submission> done) {
   traced("submit");
   core_->submit(spec, [done = std::move(done), alive = alive_](result<submission> r) {
-    if (*alive) done(std::move(r));
+    if (*alive && done) done(std::move(r));
   });
   note_lazy();
 }

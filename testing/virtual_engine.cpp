@@ -67,11 +67,13 @@ result<virtual_engine> virtual_engine::open(options opts, virtual_options how) {
 // --- as in tenax::engine ---
 
 result<submission> virtual_engine::submit(const workflow_spec& spec) {
+  if (!impl_) return closed_error();
   return impl_->answer_of<submission>(
       [&](auto done) { impl_->engine.submit(spec, std::move(done)); });
 }
 
 result<submission> virtual_engine::submit_json(std::string_view json) {
+  if (!impl_) return closed_error();
   auto spec = parse_spec(json, impl_->engine.options().limits);
   if (!spec) return spec.error();
   return submit(*spec);
@@ -79,11 +81,15 @@ result<submission> virtual_engine::submit_json(std::string_view json) {
 
 void virtual_engine::submit_async(const workflow_spec& spec,
                                   std::function<void(result<submission>)> done) {
-  if (!impl_->engine.answers()) return done(closed_error());
+  if (!impl_ || !impl_->engine.answers()) {
+    if (done) done(closed_error());
+    return;
+  }
   impl_->engine.submit(spec, std::move(done));
 }
 
 result<void> virtual_engine::cancel(std::string_view id, std::string reason) {
+  if (!impl_) return closed_error();
   return impl_->answer_of<void>([&](auto done) {
     impl_->engine.cancel(std::string(id), std::move(reason), std::move(done));
   });
@@ -91,6 +97,7 @@ result<void> virtual_engine::cancel(std::string_view id, std::string reason) {
 
 result<void> virtual_engine::resolve(std::string_view id, std::string_view action_key,
                                      resolution decision) {
+  if (!impl_) return closed_error();
   return impl_->answer_of<void>([&](auto done) {
     impl_->engine.resolve(std::string(id), std::string(action_key), std::move(decision),
                           std::move(done));
@@ -98,42 +105,40 @@ result<void> virtual_engine::resolve(std::string_view id, std::string_view actio
 }
 
 result<workflow_summary> virtual_engine::summary(std::string_view id) const {
-  if (!impl_->engine.answers()) return closed_error();
-  auto header = impl_->engine.store().load_header(id);
-  if (!header) return header.error();
-  return storage::to_summary(*header);
+  if (!impl_ || !impl_->engine.answers()) return closed_error();
+  return storage::read_summary(impl_->engine.store(), id);
 }
 
 result<workflow_view> virtual_engine::get(std::string_view id) const {
-  if (!impl_->engine.answers()) return closed_error();
+  if (!impl_ || !impl_->engine.answers()) return closed_error();
   return impl_->engine.get(id);
 }
 
 result<page<workflow_summary>> virtual_engine::list(const list_query& query) const {
-  if (!impl_->engine.answers()) return closed_error();
+  if (!impl_ || !impl_->engine.answers()) return closed_error();
   return storage::list_page(impl_->engine.store(), query);
 }
 
 result<std::vector<history_event>> virtual_engine::history(std::string_view id, std::uint64_t after,
                                                            std::size_t limit) const {
-  if (!impl_->engine.answers()) return closed_error();
+  if (!impl_ || !impl_->engine.answers()) return closed_error();
   return storage::read_history(impl_->engine.store(), id, after, limit);
 }
 
 result<std::vector<due_view>> virtual_engine::list_retry_eligible(
     std::size_t limit, std::optional<wall_time> now) const {
-  if (!impl_->engine.answers()) return closed_error();
+  if (!impl_ || !impl_->engine.answers()) return closed_error();
   return impl_->engine.due_by(storage::timer_kind::retry, limit, now);
 }
 
 result<std::vector<due_view>> virtual_engine::list_ready_scheduled(
     std::size_t limit, std::optional<wall_time> now) const {
-  if (!impl_->engine.answers()) return closed_error();
+  if (!impl_ || !impl_->engine.answers()) return closed_error();
   return impl_->engine.due_by(storage::timer_kind::schedule, limit, now);
 }
 
 result<void> virtual_engine::drain() {
-  if (!impl_->engine.answers()) return closed_error();
+  if (!impl_ || !impl_->engine.answers()) return closed_error();
   impl_->engine.start_draining();
   run_until_idle();
   if (const std::size_t left = impl_->engine.running(); left > 0) {
@@ -142,14 +147,16 @@ result<void> virtual_engine::drain() {
   return {};
 }
 
-void virtual_engine::close() { impl_->engine.close(); }
+void virtual_engine::close() {
+  if (impl_) impl_->engine.close();
+}
 
 engine_stats virtual_engine::stats() const {
-  return impl_->engine.answers() ? impl_->engine.stats() : engine_stats{};
+  return impl_ && impl_->engine.answers() ? impl_->engine.stats() : engine_stats{};
 }
 
 bool virtual_engine::healthy() const noexcept {
-  return impl_->engine.answers() && !impl_->engine.halted();
+  return impl_ && impl_->engine.answers() && !impl_->engine.halted();
 }
 
 // --- time ---
@@ -173,7 +180,7 @@ void virtual_engine::advance(milliseconds by) {
 void virtual_engine::step_wall_clock(milliseconds by) { impl_->engine.clock.step_wall(by.count()); }
 
 result<workflow_summary> virtual_engine::run_until_end(std::string_view id, milliseconds within) {
-  if (!impl_->engine.answers()) return closed_error();
+  if (!impl_ || !impl_->engine.answers()) return closed_error();
   std::optional<result<workflow_summary>> end;
   auto shared = std::make_shared<decltype(&end)>(&end);
   impl_->engine.on_end(std::string(id), [shared](result<workflow_summary> r) {
@@ -216,7 +223,7 @@ result<void> virtual_engine::reopen(options opts) {
 }
 
 result<verify_report> virtual_engine::verify() const {
-  if (!impl_->engine.answers()) return closed_error();
+  if (!impl_ || !impl_->engine.answers()) return closed_error();
   return impl_->engine.verify();
 }
 

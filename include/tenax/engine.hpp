@@ -1,8 +1,9 @@
 // engine.hpp - the durable workflow engine that a program embeds.
 // Depends on std only. An engine is movable; all its calls are thread safe, except move, close and
-// destruction. No call throws. Handlers must not call `close`, `drain` or `await`; handlers that
-// run in place, and callbacks, may call only `submit_async` and queries: the rest waits for the
-// thread that they are on.
+// destruction. One that was moved from answers `closing`, is not healthy and has counted nothing;
+// so does a reader. No call throws. Handlers must not call `close`, `drain` or `await`; handlers
+// that run in place, and callbacks, may call only `submit_async` and queries: the rest waits for
+// the thread that they are on.
 #pragma once
 
 #include <filesystem>
@@ -67,7 +68,7 @@ class engine {
   result<submission> submit_json(std::string_view json);
   /// As submit, but does not wait for the disk: validates on the calling thread. `done` is called
   /// exactly once, from any thread, perhaps before this returns (hold no lock that it takes); it
-  /// must not block or throw.
+  /// must not block or throw. Null: nobody is told.
   void submit_async(const workflow_spec& spec, std::function<void(result<submission>)> done);
   /// The ancestor's name of submit.
   result<submission> propose_workflow(const workflow_spec& spec) { return submit(spec); }
@@ -77,7 +78,8 @@ class engine {
   result<workflow_summary> await(std::string_view id,
                                  std::optional<milliseconds> timeout = std::nullopt);
 
-  /// Reads the last durable state. Errors of all queries: not_found, corrupt, storage_unavailable;
+  /// Reads the last durable state. An id that none can have is not_found at once, here and in every
+  /// other call but submit. Errors of all queries: not_found, corrupt, storage_unavailable;
   /// of `list` also invalid_argument (a limit or token that is none).
   result<workflow_summary> summary(std::string_view id) const;
   result<workflow_view> get(std::string_view id) const;
@@ -98,7 +100,8 @@ class engine {
   /// storage_unavailable (unknown).
   result<void> cancel(std::string_view id, std::string reason = {});
   /// Decides for an action that waits for a decision. Errors: not_found (workflow or action),
-  /// wrong_state, invalid_argument (`value` exceeds limits::payload_bytes_max), corrupt, closing,
+  /// wrong_state, invalid_argument (`value` exceeds limits::payload_bytes_max, `what` is none),
+  /// corrupt, closing,
   /// stopped; storage_unavailable (unknown).
   result<void> resolve(std::string_view id, std::string_view action_key, resolution decision);
 

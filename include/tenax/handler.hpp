@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tenax/limits.hpp"
 #include "tenax/result.hpp"
 #include "tenax/retry.hpp"
 
@@ -27,23 +28,29 @@ enum class log_level : std::uint8_t { debug, info, warning, error };
 /// Called from any thread, several at once. Must not throw and must not call the engine.
 using log_sink = std::function<void(log_level, std::string_view message)>;
 
-/// How one attempt ended. Made by the four functions; bytes are JSON by convention.
+/// How one attempt ended. Made by the five functions; bytes are JSON by convention. One of another
+/// kind (a program's fault) counts as `unknown` of class "bad_outcome".
 class outcome {
  public:
-  enum class kind : std::uint8_t { success, failure, fatal, defer };
+  enum class kind : std::uint8_t { success, failure, fatal, defer, unknown };
 
   /// Done. `result` (at most limits::payload_bytes_max bytes) is what `${actions.KEY.result}`
   /// reads.
   static outcome success(std::string result = "null");
-  /// Failed; tried again as the policy says. `retry_after` (cut to 0..limits::delay_max) overrides
-  /// the policy's delay and an error_rule; max_attempts and schedule_to_close still hold. The class
-  /// is cut to 128 bytes, the message to limits::text_bytes_max.
+  /// Failed; tried again as the policy says. `retry_after` (negative: at once) overrides the
+  /// policy's delay and an error_rule; max_attempts and schedule_to_close still hold. Longer than
+  /// limits::delay_max it fails the action for good, class "delay_too_long". The class is cut to
+  /// 128 bytes, the message to limits::text_bytes_max.
   static outcome failure(std::string error_class, std::string message,
                          std::optional<milliseconds> retry_after = std::nullopt);
   /// Failed for good: no retry whatever the policy says.
   static outcome fatal(std::string error_class, std::string message);
-  /// Not now: call again at `until` (at the latest limits::delay_max from now; at once if that has
-  /// passed) with the same attempt number and `deferrals` one higher. Durable, takes no thread.
+  /// Nobody knows whether it was done: an `at_most_once` action is in doubt and waits for
+  /// `engine::resolve`, any other has failed and is tried again. So is an exception of the handler.
+  static outcome unknown(std::string error_class, std::string message);
+  /// Not now: call again at `until` (at once if that has passed) with the same attempt number and
+  /// `deferrals` one higher. Durable, takes no thread. More than limits::delay_max from now it
+  /// fails the action for good, class "delay_too_long".
   static outcome defer(wall_time until);
   /// As above for a time of any precision, rounded up to milliseconds.
   template <class Duration>
@@ -53,8 +60,8 @@ class outcome {
 
   kind what = kind::success;
   std::string result;       ///< success
-  std::string error_class;  ///< failure, fatal
-  std::string message;      ///< failure, fatal
+  std::string error_class;  ///< failure, fatal, unknown
+  std::string message;      ///< failure, fatal, unknown
   std::optional<milliseconds> retry_after;
   wall_time until{};  ///< defer
 };
@@ -84,16 +91,20 @@ enum class run_mode : std::uint8_t {
   in_place,
 };
 
+/// What becomes of an attempt of which nobody knows how it ended: one in flight at a crash, one
+/// that start_to_close gave up, one whose handler threw, outcome::unknown. Recorded with each
+/// attempt as it starts, so another value at a later open holds for the attempts after. Numbers are
+/// stored.
 enum class delivery : std::uint8_t {
-  at_least_once,  ///< an attempt in flight at a crash is made again
-  at_most_once,   ///< an attempt in flight at a crash is in doubt and waits for `engine::resolve`
+  at_least_once = 0,  ///< it is made again
+  at_most_once = 1,   ///< it is in doubt and waits for `engine::resolve`
 };
 
 struct action_options {
   run_mode mode = run_mode::blocking;
   tenax::delivery delivery = tenax::delivery::at_least_once;
   std::optional<retry_policy> retry = {};  ///< default: the engine's
-  /// One attempt, 1 ms to 10 years; retried when it times out.
+  /// One attempt, 1 ms to 10 years; when it times out it is retried, or in doubt (see delivery).
   std::optional<milliseconds> start_to_close = {};
   /// All attempts, from the moment the action could first run; 1 ms to 10 years.
   std::optional<milliseconds> schedule_to_close = {};
@@ -107,6 +118,8 @@ struct action_options {
   /// workflow. Paths are relative to the input. Not called for an input that holds ${...}
   /// references.
   std::function<std::vector<fault>(std::string_view input)> check = {};
+  /// The same, for a check that depends on the engine's limits. Called instead of `check` if set.
+  std::function<std::vector<fault>(std::string_view input, const limits& bounds)> check_within = {};
 };
 
 /// The action types that an engine knows. Filled before `engine::open`.
@@ -134,21 +147,32 @@ struct exec_options {
   /// Of stdout and of stderr each; the rest is dropped and said so. In the result one byte takes up
   /// to six, and the result must fit limits::payload_bytes_max.
   std::size_t output_bytes_max = 64u << 10;
-  milliseconds timeout{60'000};  ///< then the process group is killed
+  milliseconds timeout{60'000};  ///< then the process group is killed; 1 ms to 10 years
+  /// Names of variables of this process's environment that programs get too, with the values they
+  /// have when `add_exec` is called; those that are not set are left out. PATH replaces the fixed
+  /// one in their environment, not for finding argv[0].
+  std::vector<std::string> inherit = {};
+  /// What is out of range, one sentence each; empty when the options are usable. While there is
+  /// one, every exec action is refused with it.
+  [[nodiscard]] std::vector<std::string> faults() const;
 };
 
 namespace builtin {
-/// noop: succeeds with its input as result.  wait {"seconds": number, 0..10 years}: a durable
-/// timer, rounded up to milliseconds.  log_message {"level": "debug"|"info"|"warning"|"error",
+/// noop: succeeds with its input as result.  wait {"seconds": number, 0..limits::delay_max}: a
+/// durable timer, rounded up to milliseconds; longer is refused at submit, or fails the attempt
+/// where a reference says how long.  log_message {"level": "debug"|"info"|"warning"|"error",
 /// "message": string}: writes to the engine's log, control characters escaped. All three are
 /// registered by default. Leaves alone what the registry already has under these names.
 void add_defaults(handler_registry& registry);
-/// exec {"argv": [program, argument...]}: no shell, own process group, empty environment but PATH,
-/// stdin empty, killed at its deadline, at a stop request, and with this process (not what it
-/// started itself, nor a set-user-id program). Result {"exit_code", "stdout", "stderr",
-/// "stdout_truncated", "stderr_truncated"}. Failures: exit_code (not 0), signal, timeout, stopped;
-/// spawn_failed is fatal when the program cannot be run. Always blocking, and checked at submit
-/// unless `action` has its own check. The thread that calls it must live as long as the program.
+/// exec {"argv": [program, argument...]}: no shell, own process group, stdin empty, an environment
+/// of PATH, what exec_options::inherit names, and of the attempt TENAX_IDEMPOTENCY_KEY,
+/// TENAX_WORKFLOW_ID, TENAX_ACTION_KEY, TENAX_ATTEMPT; killed at its deadline, at a stop request,
+/// and with this process (not what it started itself, nor a set-user-id program). Result
+/// {"exit_code", "stdout", "stderr", "stdout_truncated", "stderr_truncated"}. Failures: exit_code
+/// (not 0); outcome::unknown: signal, timeout, stopped, exit_lost (it did not say how it ended);
+/// spawn_failed: it was not started, fatal when it cannot be run. Always blocking, and checked at
+/// submit unless `action` has its own check. The thread that calls it must live as long as the
+/// program.
 void add_exec(handler_registry& registry, exec_options options = {}, action_options action = {});
 }  // namespace builtin
 

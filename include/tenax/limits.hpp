@@ -15,9 +15,9 @@ struct limits {
   std::size_t json_depth_max = 64;           ///< nesting; 64 is also the most
   std::size_t text_bytes_max = 4'096;  ///< names, descriptions, references, reasons, error messages
   std::uint64_t history_events_max = 1'000'000;  ///< of one workflow
-  std::uint32_t attempts_max = 100;  ///< of a retry policy; fixed: another value has no effect
-  /// 10 years, which is also the most. Configurable for delay_ms, deadline_ms, deferrals and
-  /// retry_after; fixed for retry policies and `wait`.
+  std::uint32_t attempts_max = 100;  ///< of a retry policy; fixed: another value is refused
+  /// 10 years, which is also the most. Of delay_ms, deadline_ms, `wait`, deferrals and retry_after:
+  /// what exceeds it is refused, never cut. Fixed for retry policies.
   std::chrono::milliseconds delay_max = std::chrono::hours(24 * 3653);
 };
 

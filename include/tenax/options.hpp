@@ -22,7 +22,7 @@ enum class durability : std::uint8_t {
 /// How many finished workflows of one status stay, and how long after their end. What exceeds
 /// either rule leaves within seconds, oldest submit first; nothing set: all stay.
 struct keep_rule {
-  std::optional<milliseconds> age = {};
+  std::optional<milliseconds> age = {};  ///< not negative; of any length
   std::optional<std::uint64_t> count = {};
 };
 struct retention_options {
@@ -48,14 +48,16 @@ struct options {
   std::size_t handler_threads = 0;
   std::size_t scheduler_threads = 0;         ///< actor threads; 0: one for each core
   std::size_t active_workflows_max = 2'048;  ///< busy in memory at once; the others wait on disk
-  /// Beyond: submit is rejected (overloaded).
+  /// Submits in flight included. Beyond: submit is rejected (overloaded), but for an id that is
+  /// there already.
   std::size_t open_workflows_max = 10'000'000;
   /// Of what is in flight. Workflows that are busy in memory: beyond it the others wait on disk.
-  /// What waits for the disk: beyond it submit is rejected (overloaded). Results that wait for the
-  /// disk, and inputs in their handlers: beyond half of it no attempt starts and outcomes wait for
-  /// their turn.
+  /// What waits for the disk, duplicates of submits in flight included: beyond it submit is
+  /// rejected (overloaded), but for an id that is there already. Results that wait for the disk,
+  /// and inputs in their handlers: beyond half of it no attempt starts and outcomes wait for their
+  /// turn.
   std::size_t memory_bytes_max = 64u << 20;
-  milliseconds timer_horizon{60'000};          ///< timers beyond it take no memory
+  milliseconds timer_horizon{60'000};          ///< timers beyond it take no memory; to 10 years
   std::size_t cache_bytes = 32u << 20;         ///< read cache
   std::size_t write_buffer_bytes = 64u << 20;  ///< recent writes, in memory and in the log
 

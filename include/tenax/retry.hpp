@@ -44,7 +44,8 @@ enum class jitter_kind : std::uint8_t {
 
 /// What to do with a failure of a certain class (`outcome::failure`'s error class). The engine has
 /// classes of its own: `exception` (the handler threw), `timeout` (start_to_close,
-/// schedule_to_close), `result_too_large`, `bad_reference`, `max_recoveries`, `decided`.
+/// schedule_to_close), `result_too_large`, `delay_too_long`, `bad_outcome`, `bad_reference`,
+/// `max_recoveries`, `decided`.
 struct error_rule {
   std::string error_class;  ///< matches exactly
   bool retry = true;        ///< false: not retried, unless the handler gave a retry_after
@@ -102,7 +103,7 @@ struct retry_policy {
   [[nodiscard]] static retry_policy never();
   /// The same wait each time, no jitter.
   [[nodiscard]] static retry_policy fixed(milliseconds every, std::uint32_t max_attempts);
-  /// One retry per wait, no jitter.
+  /// One retry per wait, no jitter; more than 99 waits are a fault.
   [[nodiscard]] static retry_policy table(std::vector<milliseconds> waits);
 };
 

@@ -34,7 +34,8 @@ enum class waiting_for : std::uint8_t {
   retry,         ///< in back-off; `next_at` is next_retry_at
   timer,         ///< deferred by its handler; `next_at`
   a_thread,      ///< ready: waits for the engine to take it up
-  handler,   ///< `no_handler`: none of its type is registered (engine::get; a reader cannot tell)
+  handler,   ///< `no_handler`: it is due, and no handler of its type is registered (engine::get; a
+             ///< reader cannot tell)
   decision,  ///< in doubt or exhausted: waits for engine::resolve
 };
 #pragma GCC diagnostic pop
@@ -96,6 +97,8 @@ struct action_view {
   std::uint32_t retry_count = 0;           ///< retries scheduled
   std::uint32_t recoveries = 0;            ///< attempts interrupted by a crash
   std::optional<wall_time> next_retry_at;  ///< set while in back-off
+  /// Of the latest attempt that failed; of a failed action what ended it, which for a limit
+  /// (schedule_to_close, max_recoveries) is followed by "; last error: CLASS: MESSAGE".
   std::optional<action_error> last_error;
   std::optional<wall_time> started_at;  ///< of the latest attempt
   std::optional<wall_time> closed_at;

@@ -88,12 +88,14 @@ std::string event_data(const event& e) {
       break;
     case event_kind::attempt_started:
       if (e.count != 0) o.number("deferrals", e.count);
+      if (e.delivery != delivery::at_least_once) o.string("delivery", to_string(e.delivery));
       break;
     case event_kind::action_completed:
       o.json("result", e.text);
       break;
     case event_kind::attempt_failed:
     case event_kind::attempt_timed_out:
+    case event_kind::outcome_unknown:
     case event_kind::action_failed:
       error_fields(o, e);
       break;
@@ -121,7 +123,6 @@ std::string event_data(const event& e) {
     case event_kind::late_result:
       o.string("outcome", e.text);
       break;
-    case event_kind::outcome_unknown:
     case event_kind::action_paused:
     case event_kind::workflow_completed:
       break;

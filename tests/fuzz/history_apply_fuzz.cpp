@@ -141,6 +141,7 @@ event any_event(FuzzedDataProvider& in, const history& so_far) {
   e.due_at_ms =
       in.ConsumeIntegralInRange<int>(0, 3) == 0 ? in.ConsumeIntegral<time_ms>() : e.at_ms + 10;
   e.wait_ms = in.ConsumeIntegral<std::int64_t>();
+  e.delivery = in.ConsumeBool() ? delivery::at_most_once : delivery::at_least_once;
   e.error_class = in.ConsumeRandomLengthString(4);
   e.text = in.ConsumeRandomLengthString(4);
   return e;
@@ -171,13 +172,20 @@ void try_stored_events(FuzzedDataProvider& in) {
 }
 
 outcome any_outcome(FuzzedDataProvider& in) {
-  switch (in.ConsumeIntegralInRange<int>(0, 4)) {
+  switch (in.ConsumeIntegralInRange<int>(0, 6)) {
     case 0:
       return outcome::failure(in.ConsumeBool() ? "never" : "often", "text");
     case 1:
       return outcome::failure("after", "text", milliseconds(in.ConsumeIntegral<std::int64_t>()));
     case 2:
       return outcome::fatal("bad", "text");
+    case 4:
+      return outcome::unknown("bad", "text");
+    case 5: {
+      outcome none;
+      none.what = static_cast<outcome::kind>(in.ConsumeIntegral<std::uint8_t>());
+      return none;
+    }
     case 3:
       return outcome::defer(wall_time(milliseconds(in.ConsumeIntegral<std::int64_t>())));
     default:

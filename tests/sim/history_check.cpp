@@ -110,6 +110,10 @@ class reader {
         if (e.kind == event_kind::attempt_timed_out && !options.start_to_close) {
           return "the type has no start_to_close";
         }
+        if (options.delivery == delivery::at_most_once &&
+            (a.error_class == "timeout" || a.error_class == "exception")) {
+          return "I5 nobody knows how this attempt of an at_most_once action ended";
+        }
         return "";
       case event_kind::attempt_deferred:
         a.deferred = true;
@@ -133,6 +137,7 @@ class reader {
         a.decision = e.text;
         a.failures = 0;
         a.interruptions = 0;
+        a.last_wait = milliseconds{0};
         a.deferrals = 0;
         a.deferred = false;
         return "";
@@ -150,6 +155,9 @@ class reader {
   }
 
   std::string started(const event& e, action_track& a) {
+    if (e.delivery != work_.options_of(spec_.actions[e.action].type).delivery) {
+      return "recorded with another delivery";
+    }
     if (a.running) return "I7 while another attempt runs";
     if (e.attempt != a.attempt + (a.deferred ? 0 : 1)) return "I5 not the next attempt";
     if (a.failed_just_now) return "I5 without a decision about the failure before";

@@ -144,7 +144,8 @@ void oracle::check_overlap(const handler_start& s) {
     if (other.attempt == s.attempt && other.deferrals == s.deferrals) continue;
     const auto all = engine_.store().history(s.workflow_id, 0, 1'000'000);
     const bool given_up = all && std::any_of(all->begin(), all->end(), [&](const auto& e) {
-                            return e.event.kind == model::event_kind::attempt_timed_out &&
+                            return (e.event.kind == model::event_kind::attempt_timed_out ||
+                                    e.event.kind == model::event_kind::outcome_unknown) &&
                                    e.event.action == other.action &&
                                    e.event.attempt == other.attempt;
                           });

@@ -165,4 +165,26 @@ BOOST_AUTO_TEST_CASE(a_cancel_after_an_acknowledged_submit_finds_it_whatever_cam
   BOOST_TEST((must(d.store().load_header("w")).state.status == workflow_status::cancelled));
 }
 
+BOOST_AUTO_TEST_CASE(an_id_that_none_can_have_is_not_found_at_once) {
+  auto& d = open_stepped();
+  int reads = 0;
+  d.control.read_fails = [&reads](std::uint64_t, read_of) {
+    ++reads;
+    return false;
+  };
+  for (const auto& id : {std::string(), std::string(129, 'a'), std::string(1u << 20, 'x'),
+                         std::string("a b"), std::string("a\0b", 3), std::string("..")}) {
+    std::vector<errc> got;
+    const auto note = [&got](const auto& r) { got.push_back(code_of(r)); };
+    // when nothing runs
+    d.cancel(id, "", note);
+    d.resolve(id, "a", {}, note);
+    d.on_end(id, note);
+    note(d.get(id));
+    // then each is answered all the same
+    BOOST_TEST(got == std::vector<errc>(4, errc::not_found), boost::test_tools::per_element());
+  }
+  BOOST_TEST(reads == 0);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -52,7 +52,7 @@ BOOST_AUTO_TEST_CASE(one_workflow_costs_a_write_for_the_submit_and_one_an_action
   BOOST_TEST(engine->store_writes() - before == 4U);
 }
 
-/// However many are ready at once: each can be a megabyte.
+/// However many are ready at once: each can be a megabyte. And what they refer to is read once.
 BOOST_AUTO_TEST_CASE(an_input_is_made_when_its_handler_is_called) {
   handle("large", [](const action_context&) {
     return outcome::success('"' + std::string(100'000, 'x') + '"');
@@ -78,7 +78,8 @@ BOOST_AUTO_TEST_CASE(an_input_is_made_when_its_handler_is_called) {
   d.finish_handler(0);
   BOOST_TEST(reads == 1U);
   d.run_until_idle();
-  BOOST_TEST(reads == many);
+  BOOST_TEST(calls.size() == many + 1);
+  BOOST_TEST(reads == 1U);
   BOOST_TEST(calls.back().input.size() == 100'002U);
   d.control.read_fails = nullptr;
 }

@@ -211,6 +211,59 @@ BOOST_AUTO_TEST_CASE(an_at_most_once_attempt_in_flight_at_a_crash_waits_for_a_de
   }
 }
 
+/// Delivery belongs to the attempt: what another program says of the type holds for the next one.
+BOOST_AUTO_TEST_CASE(an_attempt_keeps_the_delivery_that_it_was_started_with) {
+  for (const auto started_as : {delivery::at_most_once, delivery::at_least_once}) {
+    const bool once = started_as == delivery::at_most_once;
+    calls.clear();
+    opts.handlers = {};
+    const options without = opts;
+    handle_ok("t", {.delivery = started_as});
+    open().hold_handlers();
+    submit(one("w", "t"));
+    engine->advance(seconds(1));
+    BOOST_TEST_REQUIRE(engine->running_handlers().size() == 1U);
+    BOOST_TEST((events("w", "attempt_started")[0].data.find("at_most_once") != std::string::npos) ==
+               once);
+    // when programs come back that know the type otherwise, or not at all
+    auto other = without;
+    std::swap(opts, other);
+    handle_ok("t", {.delivery = once ? delivery::at_least_once : delivery::at_most_once});
+    std::swap(opts, other);
+    must(engine->crash_and_reopen(once ? without : other));
+    engine->run_until_idle();
+    if (once) must(engine->crash_and_reopen(other));
+    engine->run_until_idle();
+    // then
+    BOOST_TEST((action("w").waiting == waiting_for::decision) == once);
+    BOOST_TEST(events("w", once ? "outcome_unknown" : "attempt_interrupted").size() == 1U);
+    if (!once) {
+      BOOST_TEST(events("w", "attempt_started").back().data.find("at_most_once") !=
+                 std::string::npos);
+    }
+    engine->release_handlers();
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_deferred_attempt_keeps_its_delivery_too) {
+  const auto later = [](const action_context& c) {
+    return c.deferrals == 0 ? outcome::defer(c.now + minutes(1)) : outcome::success();
+  };
+  handle("t", later, {.delivery = delivery::at_most_once});
+  open();
+  submit(one("w", "t"));
+  engine->run_until_idle();
+  opts.handlers = {};
+  handle("t", later);
+  must(engine->crash_and_reopen(opts));
+  engine->hold_handlers();
+  engine->advance(minutes(2));
+  BOOST_TEST_REQUIRE(engine->running_handlers().size() == 1U);
+  must(engine->crash_and_reopen());
+  engine->run_until_idle();
+  BOOST_TEST(action("w").waiting == waiting_for::decision);
+}
+
 BOOST_AUTO_TEST_CASE(a_result_that_was_not_durable_is_made_again_and_one_that_was_is_not) {
   int runs = 0;
   handle("count", [&](const action_context&) { return outcome::success(std::to_string(++runs)); });
@@ -259,6 +312,40 @@ BOOST_AUTO_TEST_CASE(a_ready_action_without_handler_says_no_handler) {
   must(engine->reopen(without));
   engine->advance(minutes(1));
   BOOST_TEST(action("w").waiting == waiting_for::handler);
+}
+
+/// A retry, a deferral and an attempt in flight, whose type another program does not know.
+BOOST_AUTO_TEST_CASE(what_comes_due_without_its_handler_says_so_and_is_logged_once) {
+  std::vector<std::string> warnings;
+  opts.log = [&](log_level level, std::string_view text) {
+    if (level == log_level::warning) warnings.emplace_back(text);
+  };
+  const options without = opts;
+  handle_failing("f");
+  handle("d", [](const action_context& c) { return outcome::defer(c.now + minutes(1)); });
+  handle_ok("ok");
+  open();
+  submit(one("retry", "f"));
+  submit(one("timer", "d"));
+  engine->run_until_idle();
+  engine->hold_handlers();
+  submit(one("flight", "ok"));
+  engine->advance(milliseconds(500));
+  must(engine->crash_and_reopen(without));
+  engine->run_until_idle();
+  BOOST_TEST(action("retry").waiting == waiting_for::retry);
+  BOOST_TEST(action("timer").waiting == waiting_for::timer);
+  // when their time has come
+  engine->advance(hours(1));
+  for (const auto* id : {"retry", "timer", "flight"}) {
+    BOOST_TEST(action(id).waiting == waiting_for::handler, id);
+  }
+  std::sort(warnings.begin(), warnings.end());
+  const std::vector<std::string> expected{
+      "workflow flight, action a waits: no handler is registered for its type ok",
+      "workflow retry, action a waits: no handler is registered for its type f",
+      "workflow timer, action a waits: no handler is registered for its type d"};
+  BOOST_TEST(warnings == expected, boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(a_clean_close_stops_handlers_and_their_attempts_are_made_again) {
@@ -415,6 +502,8 @@ BOOST_AUTO_TEST_CASE(the_value_of_a_decision_is_bounded_like_a_result) {
     return engine->resolve("w", "a", {resolution::kind::complete, std::string(bytes, '1')});
   };
   BOOST_TEST(code_of(complete(101)) == errc::invalid_argument);
+  const auto no_kind = static_cast<resolution::kind>(77);
+  BOOST_TEST(code_of(engine->resolve("w", "a", {no_kind, ""})) == errc::invalid_argument);
   BOOST_TEST(action("w").waiting == waiting_for::decision);
   must(complete(100));
   BOOST_TEST(status("w") == workflow_status::completed);

@@ -280,6 +280,92 @@ BOOST_AUTO_TEST_CASE(exhaustion_can_skip_and_dependants_go_on_with_null) {
   BOOST_TEST(calls[1].input == R"({"got":null})");
 }
 
+/// What it did before it threw, nobody knows; a failure that it reports is known.
+BOOST_AUTO_TEST_CASE(an_at_most_once_attempt_that_throws_waits_for_a_decision) {
+  for (const auto mode : {run_mode::blocking, run_mode::in_place}) {
+    calls.clear();
+    opts.handlers = {};
+    const action_options once{.mode = mode, .delivery = delivery::at_most_once};
+    const auto throws = [](const action_context&) -> outcome {
+      throw std::runtime_error("thrown");
+    };
+    const auto unsure = [](const action_context&) { return outcome::unknown("lost", "who knows"); };
+    handle("throws", throws, once);
+    handle("unsure", unsure, once);
+    handle("unsure_again", unsure);
+    handle_failing("fails", once);
+    open();
+    for (const auto* type : {"throws", "unsure", "unsure_again", "fails"}) submit(one(type, type));
+    engine->advance(hours(1));
+    for (const auto* id : {"throws", "unsure"}) {
+      BOOST_TEST(starts(id).size() == 1U);
+      BOOST_TEST(action(id).waiting == waiting_for::decision);
+      BOOST_TEST(events(id, "outcome_unknown").size() == 1U);
+      BOOST_TEST(events(id, "attempt_failed").empty());
+    }
+    BOOST_TEST(action("throws").last_error->error_class == "exception");
+    BOOST_TEST(action("throws").last_error->message == "thrown");
+    BOOST_TEST(action("unsure").last_error->error_class == "lost");
+    BOOST_TEST(engine->stats().active == 0U);
+    for (const auto* id : {"unsure_again", "fails"}) {
+      BOOST_TEST(starts(id).size() == 3U);
+      BOOST_TEST(status(id) == workflow_status::failed);
+    }
+  }
+}
+
+struct speechless : std::exception {
+  const char* what() const noexcept override { return nullptr; }
+};
+
+BOOST_AUTO_TEST_CASE(an_exception_without_words_and_an_outcome_of_no_kind_are_failures) {
+  handle("speechless", [](const action_context&) -> outcome { throw speechless(); });
+  const auto no_kind = [](const action_context&) {
+    outcome o = outcome::success();
+    o.what = static_cast<outcome::kind>(200);
+    return o;
+  };
+  handle("no_kind", no_kind);
+  handle("no_kind_once", no_kind, {.delivery = delivery::at_most_once});
+  open();
+  for (const auto* type : {"speechless", "no_kind", "no_kind_once"}) submit(one(type, type));
+  engine->advance(hours(1));
+  BOOST_TEST(status("speechless") == workflow_status::failed);
+  BOOST_TEST(action("speechless").last_error->error_class == "exception");
+  BOOST_TEST(action("speechless").last_error->message == "an exception without words");
+  BOOST_TEST(status("no_kind") == workflow_status::failed);
+  BOOST_TEST(starts("no_kind").size() == 3U);
+  for (const auto* id : {"no_kind", "no_kind_once"}) {
+    BOOST_TEST(action(id).last_error->error_class == "bad_outcome");
+    BOOST_TEST(action(id).last_error->message ==
+               "the handler returned an outcome of kind 200, which is none");
+  }
+  BOOST_TEST(action("no_kind_once").waiting == waiting_for::decision);
+}
+
+BOOST_AUTO_TEST_CASE(a_decision_to_retry_begins_with_the_policys_first_wait) {
+  action_options how;
+  how.retry.emplace();
+  how.retry->max_attempts = 4;
+  how.retry->min_wait = seconds(1);
+  how.retry->max_wait = seconds(600);
+  how.retry->jitter_mode = jitter_kind::decorrelated;
+  how.retry->exhausted = on_exhausted::pause;
+  handle_failing("f", how);
+  open();
+  submit(one("w", "f"));
+  for (std::size_t decisions = 0; decisions < 3; ++decisions) {
+    engine->advance(hours(1));
+    BOOST_TEST(starts("w").size() == 4 * (decisions + 1));
+    const auto retries = events("w", "retry_scheduled");
+    BOOST_TEST_REQUIRE(retries.size() == 3 * (decisions + 1));
+    BOOST_TEST(retries[3 * decisions].data.find(R"("wait_least_ms":1000,"wait_most_ms":3000)") !=
+               std::string::npos);
+    BOOST_TEST(findings() == "");
+    must(engine->resolve("w", "a", {}));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_handler_that_throws_has_failed) {
   handle("std", [](const action_context& c) -> outcome {
     if (c.attempt == 1) throw std::runtime_error("thrown");

@@ -153,6 +153,59 @@ BOOST_AUTO_TEST_CASE(beyond_open_workflows_max_submits_are_rejected) {
   submit(one("more", "ok"));
 }
 
+BOOST_AUTO_TEST_CASE(submits_in_flight_count_towards_open_workflows_max) {
+  opts.open_workflows_max = 10;
+  open().hold_handlers();
+  answers got;
+  for (int n = 0; n < 1'000; ++n) submit_async(one("w" + std::to_string(n), "ok"), got);
+  BOOST_TEST(got.size() == 990U);  // refused at once
+  for (const auto& r : got) BOOST_TEST(code_of(r) == errc::overloaded);
+  got.clear();
+  // when the limit is reached, an id that is in flight or there is answered for what it is
+  submit_async(one("w3", "ok"), got);
+  submit_async(one("w3", "ok", "1"), got);
+  engine->run_until_idle();
+  BOOST_TEST(got.size() == 12U);
+  BOOST_TEST(
+      std::count_if(got.begin(), got.end(), [](const auto& r) { return r && !r->existed; }) == 10);
+  BOOST_TEST(engine->stats().open == 10U);
+  BOOST_TEST(must(engine->submit(one("w3", "ok"))).existed);
+  BOOST_TEST(code_of(engine->submit(one("w3", "ok", "1"))) == errc::conflict);
+  BOOST_TEST(code_of(engine->submit(one("", "ok"))) == errc::overloaded);
+  BOOST_TEST(code_of(engine->submit(one(std::string(500, ' '), "ok"))) == errc::overloaded);
+  // and those that ended, existed or were refused have given their places back
+  BOOST_TEST(engine->finish_handler("a", "w3"));
+  BOOST_TEST(!must(engine->submit(one("more", "ok"))).existed);
+  BOOST_TEST(code_of(engine->submit(one("most", "ok"))) == errc::overloaded);
+  must(engine->crash_and_reopen());
+  BOOST_TEST(code_of(engine->submit(one("most", "ok"))) == errc::overloaded);
+}
+
+BOOST_AUTO_TEST_CASE(duplicates_of_a_submit_in_flight_wait_within_memory_bytes_max) {
+  opts.memory_bytes_max = 100'000;
+  open();
+  answers got;
+  const auto spec = one("w", "ok", '"' + std::string(500, 'x') + '"');
+  for (int n = 0; n < 10'000; ++n) submit_async(spec, got);
+  BOOST_TEST(got.size() > 9'000U);  // refused at once
+  for (const auto& r : got) BOOST_TEST(code_of(r) == errc::overloaded);
+  const auto refused = got.size();
+  engine->run_until_idle();
+  BOOST_TEST(got.size() == 10'000U);
+  for (std::size_t n = refused + 1; n < got.size(); ++n) BOOST_TEST(got[n]->existed);
+  // and the bytes are given back
+  for (int n = 0; n < 100; ++n) BOOST_TEST(must(engine->submit(spec)).existed);
+}
+
+BOOST_AUTO_TEST_CASE(a_submit_that_nobody_waits_for_is_made) {
+  open();
+  engine->submit_async(one("w", "ok"), nullptr);
+  engine->submit_async(one("w", "ok"), nullptr);
+  engine->submit_async(one("w", "unknown"), nullptr);
+  engine->run_until_idle();
+  BOOST_TEST(must(engine->run_until_end("w")).status == workflow_status::completed);
+}
+
 BOOST_AUTO_TEST_CASE(beyond_memory_bytes_max_submits_are_rejected_until_the_disk_follows) {
   opts.memory_bytes_max = 10'000;
   open();

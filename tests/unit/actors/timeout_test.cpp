@@ -128,6 +128,26 @@ BOOST_AUTO_TEST_CASE(schedule_to_close_ends_an_action_that_runs) {
   BOOST_TEST(events("w", "late_result").size() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(schedule_to_close_does_not_hide_the_error_before_it) {
+  action_options limited;
+  limited.schedule_to_close = seconds(30);
+  limited.retry = retry_policy::fixed(seconds(5), 3);
+  handle_failing("limited", limited);
+  open();
+  submit(one("w", "limited"));
+  engine->run_until_idle();
+  engine->hold_handlers();  // the second attempt hangs
+  engine->advance(seconds(30));
+  BOOST_TEST(status("w") == workflow_status::failed);
+  const std::string said =
+      "not done within schedule_to_close (30000 ms); last error: broken: no luck";
+  BOOST_TEST(action("w").last_error->error_class == "timeout");
+  BOOST_TEST(action("w").last_error->message == said);
+  BOOST_TEST(must(engine->summary("w")).reason == "action a failed: " + said);
+  BOOST_TEST(events("w", "action_failed")[0].data ==
+             R"({"error_class":"timeout","message":")" + said + "\"}");
+}
+
 BOOST_AUTO_TEST_CASE(no_retry_is_scheduled_beyond_schedule_to_close) {
   action_options limited;
   limited.schedule_to_close = seconds(12);
@@ -222,6 +242,58 @@ BOOST_AUTO_TEST_CASE(a_deadline_that_was_met_does_nothing) {
   engine->advance(hours(1));
   BOOST_TEST(status("w") == workflow_status::completed);
   BOOST_TEST(kinds("w").size() == length);
+}
+
+/// Nobody knows what its handler has done, and still does.
+BOOST_AUTO_TEST_CASE(an_at_most_once_attempt_that_times_out_waits_for_a_decision) {
+  action_options once;
+  once.delivery = delivery::at_most_once;
+  once.start_to_close = seconds(10);
+  once.retry = retry_policy::fixed(seconds(1), 5);
+  handle_ok("once", once);
+  open().hold_handlers();
+  submit(one("w", "once"));
+  engine->advance(hours(1));
+  // then it is asked to stop, and not made again
+  BOOST_TEST_REQUIRE(engine->running_handlers().size() == 1U);
+  BOOST_TEST(engine->running_handlers()[0].stop_requested);
+  auto a = action("w");
+  BOOST_TEST(a.waiting == waiting_for::decision);
+  BOOST_TEST(a.attempts == 1U);
+  BOOST_TEST(a.last_error->error_class == "timeout");
+  BOOST_TEST(a.last_error->message == "no outcome within start_to_close (10000 ms)");
+  const auto unknown = events("w", "outcome_unknown");
+  BOOST_TEST_REQUIRE(unknown.size() == 1U);
+  BOOST_TEST(unknown[0].data.starts_with(R"({"attempt":1,"error_class":"timeout",)"));
+  BOOST_TEST(unknown[0].data.ends_with("no outcome within start_to_close (10000 ms)\"}"));
+  // its result comes too late
+  BOOST_TEST(engine->finish_handler("a"));
+  BOOST_TEST(events("w", "late_result").size() == 1U);
+  BOOST_TEST(action("w").waiting == waiting_for::decision);
+  BOOST_TEST(engine->stats().active == 0U);
+  // and what is decided is done
+  engine->release_handlers();
+  must(engine->resolve("w", "a", {}));
+  BOOST_TEST(must(engine->run_until_end("w")).status == workflow_status::completed);
+  BOOST_TEST(action("w").attempts == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(a_decision_while_the_given_up_handler_still_runs_is_carried_out) {
+  action_options once;
+  once.delivery = delivery::at_most_once;
+  once.start_to_close = seconds(10);
+  handle_ok("once", once);
+  open().hold_handlers();
+  submit(one("w", "once"));
+  engine->advance(seconds(11));
+  must(engine->resolve("w", "a", {}));
+  engine->run_until_idle();
+  BOOST_TEST(engine->running_handlers().size() == 2U);
+  BOOST_TEST(engine->finish_handler("a"));
+  BOOST_TEST(status("w") == workflow_status::in_progress);
+  BOOST_TEST(engine->finish_handler("a"));
+  BOOST_TEST(status("w") == workflow_status::completed);
+  BOOST_TEST(events("w", "late_result").size() == 1U);
 }
 
 /// Its actor waits for the handler that was given up, and is wanted again before that ends.

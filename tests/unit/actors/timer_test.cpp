@@ -348,4 +348,41 @@ BOOST_AUTO_TEST_CASE(a_scheduled_start_after_a_step_back_is_not_early) {
   BOOST_TEST((starts("w", "b")[0] >= at));
 }
 
+/// A delay that is cut would complete something before its time.
+BOOST_AUTO_TEST_CASE(what_exceeds_delay_max_is_refused_and_never_cut) {
+  opts.limits.delay_max = hours(1);
+  handle("defers", [](const action_context& c) { return outcome::defer(c.now + hours(2)); });
+  handle("later",
+         [](const action_context&) { return outcome::failure("busy", "come back", hours(2)); });
+  handle("says", [](const action_context&) { return outcome::success("7200"); });
+  action_options ruled;
+  ruled.retry.emplace();
+  ruled.retry->rules.push_back({"broken", true, hours(2)});  // a policy's own limit is 10 years
+  handle_failing("ruled", ruled);
+  open();
+  // where the input says how long, at submit
+  BOOST_TEST(must(engine->submit(one("hour", "wait", R"({"seconds":3600})"))).id == "hour");
+  const auto refused = engine->submit(one("hours", "wait", R"({"seconds":3600.001})"));
+  BOOST_TEST_REQUIRE(code_of(refused) == errc::invalid_spec);
+  BOOST_TEST(refused.error().faults().at(0).path == "/actions/0/input/seconds");
+  // where a reference or a handler does, the attempt fails, and says why
+  submit(workflow_builder("test")
+             .id("reference")
+             .action("s", "says")
+             .action("a", "wait", R"({"seconds":"${actions.s.result}"})"));
+  submit(one("defers", "defers"));
+  submit(one("later", "later"));
+  submit(one("ruled", "ruled"));
+  engine->run_until_idle();
+  for (const auto* id : {"reference", "defers", "later"}) {
+    BOOST_TEST(status(id) == workflow_status::failed, id);
+    BOOST_TEST(action(id).last_error->error_class == "delay_too_long", id);
+    BOOST_TEST(action(id).attempts == 1U, id);
+  }
+  BOOST_TEST(action("later").last_error->message ==
+             "the retry_after of 7200000 ms exceeds delay_max (3600000); the failure: busy: "
+             "come back");
+  BOOST_TEST((action("ruled").next_retry_at == engine->now() + hours(2)));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

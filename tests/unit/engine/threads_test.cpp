@@ -239,6 +239,56 @@ BOOST_AUTO_TEST_CASE(a_drain_waits_for_the_submits_that_had_begun) {
   BOOST_TEST((!late && late.error().code() == errc::closing));
 }
 
+BOOST_AUTO_TEST_CASE(a_moved_from_engine_and_reader_answer_with_an_error) {
+  auto first = engine::open(dir(), opts);
+  BOOST_REQUIRE(first);
+  engine e = std::move(*first);
+  engine& gone = *first;
+  const auto closing = [](const auto& r) {
+    return !r.has_value() && r.error().code() == errc::closing;
+  };
+  BOOST_TEST(closing(gone.submit(spec("w"))));
+  BOOST_TEST(closing(gone.submit_json("{}")));
+  BOOST_TEST(closing(gone.propose_workflow(spec("w"))));
+  int told = 0;
+  gone.submit_async(spec("w"), [&](const result<submission>& r) { told += closing(r) ? 1 : 0; });
+  gone.submit_async(spec("w"), nullptr);
+  BOOST_TEST(told == 1);
+  BOOST_TEST(closing(gone.await("w")));
+  BOOST_TEST(closing(gone.summary("w")));
+  BOOST_TEST(closing(gone.get("w")));
+  BOOST_TEST(closing(gone.list()));
+  BOOST_TEST(closing(gone.history("w")));
+  BOOST_TEST(closing(gone.list_retry_eligible()));
+  BOOST_TEST(closing(gone.list_ready_scheduled()));
+  BOOST_TEST(closing(gone.cancel("w")));
+  BOOST_TEST(closing(gone.resolve("w", "a", {})));
+  BOOST_TEST(closing(gone.drain(milliseconds(1))));
+  gone.close();
+  BOOST_TEST(gone.stats().epoch == 0u);
+  BOOST_TEST(!gone.healthy());
+  BOOST_TEST(e.healthy());
+
+  auto reads = reader::open(dir());
+  BOOST_REQUIRE(reads);
+  const reader r = std::move(*reads);
+  BOOST_TEST(closing(reads->refresh()));
+  BOOST_TEST(closing(reads->summary("w")));
+  BOOST_TEST(closing(reads->get("w")));
+  BOOST_TEST(closing(reads->list()));
+  BOOST_TEST(closing(reads->history("w")));
+  BOOST_TEST(reads->stats().epoch == 0u);
+  BOOST_TEST(r.list().has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_submit_without_a_callback_is_made) {
+  auto e = engine::open(dir(), opts);
+  BOOST_REQUIRE(e);
+  e->submit_async(spec("w"), nullptr);
+  BOOST_TEST(e->drain(milliseconds(60'000)).has_value());
+  BOOST_TEST(e->summary("w").has_value());
+}
+
 /// What no engine can work with is refused at open, by its name.
 BOOST_AUTO_TEST_CASE(options_out_of_range_are_refused_by_name) {
   constexpr auto none = std::numeric_limits<std::size_t>::max();
@@ -259,10 +309,13 @@ BOOST_AUTO_TEST_CASE(options_out_of_range_are_refused_by_name) {
     refused("limits/json_depth_max", [&](options& o) { o.limits.json_depth_max = bad; });
   }
   refused("limits/json_depth_max", [](options& o) { o.limits.json_depth_max = 65; });
+  refused("limits/attempts_max", [](options& o) { o.limits.attempts_max = 50; });
+  refused("retention/failed/age", [](options& o) { o.retention.failed.age = milliseconds(-1); });
   refused("handler_threads", [&](options& o) { o.handler_threads = none; });
   refused("scheduler_threads", [&](options& o) { o.scheduler_threads = none; });
   for (const auto bad : {milliseconds::min(), milliseconds(0), milliseconds::max()}) {
     refused("limits/delay_max", [&](options& o) { o.limits.delay_max = bad; });
+    refused("timer_horizon", [&](options& o) { o.timer_horizon = bad; });
   }
 }
 

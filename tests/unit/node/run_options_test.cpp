@@ -45,6 +45,11 @@ BOOST_AUTO_TEST_CASE(bad_numbers_are_refused) {
   BOOST_TEST(refused([](auto& o) { o.max_attempts = 101; }));
   BOOST_TEST(refused([](auto& o) { o.max_wait_ms = std::numeric_limits<std::uint64_t>::max(); }));
   BOOST_TEST(refused([](auto& o) { o.exec_programs = {"/bin/true"}; }));
+  BOOST_TEST(refused([](auto& o) { o.exec_env = {"HOME"}; }));
+  BOOST_TEST(refused([](auto& o) {
+    o.allow_exec = true;
+    o.exec_env = {"HOME=x"};
+  }));
   BOOST_TEST(refused([](auto& o) { o.at_most_once = {"nope"}; }));
 }
 

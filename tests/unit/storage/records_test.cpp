@@ -29,6 +29,7 @@ model::event random_event(random_source& r) {
   e.wait_ms = static_cast<std::int64_t>(r.bits());
   e.least_ms = static_cast<std::int64_t>(r.below(10));
   e.most_ms = std::numeric_limits<std::int64_t>::max();
+  e.delivery = static_cast<delivery>(r.below(2));
   e.error_class = r.bytes(r.below(5));
   e.text = r.bytes(r.below(200));
   return e;
@@ -121,6 +122,7 @@ BOOST_AUTO_TEST_CASE(extreme_numbers_of_an_action_round_trip) {
     a.due_at_ms = a.close_by_ms = a.started_at_ms = a.closed_at_ms = at;
     a.last_wait_ms = std::numeric_limits<std::int64_t>::min();
     a.attempt = a.failures = a.retries = a.recoveries = a.deferrals = 0xffff'ffff;
+    a.delivery = delivery::at_most_once;
     a.last_error = {std::string("\0\xff", 2), "\x80"};
     std::string value;
     records::encode_state(*w.def, w.state, value);

@@ -156,6 +156,8 @@ class random_workflow {
       case event_kind::attempt_started:
         e.attempt += action.phase == model::phase::deferred ? 0 : 1;
         e.count = action.phase == model::phase::deferred ? action.deferrals : 0;
+        e.delivery = action.phase == model::phase::deferred ? action.delivery
+                                                            : static_cast<delivery>(r_.below(2));
         break;
       case event_kind::action_scheduled:
       case event_kind::action_deadline_set:

@@ -76,7 +76,8 @@ class lawful_store {
   static bool lawful(const random_workflow& w) {
     return std::none_of(w.changes.events.begin(), w.changes.events.end(), [](const auto& e) {
       return e.kind == event_kind::retry_scheduled || e.kind == event_kind::action_scheduled ||
-             e.kind == event_kind::attempt_deferred;
+             e.kind == event_kind::attempt_deferred || e.kind == event_kind::attempt_failed ||
+             e.kind == event_kind::attempt_timed_out;
     });
   }
   /// Workflow "r": action 0 fails, waits, is retried and completes; action 20 waits for a retry.
@@ -223,6 +224,19 @@ BOOST_AUTO_TEST_CASE(i5_attempt_numbers) {
   beyond.tamper(
       [](rocksdb::DB& db) { edit_row(db, "r", 2, [](auto& events) { events[2].count = 1; }); });
   BOOST_TEST(beyond.finds("I5", "r"));
+}
+
+BOOST_AUTO_TEST_CASE(i5_attempts_beyond_max_attempts) {
+  // given a retry that nobody scheduled
+  lawful_store unscheduled(1);
+  unscheduled.tamper([](rocksdb::DB& db) {
+    edit_row(db, "r", 8, [](auto& events) {
+      events[2] = events[0];
+      events[2].at_ms = events[1].at_ms;
+      events[2].attempt = 2;
+    });
+  });
+  BOOST_TEST(unscheduled.finds("I5", "r"));
 }
 
 BOOST_AUTO_TEST_CASE(i6_results) {

@@ -68,7 +68,7 @@ class by_hand {
   }
   workflow_view view(const has_handler& handlers = {}) {
     if (!w_->changes.empty()) save();
-    auto v = read_view(*store_, "w", handlers);
+    auto v = read_view(*store_, "w", handlers, 0);
     BOOST_REQUIRE_MESSAGE(v, failure(v));
     return *v;
   }
@@ -230,7 +230,7 @@ BOOST_AUTO_TEST_CASE(many_results_are_read_in_one_pass) {
     if (!w.changes.empty()) commit(*s, w);
   }
   BOOST_REQUIRE(w.state.count(model::phase::completed) > 50);
-  const auto v = read_view(*s, "w", {});
+  const auto v = read_view(*s, "w", {}, 0);
   BOOST_REQUIRE_MESSAGE(v, failure(v));
   for (std::size_t a = 0; a < 300; ++a) {
     const auto seq = w.state.actions[a].result_seq;
