@@ -27,6 +27,7 @@ engine_process::behavior_type engine_process::make_behavior() {
   }
   return {[this](const messages::adopt& m) { adopt(m.box); },
           [this](const messages::idle& m) { on_idle(m); },
+          [this](const messages::declined& m) { on_declined(m); },
           [this](messages::wake_all m) { wake(std::move(m)); },
           [this](const messages::request_ptr& r) { request(r); },
           [this](const messages::scan&) {
@@ -57,12 +58,14 @@ void engine_process::tell(resident& to, Message&& m) {
 }
 
 std::int64_t engine_process::room() const {
+  if (rt_->memory_is_full() && !residents_.empty()) return 0;
   const auto busy = static_cast<std::int64_t>(residents_.size()) - rt_->resting;
   return static_cast<std::int64_t>(rt_->opts.active_workflows_max) - busy;
 }
 
 engine_process::resident& engine_process::load(const std::string& id,
-                                               messages::workflow_box_ptr box) {
+                                               messages::workflow_box_ptr box,
+                                               time_ms listed_at_ms) {
   auto& place = residents_[id];
   rt_->residents = residents_.size();
   if (box) {  // takes up its work as soon as it runs
@@ -72,7 +75,7 @@ engine_process::resident& engine_process::load(const std::string& id,
   }
   place.actor =
       spawn<workflow_process, caf::lazy_init>(rt_, messages::engine_actor{this}, due_, id, nullptr);
-  tell(place, messages::begin{});
+  tell(place, messages::begin{listed_at_ms});
   return place;
 }
 
@@ -98,14 +101,18 @@ void engine_process::adopt(const messages::workflow_box_ptr& box) {
 void engine_process::leave_in_store(const messages::workflow_box& box) {
   const std::string& id = box.definition->spec.id;
   rt_->backlog = true;
-  if (std::pair(box.state.created_at_ms, std::string_view(id)) <
-      std::pair(scan_from_ms_, std::string_view(scan_from_id_))) {
-    scan_from_ms_ = box.state.created_at_ms;
-    scan_from_id_ = id;
-  }
+  scan_again_from(box.state.created_at_ms, id);
   hand_over_timers(box);
   // A place may have become free before anyone could see the backlog.
   if (residents_.empty() || room() > 0) take_more();
+}
+
+void engine_process::scan_again_from(time_ms created_at_ms, const std::string& id) {
+  if (std::pair(created_at_ms, std::string_view(id)) <
+      std::pair(scan_from_ms_, std::string_view(scan_from_id_))) {
+    scan_from_ms_ = created_at_ms;
+    scan_from_id_ = id;
+  }
 }
 
 void engine_process::hand_over_timers(const messages::workflow_box& box) {
@@ -146,6 +153,7 @@ void engine_process::on_idle(const messages::idle& m) {
   const auto found = residents_.find(m.workflow_id);
   if (found == residents_.end() || found->second.sent != m.received) return;
   send(found->second.actor, messages::dismissed{});
+  rt_->loaded_bytes -= m.bytes;
   residents_.erase(found);
   rt_->residents = residents_.size();
   if (overtaken_.erase(m.workflow_id) > 0 && !ending_) load(m.workflow_id, nullptr);
@@ -153,6 +161,17 @@ void engine_process::on_idle(const messages::idle& m) {
     end_if_empty();
   } else {
     take_more();
+  }
+}
+
+/// Memory filled up between the look at it and the read: in its turn.
+void engine_process::on_declined(const messages::declined& m) {
+  if (ending_) return;
+  rt_->backlog = true;
+  if (m.listed_at_ms != 0) {
+    scan_again_from(m.listed_at_ms, m.workflow_id);
+  } else {
+    wakes_.push_back({m.workflow_id, m.timer});
   }
 }
 
@@ -195,7 +214,9 @@ void engine_process::take_listed() {
       return rt_->halt(listed.error());  // nobody would look again
     }
     for (const auto& entry : *listed) {
-      if (!residents_.contains(entry.workflow_id)) load(entry.workflow_id, nullptr);
+      if (!residents_.contains(entry.workflow_id)) {
+        load(entry.workflow_id, nullptr, entry.created_at_ms);
+      }
       scan_from_ms_ = entry.created_at_ms;
       scan_from_id_ = entry.workflow_id + '\0';
     }

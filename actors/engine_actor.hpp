@@ -37,13 +37,15 @@ class engine_process final : public messages::engine_actor::base {
   void wake(messages::wake_all m);
   void request(const messages::request_ptr& r);
   void on_idle(const messages::idle& m);
+  void on_declined(const messages::declined& m);
+  void scan_again_from(time_ms created_at_ms, const std::string& id);
   void take_more();
   void take_wakes();
   void take_listed();
   void sweep();
   void shut_down();
   void end_if_empty();
-  resident& load(const std::string& id, messages::workflow_box_ptr box);
+  resident& load(const std::string& id, messages::workflow_box_ptr box, time_ms listed_at_ms = 0);
   template <class Message>
   void tell(resident& to, Message&& m);
   [[nodiscard]] std::int64_t room() const;

@@ -98,8 +98,13 @@ struct runtime {
   std::atomic<std::int64_t> armed{0};       ///< timers that action actors hold
   std::atomic<std::uint64_t> residents{0};  ///< workflow actors
   std::atomic<std::int64_t> resting{0};     ///< of these, those that only wait for timers
-  std::atomic<bool> backlog{false};         ///< workflows in the store wait for a place in memory
-  std::atomic<bool> scan_asked{false};      ///< a `scan` is on its way to the engine actor
+  /// Of the workflows in memory, about.
+  std::atomic<std::size_t> loaded_bytes{0};
+  [[nodiscard]] bool memory_is_full() const noexcept {
+    return loaded_bytes >= opts.memory_bytes_max;
+  }
+  std::atomic<bool> backlog{false};     ///< workflows in the store wait for a place in memory
+  std::atomic<bool> scan_asked{false};  ///< a `scan` is on its way to the engine actor
 
   std::atomic<bool> halted{false};  ///< see halt()
   std::atomic<bool> closing{false};

@@ -40,12 +40,12 @@ workflow_process::~workflow_process() = default;
 
 workflow_process::behavior_type workflow_process::make_behavior() {
   set_exception_handler([this](std::exception_ptr& e) -> caf::error { rt_->die(e); });
-  if (box_) on_begin();
+  if (box_) on_begin(0);
   return {[this](messages::attempt_report r) { on_report(std::move(r)); },
           [this](const messages::committed& m) { on_committed(m); },
-          [this](const messages::begin&) {
+          [this](const messages::begin& m) {
             ++received_;
-            on_begin();
+            on_begin(m.listed_at_ms);
           },
           [this](const messages::action_due& m) { on_action_due(m.action); },
           [this](const messages::action_gone&) {
@@ -79,13 +79,18 @@ void workflow_process::look_again(messages::timer_due what) {
   send(due_, messages::hold{rt_->now_ms() + look_again_ms, {id_, what}});
 }
 
-void workflow_process::on_begin() {
+void workflow_process::on_begin(time_ms listed_at_ms) {
   if (box_) {
     def_ = std::move(box_->definition);
     state_ = std::move(box_->state);
     box_.reset();
     take_up(false);
     return;
+  }
+  if (rt_->memory_is_full()) {
+    broken_ = std::make_unique<error>(errc::overloaded, "memory is full");
+    if (listed_at_ms != 0) send(engine_, messages::declined{id_, listed_at_ms, {}});
+    return check_idle();
   }
   if (load()) return;
   if (broken_->code() == errc::corrupt) look_again({0, false});
@@ -111,8 +116,9 @@ bool workflow_process::load() {
 }
 
 bool workflow_process::is_there() {
-  // Its submit may have become durable since the last look.
-  if (broken_ && broken_->code() == errc::not_found && !rt_->halted) return load();
+  // Its submit may have become durable since the last look; or this is worth the memory.
+  const auto why = broken_ ? std::optional(broken_->code()) : std::nullopt;
+  if ((why == errc::not_found || why == errc::overloaded) && !rt_->halted) return load();
   return !broken_;
 }
 
@@ -124,6 +130,8 @@ void workflow_process::take_up(bool loaded) {
   next_.effects.reserve(4);
   pending_.effects.reserve(4);
   slots_.resize(def_->size());
+  loaded_bytes_ = def_->bytes + slots_.size() * (sizeof(slot) + sizeof(model::action_state));
+  rt_->loaded_bytes += loaded_bytes_;
   if (loaded && !state_.terminal()) {
     // A start that is durable first does no harm: where it cannot be told, it is.
     const bool was_here_before_open = state_.created_at_ms <= rt_->opened_at_ms;
@@ -584,6 +592,10 @@ void workflow_process::on_action_due(action_index a) {
 }
 
 void workflow_process::on_timer(const messages::timer_due& m) {
+  if (broken_ && broken_->code() == errc::overloaded && !m.deadline && rt_->memory_is_full()) {
+    send(engine_, messages::declined{id_, 0, m});
+    return check_idle();
+  }
   if (!is_there() || !def_ || (m.action != no_action && m.action >= slots_.size())) {
     if (broken_ && broken_->code() == errc::corrupt) look_again(m);
     check_idle();
@@ -635,11 +647,23 @@ void workflow_process::on_shut_down() {
 /// Tells the engine when a place for a running workflow has become free.
 void workflow_process::update_rest() {
   const bool rests = !in_flight_ && changes_.empty() && children_ > 0 && waiting_ == children_;
+  if (rests && rt_->memory_is_full() && !shutting_down_) return make_room();
   if (rests == resting_) return;
   resting_ = rests;
   // Before the look at the backlog, in the one order that all threads see (take_wakes, adopt).
   rt_->resting.fetch_add(rests ? 1 : -1);
   if (rests && rt_->backlog && !rt_->scan_asked.exchange(true)) send(engine_, messages::scan{});
+}
+
+/// Others need the memory: the due actor waits for its timers.
+void workflow_process::make_room() {
+  for (action_index a = 0; a < slots_.size(); ++a) {
+    if (slots_[a].at != place::waits) continue;
+    send(due_, messages::hold{state_.actions[a].due_at_ms, {id_, {a, false}}});
+    detach(a);
+  }
+  for (const auto& child : next_.leaving) send(child, messages::leave{});
+  next_.leaving.clear();
 }
 
 void workflow_process::check_idle() {
@@ -648,7 +672,7 @@ void workflow_process::check_idle() {
   if (!rt_->halted && (!changes_.empty() || !next_.effects.empty())) return;
   if (idle_at_ == received_ + 1) return;
   idle_at_ = received_ + 1;
-  send(engine_, messages::idle{id_, received_});
+  send(engine_, messages::idle{id_, received_, loaded_bytes_});
 }
 
 void workflow_process::fail_all(const error& why) {

@@ -75,7 +75,7 @@ class workflow_process final : public messages::workflow_actor::base {
     void clear();
   };
 
-  void on_begin();
+  void on_begin(time_ms listed_at_ms);
   /// Takes the workflow up from the store. False: it cannot, broken_ says why.
   bool load();
   /// Has this timer come again in a while.
@@ -115,6 +115,7 @@ class workflow_process final : public messages::workflow_actor::base {
   void detach(action_index a);
   void detach_all();
   void update_rest();
+  void make_room();
   void check_idle();
   void fail_all(const error& why);
 
@@ -147,7 +148,8 @@ class workflow_process final : public messages::workflow_actor::base {
   std::uint64_t idle_at_ = 0;   ///< value of received_ + 1 in the last `idle`
   bool resting_ = false;
   bool shutting_down_ = false;
-  std::unique_ptr<error> broken_;  ///< could not be loaded
+  std::size_t loaded_bytes_ = 0;   ///< counted in runtime::loaded_bytes
+  std::unique_ptr<error> broken_;  ///< could not be loaded, or (overloaded) not yet
 };
 
 }  // namespace tenax::actors

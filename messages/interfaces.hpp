@@ -68,6 +68,8 @@ using engine_actor = caf::typed_actor<
     caf::reacts_to<adopt>,
     // From a workflow: it has nothing to do now.
     caf::reacts_to<idle>,
+    // From a workflow: it has not been taken up, because memory is full.
+    caf::reacts_to<declined>,
     // From the due actor: timers are due.
     caf::reacts_to<wake_all>,
     // From the API: a command for a workflow.

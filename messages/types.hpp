@@ -78,10 +78,10 @@ struct adopt {  ///< this workflow has just become durable
 struct wake_all {  ///< these timers are due; answered with `more_wakes` once they are taken up
   std::vector<wake> wakes;
 };
-struct idle {  ///< this workflow has nothing to do; `received` counts the messages that it had from
-               ///< the engine
+struct idle {  ///< this workflow has nothing to do
   std::string workflow_id;
-  std::uint64_t received = 0;
+  std::uint64_t received = 0;  ///< messages that it had from the engine
+  std::size_t bytes = 0;       ///< that it takes in memory
 };
 struct scan {};        ///< INTERNAL: take up the next workflows from the store
 struct scan_later {};  ///< INTERNAL: the same, after a while
@@ -98,8 +98,16 @@ struct tick {  ///< INTERNAL: look at the clock
   std::uint64_t serial = 0;
 };
 
+struct declined {  ///< this workflow was not taken up: no memory
+  std::string workflow_id;
+  time_ms listed_at_ms = 0;  ///< where it is listed; 0: a timer woke it
+  timer_due timer;           ///< then that one
+};
+
 // To a workflow actor.
-struct begin {};
+struct begin {               ///< from the engine: take up your work, if there is memory
+  time_ms listed_at_ms = 0;  ///< where it is listed; 0: a timer or a command follows
+};
 struct committed {
   bool ok = false;
   std::shared_ptr<const error> why = nullptr;  ///< not ok: the store's words
@@ -173,6 +181,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::request_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::adopt)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::wake_all)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::idle)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::declined)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::scan)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::scan_later)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::sweep)

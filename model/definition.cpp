@@ -18,6 +18,32 @@ std::optional<action_index> definition::find(std::string_view key) const {
   return *found;
 }
 
+namespace {
+
+/// Of what an object holds on the heap; short strings lie in the object itself.
+std::size_t heap_bytes(const std::string& s) { return s.capacity() > 15 ? s.capacity() + 1 : 0; }
+template <class T>
+std::size_t heap_bytes(const std::vector<T>& v) {
+  return v.capacity() * sizeof(T);
+}
+
+std::size_t memory_bytes(const definition& def) {
+  const auto& spec = def.spec;
+  std::size_t sum = sizeof def + heap_bytes(spec.input) + heap_bytes(spec.description) +
+                    heap_bytes(spec.actions) + heap_bytes(def.dependencies) +
+                    heap_bytes(def.dependants) + heap_bytes(def.by_key) + def.size() / 4;
+  for (const auto& a : spec.actions) {
+    sum += heap_bytes(a.key) + heap_bytes(a.type) + heap_bytes(a.input) + heap_bytes(a.reason) +
+           heap_bytes(a.depends_on);
+    for (const auto& key : a.depends_on) sum += heap_bytes(key);
+  }
+  for (const auto& d : def.dependencies) sum += heap_bytes(d);
+  for (const auto& d : def.dependants) sum += heap_bytes(d);
+  return sum;
+}
+
+}  // namespace
+
 definition_ptr compile(workflow_spec spec) {
   auto def = std::make_shared<definition>();
   def->spec = std::move(spec);
@@ -52,6 +78,7 @@ definition_ptr compile(workflow_spec spec) {
     needs.erase(std::unique(needs.begin(), needs.end()), needs.end());
     for (const action_index need : needs) def->dependants[need].push_back(i);
   }
+  def->bytes = memory_bytes(*def);
   return def;
 }
 

@@ -25,6 +25,7 @@ struct definition {
   std::vector<bool> has_references;                   ///< the action's input must be rendered
   std::vector<bool> is_referenced;                    ///< an input refers to the action's result
   std::vector<action_index> by_key;                   ///< in the order of the keys
+  std::size_t bytes = 0;                              ///< of memory, about
 
   definition() = default;
   definition(const definition&) = delete;  // shared, not copied

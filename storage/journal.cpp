@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -42,9 +43,14 @@ struct group {
     commits = 0;
   }
   [[nodiscard]] bool empty() const noexcept { return commits == 0; }
+  [[nodiscard]] bool has_room_for(const write_batch& more) const noexcept {
+    return empty() || batch.bytes() + more.bytes() <= bytes_max;
+  }
 
   /// A burst must not hold its memory for ever.
   static constexpr std::size_t keep_bytes_max = std::size_t{8} << 20;
+  /// What one write holds: RocksDB copies it twice. A larger commit is written alone.
+  static constexpr std::size_t bytes_max = std::size_t{16} << 20;
   static constexpr std::size_t keep_acks_max = 64 * 1024;
 };
 
@@ -120,9 +126,14 @@ class threaded_journal final : public journal {
       lock.unlock();
       return refuse(done, cause);
     }
+    const bool full = !collecting_.has_room_for(batch);
+    if (full) {
+      full_.push_back(std::move(collecting_));
+      collecting_ = {};
+    }
     collecting_.add(batch, done);
     count_.bytes_queued.fetch_add(batch.bytes(), std::memory_order_relaxed);
-    if (when == flush::now) flush_wanted_ = true;
+    if (when == flush::now || full) flush_wanted_ = true;
     // A lazy batch wakes the writer only if it sleeps without end, to set its alarm.
     const bool wake =
         waits_ == waits::for_anything || (waits_ == waits::for_flush && when == flush::now);
@@ -198,6 +209,11 @@ class threaded_journal final : public journal {
       waits_ = waits::no;
       if (!asked) break;  // the oldest lazy batch has waited long enough
     }
+    if (!full_.empty()) {
+      out = std::move(full_.front());
+      full_.pop_front();
+      return true;
+    }
     if (collecting_.empty()) return false;
     std::swap(out, collecting_);
     flush_wanted_ = false;
@@ -207,17 +223,21 @@ class threaded_journal final : public journal {
   /// The outcome of `failed` is unknown; what was queued behind it was not tried.
   void fail(const group& failed, const tenax::error& why) {
     if (on_failure_) on_failure_(why);
-    group untried;
+    std::deque<group> untried;
     {
       const std::lock_guard lock(mutex_);
       cause_ = why.message();
       stopped_.store(true, std::memory_order_release);
-      std::swap(untried, collecting_);
+      untried.swap(full_);
+      untried.push_back(std::move(collecting_));
+      collecting_ = {};
     }
-    count_.bytes_queued.fetch_sub(untried.batch.bytes(), std::memory_order_relaxed);
     failed.answer(&why);
     const auto not_tried = stopped_error(why.message());
-    untried.answer(&not_tried);
+    for (const auto& g : untried) {
+      count_.bytes_queued.fetch_sub(g.batch.bytes(), std::memory_order_relaxed);
+      g.answer(&not_tried);
+    }
   }
 
   store& target_;
@@ -236,6 +256,7 @@ class threaded_journal final : public journal {
   std::condition_variable changed_;
   // Guarded by mutex_.
   std::string cause_ = "it is closed";
+  std::deque<group> full_;  ///< before the one that collects
   group collecting_;
   bool closing_ = false;
   waits waits_ = waits::no;  ///< what the writer waits for; reset by who wakes it
@@ -250,18 +271,19 @@ class stepped_journal_impl final : public stepped_journal {
 
   void append(const write_batch& batch, flush when, ack done) override {
     if (stopped_ || closed_) return refuse(done, cause_);
-    queued_.add(batch, done);
+    const bool full = !queued_.back().has_room_for(batch);
+    if (full) queued_.emplace_back();
+    queued_.back().add(batch, done);
     count_.bytes_queued += batch.bytes();
-    flush_wanted_ = flush_wanted_ || when == flush::now;
+    flush_wanted_ = flush_wanted_ || full || when == flush::now;
   }
 
   bool step(bool also_lazy) override {
-    if (queued_.empty() || !(flush_wanted_ || also_lazy)) return false;
+    if (queued_.front().empty() || !(flush_wanted_ || also_lazy)) return false;
     // An ack may append again.
-    group writing;
-    std::swap(writing, queued_);
-    flush_wanted_ = false;
-    count_.bytes_queued = 0;
+    group writing = take_first();
+    if (queued_.front().empty()) flush_wanted_ = false;
+    count_.bytes_queued -= writing.batch.bytes();
     if (TENAX_PLANTED(2)) writing.answer_early();
     const auto written = write_group(target_, epoch_, writing, count_);
     stopped_ = !written;
@@ -270,24 +292,20 @@ class stepped_journal_impl final : public stepped_journal {
       if (on_failure_) on_failure_(written.error());
     }
     writing.answer(written ? nullptr : &written.error());
+    if (!written) drop_all();
     return true;
   }
 
   void abandon() override {
     closed_ = true;
-    group lost;
-    std::swap(lost, queued_);
-    flush_wanted_ = false;
-    count_.bytes_queued = 0;
-    const auto why = stopped_error(cause_);
-    lost.answer(&why);
+    drop_all();
   }
 
   [[nodiscard]] bool has_waiting() const noexcept override {
-    return !queued_.empty() && flush_wanted_;
+    return !queued_.front().empty() && flush_wanted_;
   }
   [[nodiscard]] bool has_lazy() const noexcept override {
-    return !queued_.empty() && !flush_wanted_;
+    return !queued_.front().empty() && !flush_wanted_;
   }
   [[nodiscard]] bool stopped() const noexcept override { return stopped_; }
   [[nodiscard]] journal_stats stats() const noexcept override { return count_.read(); }
@@ -298,11 +316,25 @@ class stepped_journal_impl final : public stepped_journal {
   }
 
  private:
+  group take_first() {
+    group first = std::move(queued_.front());
+    queued_.pop_front();
+    if (queued_.empty()) queued_.emplace_back();
+    return first;
+  }
+  /// Who waits for what was not tried is told so.
+  void drop_all() {
+    flush_wanted_ = false;
+    count_.bytes_queued = 0;
+    const auto why = stopped_error(cause_);
+    for (std::size_t left = queued_.size(); left > 0; --left) take_first().answer(&why);
+  }
+
   store& target_;
   const std::uint64_t epoch_;
   const failure_sink on_failure_;
   counters count_;
-  group queued_;
+  std::deque<group> queued_{1};
   bool flush_wanted_ = false;
   bool stopped_ = false;
   bool closed_ = false;

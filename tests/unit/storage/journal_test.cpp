@@ -29,12 +29,15 @@ class fake_store final : public store {
     changed_.wait_for(lock, deadline, [this] { return !held_; });
     epoch_ = epoch;
     if (begun_ == fail_at_) return error{errc::storage_unavailable, "planted"};
+    std::size_t bytes = 0;
     for (const auto* b : batches) {
+      bytes += b->bytes();
       b->each([this](write_batch::op, std::string_view key, std::string_view) {
         keys_.emplace_back(key);
       });
       delta_ += b->delta;
     }
+    largest_ = std::max(largest_, bytes);
     ++finished_;
     changed_.notify_all();
     return {};
@@ -64,6 +67,10 @@ class fake_store final : public store {
   std::vector<std::string> keys() {
     const std::lock_guard lock(mutex_);
     return keys_;
+  }
+  std::size_t largest() {
+    const std::lock_guard lock(mutex_);
+    return largest_;
   }
   totals delta() {
     const std::lock_guard lock(mutex_);
@@ -108,6 +115,7 @@ class fake_store final : public store {
   int finished_ = 0;
   int fail_at_ = -1;
   std::uint64_t epoch_ = 0;
+  std::size_t largest_ = 0;  ///< bytes of one write
   std::vector<std::string> keys_;
   totals delta_;
 };
@@ -207,6 +215,29 @@ BOOST_AUTO_TEST_CASE(what_comes_during_a_write_is_one_group) {
   BOOST_REQUIRE(acks.wait(100));
   BOOST_TEST(s.begun() == 2);
   BOOST_TEST(s.keys() == names(100), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_group_never_exceeds_what_one_write_can_hold) {
+  fake_store target;
+  const auto journal = make_threaded_journal(target, 1);
+  target.hold();
+  std::atomic<int> acked{0};
+  const auto count = [](void* context, const error* failure) noexcept {
+    if (failure == nullptr) ++*static_cast<std::atomic<int>*>(context);
+  };
+  for (int n = 0; n < 40; ++n) {
+    write_batch batch;
+    batch.put(std::to_string(n), std::string(3u << 20, 'x'));
+    journal->append(batch, flush::now, {count, &acked});
+  }
+  target.release();
+  journal->close();
+  BOOST_TEST(acked == 40);
+  BOOST_TEST(target.largest() <= std::size_t{16} << 20);
+  std::vector<std::string> in_order;
+  for (int n = 0; n < 40; ++n) in_order.push_back(std::to_string(n));
+  BOOST_TEST(target.keys() == in_order, boost::test_tools::per_element());
+  BOOST_TEST(journal->stats().bytes_queued == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(many_threads_lose_nothing) {
