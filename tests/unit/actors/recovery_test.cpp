@@ -232,7 +232,7 @@ BOOST_AUTO_TEST_CASE(an_attempt_keeps_the_delivery_that_it_was_started_with) {
     std::swap(opts, other);
     must(engine->crash_and_reopen(once ? without : other));
     engine->run_until_idle();
-    must(engine->crash_and_reopen(other));
+    if (once) must(engine->crash_and_reopen(other));
     engine->run_until_idle();
     // then
     BOOST_TEST((action("w").waiting == waiting_for::decision) == once);

@@ -264,19 +264,18 @@ BOOST_AUTO_TEST_CASE(an_at_most_once_attempt_that_times_out_waits_for_a_decision
   BOOST_TEST(a.last_error->message == "no outcome within start_to_close (10000 ms)");
   const auto unknown = events("w", "outcome_unknown");
   BOOST_TEST_REQUIRE(unknown.size() == 1U);
-  BOOST_TEST(unknown[0].data == R"({"attempt":1,"error_class":"timeout",)"
-                                R"("message":"no outcome within start_to_close (10000 ms)"
-})");
+  BOOST_TEST(unknown[0].data == R"x({"attempt":1,"error_class":"timeout",)x"
+                                R"x("message":"no outcome within start_to_close (10000 ms)"})x");
   // its result comes too late
   BOOST_TEST(engine->finish_handler("a"));
-BOOST_TEST(events("w", "late_result").size() == 1U);
-BOOST_TEST(action("w").waiting == waiting_for::decision);
-BOOST_TEST(engine->stats().active == 0U);
-// and what is decided is done
-engine->release_handlers();
-must(engine->resolve("w", "a", {}));
-BOOST_TEST(must(engine->run_until_end("w")).status == workflow_status::completed);
-BOOST_TEST(action("w").attempts == 2U);
+  BOOST_TEST(events("w", "late_result").size() == 1U);
+  BOOST_TEST(action("w").waiting == waiting_for::decision);
+  BOOST_TEST(engine->stats().active == 0U);
+  // and what is decided is done
+  engine->release_handlers();
+  must(engine->resolve("w", "a", {}));
+  BOOST_TEST(must(engine->run_until_end("w")).status == workflow_status::completed);
+  BOOST_TEST(action("w").attempts == 2U);
 }
 
 BOOST_AUTO_TEST_CASE(a_decision_while_the_given_up_handler_still_runs_is_carried_out) {
