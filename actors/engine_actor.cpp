@@ -110,9 +110,8 @@ void engine_process::leave_in_store(const messages::workflow_box& box) {
 
 void engine_process::hand_over_timers(const messages::workflow_box& box) {
   const std::string& id = box.definition->spec.id;
-  const time_ms end = rt_->window_end_ms;
   const auto hand_over = [&](time_ms due_at_ms, action_index a, bool deadline) {
-    if (due_at_ms != 0 && due_at_ms <= end)
+    if (due_at_ms != 0 && rt_->in_window(deadline, due_at_ms))
       send(due_, messages::hold{due_at_ms, {id, {a, deadline}}});
   };
   hand_over(box.state.deadline_at_ms, no_action, true);
