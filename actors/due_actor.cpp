@@ -9,17 +9,31 @@
 namespace tenax::actors {
 
 using model::no_action;
+using storage::due_entry;
+using storage::timer_group;
 
 due_process::due_process(caf::actor_config& cfg, runtime* rt, messages::engine_actor engine)
-    : messages::due_actor::base(cfg), rt_(rt), engine_(std::move(engine)) {}
+    : messages::due_actor::base(cfg), rt_(rt), engine_(std::move(engine)) {
+  for (const auto which : {timer_group::start, timer_group::deadline}) {
+    auto& g = groups_[static_cast<std::size_t>(which)];
+    g.which = which;
+    g.crowd_until_ms = rt_->opened_at_ms;
+    g.fresh.cursor.at_ms = rt_->opened_at_ms;
+    g.credit = crowd_per_ms;
+    g.credit_at_ms = rt_->opened_at_ms;
+  }
+}
 
 due_process::behavior_type due_process::make_behavior() {
   set_exception_handler([this](std::exception_ptr& e) -> caf::error { rt_->die(e); });
   advance();
-  return {[this](messages::hold m) {
-            insert({m.due_at_ms, m.due_at_ms, std::move(m.what.workflow_id), m.what.timer.action,
-                    m.what.timer.deadline});
+  return {[this](const messages::hold& m) {
+            insert(m);
             advance();
+          },
+          [this](const messages::look_again& m) {
+            look_again(m.workflow_id);
+            schedule();
           },
           [this](const messages::more_wakes&) {
             wakes_out_ = false;
@@ -39,86 +53,170 @@ due_process::behavior_type due_process::make_behavior() {
 void due_process::advance() {
   if (!engine_) return;
   fire();
-  const bool room = window_.size() <= window_max / 2;
-  if (room && (more_in_store_ || rt_->now_ms() >= refill_at_ms_)) {
-    refill();
-    fire();
+  bool read_some = false;
+  for (auto& g : groups_) {
+    const time_ms now = rt_->now_ms();
+    if (now < g.crowd_until_ms) rejoin(g, now);
+    if (is_behind(g, now)) split(g, now);
+    if (g.crowd.more && g.crowd.window.size() <= crowd_max / 2) {
+      read(g, g.crowd, g.crowd_until_ms, crowd_max - g.crowd.window.size());
+      read_some = true;
+    }
+    if (g.fresh.window.size() <= fresh_max / 2 && (g.fresh.more || now >= g.refill_at_ms)) {
+      refill(g);
+      read_some = true;
+    }
   }
+  if (read_some) fire();
   schedule();
 }
 
-void due_process::insert(item one) {
-  put(std::move(one));
-  if (window_.size() <= window_max) return;
-  // Too many: the latest goes back to the store, and the horizon with it.
-  const auto last = std::prev(window_.end());
-  const time_ms at = last->due_at_ms;
-  if (storage::due_entry begin{at, {}, {}, 0}; begin < cursor_) cursor_ = begin;
-  rt_->window_end_ms = std::min(rt_->window_end_ms.load(), at - 1);
-  more_in_store_ = true;
-  take(last);
+// --- the windows ---
+
+void due_process::insert(const messages::hold& m) {
+  auto& g = groups_[m.what.timer.deadline ? 1 : 0];
+  item one{m.due_at_ms, m.what.workflow_id, m.what.timer.action};
+  if (one.due_at_ms < g.crowd_until_ms) {
+    if (one.due_at_ms > g.crowd.cursor.at_ms) return;  // to be read yet
+    g.crowd.window.insert(std::move(one));
+    if (g.crowd.window.size() > crowd_max) push_out(g.crowd);
+    return;
+  }
+  g.fresh.window.insert(std::move(one));
+  if (g.fresh.window.size() <= fresh_max) return;
+  push_out(g.fresh);
+  auto& end = window_end(g);
+  end = std::min(end.load(), g.fresh.cursor.at_ms - 1);
 }
 
-void due_process::put(item one) {
-  const bool deadline = one.deadline;
-  if (window_.insert(std::move(one)).second && deadline) ++deadlines_;
+/// Too many: the latest goes back to the store, and the cursor with it.
+void due_process::push_out(lane& from) {
+  const auto last = std::prev(from.window.end());
+  from.cursor = std::min(from.cursor, due_entry{last->due_at_ms, {}, {}, 0});
+  from.more = true;
+  from.window.erase(last);
 }
 
-due_process::item due_process::take(window::iterator at) {
-  auto node = window_.extract(at);
-  if (node.value().deadline) --deadlines_;
-  return std::move(node.value());
+/// More is due than the window holds, and has been for a while.
+bool due_process::is_behind(const group& g, time_ms now) const {
+  if (!g.fresh.more || g.fresh.window.empty() || !rt_->may_start()) return false;
+  return g.fresh.window.begin()->due_at_ms <= now - behind_ms && g.fresh.cursor.at_ms < now;
 }
 
-void due_process::refill() {
+/// What is due and waits becomes part of the crowd, and the fresh window is free for what comes.
+void due_process::split(group& g, time_ms now) {
+  if (!g.crowd.more) {
+    // A new one, or one that is all in its window.
+    g.crowd.cursor = {g.fresh.window.begin()->due_at_ms, {}, {}, 0};
+    g.crowd.more = true;
+    g.credit = std::min(g.credit, crowd_per_ms);
+    g.credit_at_ms = now;
+  }
+  g.crowd_until_ms = now;
+  g.fresh.window.clear();
+  g.fresh.cursor = {now, {}, {}, 0};
+  window_end(g) = now - 1;
+}
+
+/// The wall clock stepped back: what is no longer due is no crowd.
+void due_process::rejoin(group& g, time_ms now) {
+  const due_entry from{now, {}, {}, 0};
+  auto& crowd = g.crowd.window;
+  crowd.erase(crowd.lower_bound(item{now, {}, 0}), crowd.end());
+  g.crowd.cursor = std::min(g.crowd.cursor, from);
+  g.crowd.more = g.crowd.cursor < from;
+  g.crowd_until_ms = now;
+  g.fresh.window.clear();
+  g.fresh.cursor = from;
+  g.fresh.more = true;
+  window_end(g) = now - 1;
+}
+
+void due_process::refill(group& g) {
   (void)TENAX_FAILPOINT("due.refill");
   const time_ms now = rt_->now_ms();
   const time_ms end = now + rt_->opts.timer_horizon.count();
-  const std::size_t room = window_max - window_.size();
-  rt_->window_end_ms = std::max(end, rt_->window_end_ms.load());
+  auto& published = window_end(g);
+  published = std::max(end, published.load());
   // The cursor is past what actors hold. A look from the start keeps the store's bound close to the
   // first entry, so that what others read from there, the next start too, does not cross all that
   // was ever deleted.
-  (void)rt_->store.due({}, end + 1, 1);
-  auto entries = rt_->store.due(cursor_, end + 1, room);
-  if (!entries) {
-    more_in_store_ = false;
-    refill_at_ms_ = now + rt_->opts.timer_horizon.count();
-    return rt_->halt(entries.error());  // fail-stop, as for a commit
-  }
-  more_in_store_ = entries->size() == room;
-  for (auto& e : *entries) {
-    item one{e.at_ms, e.at_ms, e.workflow_id, e.action,
-             e.kind == storage::timer_kind::action_deadline ||
-                 e.kind == storage::timer_kind::workflow_deadline};
-    if (e.at_ms < rt_->opened_at_ms)
-      one.fire_at_ms = rt_->opened_at_ms + overdue_++ / overdue_per_ms;
-    put(std::move(one));
-  }
-  if (more_in_store_) {
-    cursor_ = std::move(entries->back());
-    // Its successor: no id holds a character as small as this one.
-    if (cursor_.action++ == no_action) cursor_.workflow_id.push_back('\x01');
-    rt_->window_end_ms = cursor_.at_ms;
-  } else {
-    cursor_ = {end + 1, {}, {}, 0};
-    rt_->window_end_ms = end;
-  }
-  refill_at_ms_ = now + std::max<time_ms>(rt_->opts.timer_horizon.count() / 2, 1);
+  (void)rt_->store.due(g.which, {}, end + 1, 1);
+  if (!read(g, g.fresh, end + 1, fresh_max - g.fresh.window.size())) return;
+  published = g.fresh.more ? g.fresh.cursor.at_ms : end;
+  g.refill_at_ms = now + std::max<time_ms>(rt_->opts.timer_horizon.count() / 2, 1);
 }
 
+/// Reads at most `room` entries before `until_ms`. False: it cannot, and the engine stops.
+bool due_process::read(group& g, lane& to, time_ms until_ms, std::size_t room) {
+  auto entries = rt_->store.due(g.which, to.cursor, until_ms, room);
+  if (!entries) {
+    to.more = false;
+    g.refill_at_ms = rt_->now_ms() + rt_->opts.timer_horizon.count();
+    rt_->halt(entries.error());  // fail-stop, as for a commit
+    return false;
+  }
+  to.more = entries->size() == room;
+  for (const auto& e : *entries) to.window.insert({e.at_ms, e.workflow_id, e.action});
+  if (to.more) {
+    to.cursor = std::move(entries->back());
+    // Its successor: no id holds a character as small as this one.
+    if (to.cursor.action++ == no_action) to.cursor.workflow_id.push_back('\x01');
+  } else {
+    to.cursor = {until_ms, {}, {}, 0};
+  }
+  return true;
+}
+
+void due_process::look_again(const std::string& workflow_id) {
+  if (look_again_.size() >= look_again_max && !look_again_.contains(workflow_id)) return;
+  const time_ms at = rt_->now_ms() + look_again_ms;
+  if (!look_again_.try_emplace(workflow_id, at).second) return;  // once a minute, whoever asks
+  next_look_ms_ = look_again_.size() == 1 ? at : std::min(next_look_ms_, at);
+}
+
+void due_process::take_look_again(time_ms now, std::vector<messages::wake>& out) {
+  const bool stepped_back = next_look_ms_ > now + look_again_ms;
+  if (look_again_.empty() || (next_look_ms_ > now && !stepped_back)) return;
+  next_look_ms_ = now + look_again_ms;
+  for (auto at = look_again_.begin(); at != look_again_.end();) {
+    if (at->second > now) {
+      at->second = std::min(at->second, now + look_again_ms);
+      next_look_ms_ = std::min(next_look_ms_, at->second);
+      ++at;
+    } else {
+      out.push_back({at->first, {no_action, false}});
+      at = look_again_.erase(at);
+    }
+  }
+}
+
+// --- waking ---
+
 void due_process::fire() {
-  if (!rt_->may_start() || (wakes_out_ && deadlines_ == 0)) return;
+  if (!rt_->may_start()) return;
   const time_ms now = rt_->now_ms();
   messages::wake_all batch;
-  for (auto at = window_.begin(); at != window_.end() && batch.wakes.size() < batch_max;) {
-    if (at->fire_at_ms > now) break;
-    const auto one = at++;
-    // Starts wait while the engine has no room; deadlines do not, they make room.
-    if (wakes_out_ && !one->deadline) continue;
-    auto due = take(one);
-    batch.wakes.push_back({std::move(due.workflow_id), {due.action, due.deadline}});
+  const auto take = [&](group& g, lane& from, std::size_t most) {
+    std::size_t taken = 0;
+    for (; taken < most && !from.window.empty() && from.window.begin()->due_at_ms <= now; ++taken) {
+      auto one = std::move(from.window.extract(from.window.begin()).value());
+      batch.wakes.push_back({std::move(one.workflow_id), {one.action, g.deadlines()}});
+    }
+    return taken;
+  };
+  // Starts wait while the engine has no room; deadlines do not, they make room.
+  const bool starts = !wakes_out_;
+  for (const auto which : {timer_group::deadline, timer_group::start}) {
+    auto& g = groups_[static_cast<std::size_t>(which)];
+    const std::int64_t earned = std::max<time_ms>(now - g.credit_at_ms, 0) * crowd_per_ms;
+    g.credit = std::min<std::int64_t>(g.credit + earned, batch_max);
+    g.credit_at_ms = now;
+    if (!g.deadlines() && !starts) continue;
+    take(g, g.fresh, batch_max);
+    g.credit -= static_cast<std::int64_t>(take(g, g.crowd, static_cast<std::size_t>(g.credit)));
   }
+  if (starts) take_look_again(now, batch.wakes);
   if (batch.wakes.empty()) return;
   wakes_out_ = true;
   send(engine_, std::move(batch));
@@ -126,9 +224,18 @@ void due_process::fire() {
 
 void due_process::schedule() {
   const time_ms now = rt_->now_ms();
-  time_ms next = std::min(refill_at_ms_, now + look_every_ms);
-  if (!window_.empty() && !wakes_out_ && rt_->may_start())
-    next = std::min(next, window_.begin()->fire_at_ms);
+  time_ms next = now + look_every_ms;
+  if (!look_again_.empty() && !wakes_out_ && rt_->may_start()) next = std::min(next, next_look_ms_);
+  for (const auto& g : groups_) {
+    next = std::min(next, g.refill_at_ms);
+    if (!rt_->may_start()) continue;
+    if (wakes_out_ && !g.deadlines()) {
+      if (g.fresh.more) next = std::min(next, now + behind_ms);
+      continue;
+    }
+    if (!g.crowd.window.empty()) next = std::min(next, now + 1);
+    if (!g.fresh.window.empty()) next = std::min(next, g.fresh.window.begin()->due_at_ms);
+  }
   if (tick_at_ms_ != 0 && tick_at_ms_ <= next) return;  // each costs the clock thread a wake-up
   tick_at_ms_ = next;
   delayed_send(this, milliseconds(std::max<time_ms>(next - now, 1)), messages::tick{++serial_});

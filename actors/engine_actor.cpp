@@ -1,6 +1,7 @@
 #include "actors/engine_actor.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "actors/due_actor.hpp"
@@ -21,7 +22,7 @@ engine_process::behavior_type engine_process::make_behavior() {
   set_exception_handler([this](std::exception_ptr& e) -> caf::error { rt_->die(e); });
   due_ = spawn<due_process>(rt_, messages::engine_actor{this});
   if (!rt_->opts.paused) {
-    rt_->backlog = true;  // recovery: whatever is open and runnable in the store
+    rt_->backlog = listed_left_ = true;  // recovery: whatever is open and runnable in the store
     send(this, messages::scan{});
     if (retention_.enabled()) send(this, messages::sweep{});
   }
@@ -108,6 +109,7 @@ void engine_process::leave_in_store(const messages::workflow_box& box) {
 }
 
 void engine_process::scan_again_from(time_ms created_at_ms, const std::string& id) {
+  listed_left_ = true;
   if (std::pair(created_at_ms, std::string_view(id)) <
       std::pair(scan_from_ms_, std::string_view(scan_from_id_))) {
     scan_from_ms_ = created_at_ms;
@@ -117,9 +119,8 @@ void engine_process::scan_again_from(time_ms created_at_ms, const std::string& i
 
 void engine_process::hand_over_timers(const messages::workflow_box& box) {
   const std::string& id = box.definition->spec.id;
-  const time_ms end = rt_->window_end_ms;
   const auto hand_over = [&](time_ms due_at_ms, action_index a, bool deadline) {
-    if (due_at_ms != 0 && due_at_ms <= end)
+    if (due_at_ms != 0 && rt_->in_window(deadline, due_at_ms))
       send(due_, messages::hold{due_at_ms, {id, {a, deadline}}});
   };
   hand_over(box.state.deadline_at_ms, no_action, true);
@@ -196,7 +197,13 @@ void engine_process::take_wakes() {
 
 /// Takes up runnable workflows from the store, oldest first, in steps that are worth a seek.
 void engine_process::take_listed() {
-  if (!rt_->backlog || rt_->opts.paused || rt_->halted) return;
+  if (rt_->opts.paused || rt_->halted) return;
+  if (!listed_left_) {
+    // Wake-ups that wait for room are no reason to look: that crosses the deleted entries of all
+    // workflows that were ever active.
+    rt_->backlog = !wakes_.empty();
+    return;
+  }
   const std::int64_t step = static_cast<std::int64_t>(rt_->opts.active_workflows_max) / 8;
   const bool any_room = std::exchange(scan_small_, false);
   if (!any_room && room() > 0 && room() < step && !residents_.empty()) {
@@ -221,6 +228,10 @@ void engine_process::take_listed() {
       scan_from_id_ = entry.workflow_id + '\0';
     }
     if (listed->size() < limit) {
+      // Nothing is left before the end; what is left from now on lowers this again.
+      scan_from_ms_ = std::numeric_limits<time_ms>::max();
+      scan_from_id_.clear();
+      listed_left_ = false;
       rt_->backlog = !wakes_.empty();
       return;
     }

@@ -57,7 +57,8 @@ class engine_process final : public messages::engine_actor::base {
   std::unordered_set<std::string> overtaken_;  ///< in memory since before they were adopted
   std::deque<messages::wake> wakes_;  ///< of workflows not in memory, while there is no room
   bool wakes_answered_ = true;
-  time_ms scan_from_ms_ = 0;  ///< where the scan of open workflows goes on
+  bool listed_left_ = false;  ///< open workflows in the store wait for a place in memory
+  time_ms scan_from_ms_ = 0;  ///< where the scan of them goes on
   std::string scan_from_id_;
   bool scan_small_ = false;  ///< the next scan may be for a few places only
   bool scan_later_ = false;  ///< a `scan_later` is on its way

@@ -29,8 +29,4 @@ struct input_parts {
 [[nodiscard]] std::optional<outcome> make_input(runtime& rt, const input_parts& parts,
                                                 const handler_call& call, std::string& input);
 
-/// Rows that fail their checks are no reason to stop the engine, which would stop at them at each
-/// open. A later read may do better: the fault can have been one of the way from the disk.
-inline constexpr time_ms look_again_ms = 60'000;
-
 }  // namespace tenax::actors

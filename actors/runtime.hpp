@@ -2,6 +2,7 @@
 // Depends on include/tenax, model, messages, storage interfaces. Thread safe. Outlives the actors.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <exception>
 #include <functional>
@@ -72,6 +73,10 @@ class end_waiters {
 /// who waits looks at it at least this often.
 inline constexpr time_ms look_every_ms = 1'000;
 
+/// Rows that fail their checks are no reason to stop the engine, which would stop at them at each
+/// open. A later read may do better: the fault can have been one of the way from the disk.
+inline constexpr time_ms look_again_ms = 60'000;
+
 struct runtime {
   /// Timers that action actors hold at once; more go to the due actor, which keeps as many (design:
   /// 4,096).
@@ -92,9 +97,9 @@ struct runtime {
   memory_budget budget;
   document_cache documents{documents_bytes_max};
 
-  /// Every due entry at or before this time is in the due actor's window or held by an actor; later
-  /// ones are in the store only.
-  std::atomic<time_ms> window_end_ms{0};
+  /// By storage::timer_group: every due entry at or before this time is the due actor's to bring or
+  /// held by an action actor; later ones are in the store only.
+  std::array<std::atomic<time_ms>, 2> window_end_ms{};
   std::atomic<std::int64_t> armed{0};       ///< timers that action actors hold
   std::atomic<std::uint64_t> residents{0};  ///< workflow actors
   std::atomic<std::int64_t> resting{0};     ///< of these, those that only wait for timers
@@ -123,6 +128,10 @@ struct runtime {
         budget(o.memory_bytes_max / 2) {}
 
   [[nodiscard]] time_ms now_ms() const { return wall.now_ms(); }
+  /// Whether the due actor has read past this time, so that it must be told of a new timer.
+  [[nodiscard]] bool in_window(bool deadline, time_ms due_at_ms) const noexcept {
+    return due_at_ms <= window_end_ms[deadline ? 1 : 0];
+  }
   [[nodiscard]] bool may_start() const noexcept {
     return !halted && !closing && !draining && !opts.paused;
   }

@@ -75,9 +75,7 @@ workflow_process::behavior_type workflow_process::make_behavior() {
 
 // --- taking up ---
 
-void workflow_process::look_again(messages::timer_due what) {
-  send(due_, messages::hold{rt_->now_ms() + look_again_ms, {id_, what}});
-}
+void workflow_process::look_again() { send(due_, messages::look_again{id_}); }
 
 void workflow_process::on_begin(time_ms listed_at_ms) {
   if (box_) {
@@ -93,7 +91,7 @@ void workflow_process::on_begin(time_ms listed_at_ms) {
     return check_idle();
   }
   if (load()) return;
-  if (broken_->code() == errc::corrupt) look_again({0, false});
+  if (broken_->code() == errc::corrupt) look_again();
   check_idle();
 }
 
@@ -519,7 +517,7 @@ void workflow_process::arm(action_index a, time_ms due_at_ms) {
   if (!is_timed(action.phase) || action.due_at_ms != due_at_ms) return;  // overtaken
   if (shutting_down_) return;                                            // the due index has it
   auto& mine = slots_[a];
-  if (due_at_ms > rt_->window_end_ms.load()) {
+  if (!rt_->in_window(false, due_at_ms)) {
     detach(a);
   } else if (rt_->armed.load(std::memory_order_relaxed) >= runtime::armed_max) {
     send(due_, messages::hold{due_at_ms, {id_, {a, false}}});
@@ -537,7 +535,7 @@ void workflow_process::arm(action_index a, time_ms due_at_ms) {
 }
 
 void workflow_process::watch(action_index a, time_ms due_at_ms) {
-  if (due_at_ms <= rt_->window_end_ms.load()) {
+  if (rt_->in_window(true, due_at_ms)) {
     send(due_, messages::hold{due_at_ms, {id_, {a, true}}});
   }
 }
@@ -597,11 +595,13 @@ void workflow_process::on_timer(const messages::timer_due& m) {
     return check_idle();
   }
   if (!is_there() || !def_ || (m.action != no_action && m.action >= slots_.size())) {
-    if (broken_ && broken_->code() == errc::corrupt) look_again(m);
+    if (broken_ && broken_->code() == errc::corrupt) look_again();
     check_idle();
     return;
   }
-  if (!m.deadline) {
+  if (m.action == no_action && !m.deadline) {
+    take_back_timers();
+  } else if (!m.deadline) {
     next_.effects.push_back({effect::kind::start, m.action, 0});
   } else if (m.action == no_action) {
     process(model::workflow_deadline{}, urgency::now);
@@ -609,6 +609,17 @@ void workflow_process::on_timer(const messages::timer_due& m) {
     process(model::action_deadline{m.action}, urgency::now);
   }
   pump();
+}
+
+/// It could not be read for a while: whatever came due meanwhile is spent.
+void workflow_process::take_back_timers() {
+  if (state_.terminal()) return;
+  for (action_index a = 0; a < slots_.size(); ++a) {
+    const auto& action = state_.actions[a];
+    if (is_timed(action.phase)) next_.effects.push_back({effect::kind::wait, a, action.due_at_ms});
+    if (action.close_by_ms != 0) watch(a, action.close_by_ms);
+  }
+  if (state_.deadline_at_ms != 0) watch(no_action, state_.deadline_at_ms);
 }
 
 void workflow_process::on_request(const messages::request_ptr& r) {

@@ -78,8 +78,9 @@ class workflow_process final : public messages::workflow_actor::base {
   void on_begin(time_ms listed_at_ms);
   /// Takes the workflow up from the store. False: it cannot, broken_ says why.
   bool load();
-  /// Has this timer come again in a while.
-  void look_again(messages::timer_due what);
+  /// Has itself woken in a while, to be read again.
+  void look_again();
+  void take_back_timers();
   /// Whether there is a workflow to work on.
   bool is_there();
   void take_up(bool loaded);

@@ -162,14 +162,15 @@ void move_timers(storage::store& store, std::size_t deleted) {
     const auto written = store.write(store.epoch(), {&batch});
     require(written.has_value(), written ? "" : written.error().to_string());
     // As the due actor does when it fills its window.
-    require(store.due({}, first_due_ms * 2, 1).has_value(), "the due index cannot be read");
+    require(store.due(storage::timer_group::start, {}, first_due_ms * 2, 1).has_value(),
+            "the due index cannot be read");
   }
 }
 
 /// Nanoseconds to the first of the live entries, which is number `first`.
 std::int64_t find_first(storage::store& in, std::size_t first) {
   const std::int64_t begin = now_ns();
-  const auto found = in.due({}, first_due_ms * 2, 1);
+  const auto found = in.due(storage::timer_group::start, {}, first_due_ms * 2, 1);
   const auto took = now_ns() - begin;
   require(found.has_value() && found->size() == 1, "no entry found");
   require(found->front().at_ms == first_due_ms + static_cast<std::int64_t>(first),

@@ -85,10 +85,12 @@ using engine_actor = caf::typed_actor<
     // From the API: end all workflows, then yourself.
     caf::reacts_to<shut_down>>;
 
-/// Owns the window on the due index: timers nearer than the horizon, at most 4,096.
+/// Owns the windows on the due index: timers nearer than the horizon, some thousands of them.
 using due_actor = caf::typed_actor<
     // From a workflow: wake it at this time.
     caf::reacts_to<hold>,
+    // From a workflow: it cannot be read, wake it in a while.
+    caf::reacts_to<look_again>,
     // From the engine: the last wakes are taken up.
     caf::reacts_to<more_wakes>,
     // INTERNAL: time has passed.

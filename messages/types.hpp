@@ -28,7 +28,7 @@ using model::action_index;
 using model::time_ms;
 
 /// Which timer of a workflow is due: an action's next start, an action's deadline, or (no_action)
-/// the workflow's deadline.
+/// the workflow's deadline; no_action and no deadline: it could not be read, and any may be.
 struct timer_due {
   action_index action = model::no_action;
   bool deadline = false;
@@ -92,6 +92,9 @@ struct shut_down {};   ///< end everything; also to workflow and action actors
 struct hold {  ///< this timer lies within the horizon and has no actor that waits for it
   time_ms due_at_ms = 0;
   wake what;
+};
+struct look_again {  ///< this workflow cannot be read: wake it in a while, to read it again
+  std::string workflow_id;
 };
 struct more_wakes {};
 struct tick {  ///< INTERNAL: look at the clock
@@ -187,6 +190,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::scan_later)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::sweep)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::shut_down)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::hold)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::look_again)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::more_wakes)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::tick)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::begin)

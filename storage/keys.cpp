@@ -89,17 +89,28 @@ void workflow_end(std::string& out, std::string_view id) {
   out.append(id).push_back('\x01');
 }
 
-void due(std::string& out, time_ms at_ms, timer_kind kind, std::string_view id,
-         model::action_index action) {
-  put_head(out, kind::due);
+namespace {
+void put_due(std::string& out, timer_group group, time_ms at_ms, timer_kind kind,
+             std::string_view id, model::action_index action) {
+  put_head(out, due_kind(group));
   put_time(out, at_ms);
   out.push_back(static_cast<char>(kind));
   out.append(id).push_back('\0');
   put_big_endian(out, action);
 }
+}  // namespace
+
+void due(std::string& out, time_ms at_ms, timer_kind kind, std::string_view id,
+         model::action_index action) {
+  put_due(out, group_of(kind), at_ms, kind, id, action);
+}
 
 void due(std::string& out, const due_entry& entry) {
   due(out, entry.at_ms, entry.kind, entry.workflow_id, entry.action);
+}
+
+void due_bound(std::string& out, timer_group group, const due_entry& bound) {
+  put_due(out, group, bound.at_ms, bound.kind, bound.workflow_id, bound.action);
 }
 
 void listing(std::string& out, model::index_class c, time_ms created_at_ms, std::string_view id) {
@@ -135,6 +146,7 @@ std::optional<kind> decode_kind(std::string_view key) noexcept {
     case kind::listing:
     case kind::meta:
     case kind::due:
+    case kind::deadline:
     case kind::workflow:
       return k;
   }
@@ -170,12 +182,14 @@ std::optional<workflow_key> decode_workflow(std::string_view key) noexcept {
 }
 
 std::optional<due_entry> decode_due(std::string_view key) {
-  const auto rest = body(key, kind::due);
+  const bool deadline = decode_kind(key) == kind::deadline;
+  const auto rest = body(key, deadline ? kind::deadline : kind::due);
   if (!rest || rest->size() < 9 + 1 + 1 + 4) return std::nullopt;
   due_entry out;
   out.at_ms = get_time(*rest);
   out.kind = static_cast<timer_kind>((*rest)[8]);
   if (out.kind < timer_kind::retry || out.kind > timer_kind::workflow_deadline) return std::nullopt;
+  if (deadline != (group_of(out.kind) == timer_group::deadline)) return std::nullopt;
   const auto id = rest->substr(9, rest->size() - 9 - 5);
   if (!is_id(id) || (*rest)[rest->size() - 5] != '\0') return std::nullopt;
   out.workflow_id = id;

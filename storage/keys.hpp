@@ -25,7 +25,8 @@ enum class kind : std::uint8_t {
   workflow = 'I',  ///< an instance: id, record tag, number => record
   listing = 'L',   ///< class, created_at_ms, id => name
   meta = 'M',      ///< name => value
-  due = 'T',       ///< at_ms, timer kind, id, action => nothing
+  due = 'T',       ///< starts: at_ms, timer kind, id, action => nothing
+  deadline = 'U',  ///< deadlines, the same: found without passing the starts before them
 };
 
 /// The rows of one workflow, in key order. Numbers are stored: never reused.
@@ -47,10 +48,14 @@ void history(std::string& out, std::string_view id, std::uint64_t first_seq);
 void workflow_from(std::string& out, std::string_view id, record_tag tag);
 /// Greater than every key of the workflow, smaller than every key of the next one.
 void workflow_end(std::string& out, std::string_view id);
-/// Any tuple can be a bound, also one that is no valid entry (e.g. timer kind 0).
+void due(std::string& out, const due_entry& entry);
 void due(std::string& out, time_ms at_ms, timer_kind kind, std::string_view id,
          model::action_index action);
-void due(std::string& out, const due_entry& entry);
+/// Any tuple can be a bound, also one that is no valid entry (e.g. timer kind 0).
+void due_bound(std::string& out, timer_group group, const due_entry& bound);
+[[nodiscard]] constexpr kind due_kind(timer_group g) noexcept {
+  return g == timer_group::start ? kind::due : kind::deadline;
+}
 void listing(std::string& out, model::index_class c, time_ms created_at_ms, std::string_view id);
 [[nodiscard]] std::string meta(std::string_view name);
 /// [kind_begin, kind_end) holds all keys of a kind.

@@ -1,22 +1,29 @@
 // meta_names.hpp - the meta rows and the format version.
-// Depends on std only.
+// Depends on storage/store.hpp only.
 #pragma once
 
 #include <cstdint>
 #include <string_view>
 
+#include "storage/store.hpp"
+
 namespace tenax::storage {
 
 /// The format of the whole database; the meta row "format" holds it.
-/// 1 was in use before the first release: other kinds of keys.
-inline constexpr std::uint64_t format_version = 2;
+/// 1 and 2 were in use before the first release: other kinds of keys.
+inline constexpr std::uint64_t format_version = 3;
 
 /// Names of the meta rows: never reused.
 namespace meta_names {
-inline constexpr std::string_view format = "format";        ///< number
-inline constexpr std::string_view epoch = "epoch";          ///< number; grows at each open
-inline constexpr std::string_view totals = "totals";        ///< totals
-inline constexpr std::string_view due_bound = "due_bound";  ///< no due entry is before this key
+inline constexpr std::string_view format = "format";  ///< number
+inline constexpr std::string_view epoch = "epoch";    ///< number; grows at each open
+inline constexpr std::string_view totals = "totals";  ///< totals
+/// No due entry of the group is before this key.
+inline constexpr std::string_view due_bound = "due_bound";
+inline constexpr std::string_view deadline_bound = "deadline_bound";
+[[nodiscard]] constexpr std::string_view bound_of(timer_group g) noexcept {
+  return g == timer_group::start ? due_bound : deadline_bound;
+}
 }  // namespace meta_names
 
 }  // namespace tenax::storage

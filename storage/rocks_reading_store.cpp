@@ -88,7 +88,7 @@ result<void> catch_up(rocksdb::DB& db) {
 struct meta_values {
   std::uint64_t epoch = 0;
   storage::totals totals;
-  std::string due_bound;
+  due_bounds bounds;
 };
 
 result<meta_values> read_meta(const rocks_reads& reads) {
@@ -99,9 +99,9 @@ result<meta_values> read_meta(const rocks_reads& reads) {
   const auto totals = reads.read_totals();
   if (!totals) return totals.error();
   out.totals = *totals;
-  auto bound = reads.read_due_bound();
-  if (!bound) return bound.error();
-  out.due_bound = std::move(*bound);
+  auto bounds = reads.read_due_bounds();
+  if (!bounds) return bounds.error();
+  out.bounds = std::move(*bounds);
   return out;
 }
 
@@ -226,15 +226,17 @@ class rocks_reading_store final : public reading_store, public row_source {
     const std::shared_lock lock(mutex_);
     return reads_->load_result(id, seq);
   }
-  [[nodiscard]] result<std::vector<due_entry>> due(const due_entry& from, time_ms until_ms,
+  [[nodiscard]] result<std::vector<due_entry>> due(timer_group group, const due_entry& from,
+                                                   time_ms until_ms,
                                                    std::size_t limit) const override {
     std::string begin;
     std::string end;
     std::string first;
-    keys::due(begin, from);
-    keys::due(end, until_ms, timer_kind{}, {}, 0);
+    keys::due_bound(begin, group, from);
+    keys::due_bound(end, group, {until_ms, {}, {}, 0});
     const std::shared_lock lock(mutex_);
-    return reads_->due(std::max(begin, open_->meta.due_bound), end, limit, first);
+    const auto& bound = open_->meta.bounds[static_cast<std::size_t>(group)];
+    return reads_->due(std::max(begin, bound), end, limit, first);
   }
   [[nodiscard]] result<std::vector<list_entry>> listed(model::index_class c, time_ms from_ms,
                                                        std::string_view from_id,

@@ -399,14 +399,18 @@ result<totals> rocks_reads::read_totals() const {
   return records::decode_totals(key, **value);
 }
 
-result<std::string> rocks_reads::read_due_bound() const {
-  const auto key = keys::meta(meta_names::due_bound);
-  const auto value = get(key);
-  if (!value) return value.error();
-  if (!*value) return std::string();
-  const auto decoded = records::decode_bytes(key, **value);
-  if (!decoded) return decoded.error();
-  return std::string(*decoded);
+result<due_bounds> rocks_reads::read_due_bounds() const {
+  due_bounds out;
+  for (const auto group : {timer_group::start, timer_group::deadline}) {
+    const auto key = keys::meta(meta_names::bound_of(group));
+    const auto value = get(key);
+    if (!value) return value.error();
+    if (!*value) continue;
+    const auto decoded = records::decode_bytes(key, **value);
+    if (!decoded) return decoded.error();
+    out[static_cast<std::size_t>(group)] = *decoded;
+  }
+  return out;
 }
 
 result<std::optional<std::uint64_t>> rocks_reads::check_format(

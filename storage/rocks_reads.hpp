@@ -4,12 +4,17 @@
 
 #include <rocksdb/db.h>
 
+#include <array>
 #include <memory>
+#include <string>
 
 #include "storage/rows.hpp"
 #include "storage/store.hpp"
 
 namespace tenax::storage {
+
+/// A key of the due index for each group.
+using due_bounds = std::array<std::string, 2>;
 
 class rocks_reads {
  public:
@@ -40,8 +45,8 @@ class rocks_reads {
   /// Meta rows; nothing when there is no such row.
   [[nodiscard]] result<std::optional<std::uint64_t>> number(std::string_view meta_name) const;
   [[nodiscard]] result<totals> read_totals() const;
-  /// The persisted lower bound of the due index: a key, or "".
-  [[nodiscard]] result<std::string> read_due_bound() const;
+  /// The persisted lower bounds of the due index, by group: a key, or "".
+  [[nodiscard]] result<due_bounds> read_due_bounds() const;
   /// Error unless this program can read the database: format_too_new, data_dir_unusable (too old),
   /// or corrupt when it has no format. Nothing: the database is empty.
   [[nodiscard]] result<std::optional<std::uint64_t>> check_format(

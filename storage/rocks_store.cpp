@@ -4,6 +4,7 @@
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
+#include <array>
 #include <mutex>
 
 #include "storage/data_dir.hpp"
@@ -31,12 +32,15 @@ class rocks_store final : public store, public row_source {
     std::unique_ptr<rocksdb::DB> db;
     std::uint64_t epoch = 0;
     storage::totals totals;
-    std::string due_bound;
+    due_bounds bounds;
     bool sync = true;
   };
 
   explicit rocks_store(parts p)
-      : p_(std::move(p)), reads_(*p_.db), due_bound_(p_.due_bound), totals_(p_.totals) {
+      : p_(std::move(p)),
+        reads_(*p_.db),
+        bounds_{due_bound{p_.bounds[0]}, due_bound{p_.bounds[1]}},
+        totals_(p_.totals) {
     options_.sync = p_.sync;
   }
 
@@ -77,7 +81,8 @@ class rocks_store final : public store, public row_source {
   [[nodiscard]] std::unique_ptr<result_cursor> results_of(std::string_view id) const override {
     return reads_.results_of(id);
   }
-  [[nodiscard]] result<std::vector<due_entry>> due(const due_entry& from, time_ms until_ms,
+  [[nodiscard]] result<std::vector<due_entry>> due(timer_group group, const due_entry& from,
+                                                   time_ms until_ms,
                                                    std::size_t limit) const override;
   [[nodiscard]] result<std::vector<list_entry>> listed(model::index_class c, time_ms from_ms,
                                                        std::string_view from_id,
@@ -99,13 +104,14 @@ class rocks_store final : public store, public row_source {
   }
 
  private:
-  /// Collects the batches in `group_`; returns the first due entry put, "" if none.
-  std::string_view collect(const std::vector<const write_batch*>& batches, totals& delta);
+  using first_dues = std::array<std::string_view, 2>;
+  /// Collects the batches in `group_`; returns the first due entry put in each group, "" if none.
+  first_dues collect(const std::vector<const write_batch*>& batches, totals& delta);
 
   parts p_;
   rocks_reads reads_;
   rocksdb::WriteOptions options_;
-  mutable storage::due_bound due_bound_;
+  mutable std::array<due_bound, 2> bounds_;  ///< by timer_group
   mutable std::mutex totals_mutex_;
   totals totals_;
 
@@ -126,8 +132,8 @@ class rocks_store final : public store, public row_source {
 constexpr std::size_t keep_bytes_max = 8u << 20;
 constexpr std::size_t keep_ops_max = 64 * 1024;
 
-std::string_view rocks_store::collect(const std::vector<const write_batch*>& batches,
-                                      totals& delta) {
+rocks_store::first_dues rocks_store::collect(const std::vector<const write_batch*>& batches,
+                                             totals& delta) {
   ops_.clear();
   for (const auto* batch : batches) {
     delta += batch->delta;
@@ -146,8 +152,7 @@ std::string_view rocks_store::collect(const std::vector<const write_batch*>& bat
   } else {
     group_.Clear();
   }
-  static const std::string due_begin = keys::kind_begin(keys::kind::due);
-  std::string_view first_due;
+  first_dues first;
   for (std::size_t i = 0; i < ops_.size(); ++i) {
     const auto& o = ops_[i];
     // Nobody sees what the same group writes over.
@@ -156,8 +161,10 @@ std::string_view rocks_store::collect(const std::vector<const write_batch*>& bat
     switch (o.what) {
       case write_batch::op::put:
         status = group_.Put(slice(o.key), slice(o.value));
-        if (o.key.starts_with(due_begin) && (first_due.empty() || o.key < first_due)) {
-          first_due = o.key;
+        // In key order: the first is the least.
+        for (std::size_t g = 0; g < first.size(); ++g) {
+          const auto kind = keys::due_kind(static_cast<timer_group>(g));
+          if (first[g].empty() && keys::decode_kind(o.key) == kind) first[g] = o.key;
         }
         break;
       case write_batch::op::remove:
@@ -167,7 +174,7 @@ std::string_view rocks_store::collect(const std::vector<const write_batch*>& bat
     status.PermitUncheckedError();  // only fails beyond 4 GiB, and then so does the write
   }
   if (ops_.capacity() > keep_ops_max) std::vector<op_view>().swap(ops_);
-  return first_due;
+  return first;
 }
 
 result<void> rocks_store::write(std::uint64_t epoch,
@@ -187,13 +194,15 @@ result<void> rocks_store::write(std::uint64_t epoch,
     records::encode_totals(after, value_);
     status = group_.Put(slice(key), slice(value_));
   }
-  if (const auto bound = due_bound_.begin_write(first_due)) {
-    static const std::string key = keys::meta(meta_names::due_bound);
+  for (std::size_t g = 0; g < bounds_.size(); ++g) {
+    const auto bound = bounds_[g].begin_write(first_due[g]);
+    if (!bound) continue;
     records::encode_bytes(*bound, value_);
+    const auto key = keys::meta(meta_names::bound_of(static_cast<timer_group>(g)));
     if (status.ok()) status = group_.Put(slice(key), slice(value_));
   }
   if (status.ok()) status = p_.db->Write(options_, &group_);
-  due_bound_.end_write();
+  for (auto& bound : bounds_) bound.end_write();
   if (!status.ok()) {
     failed_ = true;
     return error{errc::storage_unavailable, status.ToString()};
@@ -203,17 +212,18 @@ result<void> rocks_store::write(std::uint64_t epoch,
   return {};
 }
 
-result<std::vector<due_entry>> rocks_store::due(const due_entry& from, time_ms until_ms,
-                                                std::size_t limit) const {
+result<std::vector<due_entry>> rocks_store::due(timer_group group, const due_entry& from,
+                                                time_ms until_ms, std::size_t limit) const {
   std::string begin;
   std::string end;
-  keys::due(begin, from);
-  keys::due(end, until_ms, timer_kind{}, {}, 0);
-  const auto scan = due_bound_.begin_scan();
+  keys::due_bound(begin, group, from);
+  keys::due_bound(end, group, {until_ms, {}, {}, 0});
+  auto& bound = bounds_[static_cast<std::size_t>(group)];
+  const auto scan = bound.begin_scan();
   const bool from_the_start = from == due_entry{} || begin <= scan.low;
   std::string first;
   auto found = reads_.due(std::max(begin, scan.low), end, limit, first);
-  if (found && from_the_start && scan.low < end) due_bound_.end_scan(scan, first);
+  if (found && from_the_start && scan.low < end) bound.end_scan(scan, first);
   return found;
 }
 
@@ -298,9 +308,9 @@ result<std::unique_ptr<store>> open_store(const std::filesystem::path& dir,
   const auto totals = reads.read_totals();
   if (!totals) return close_with(totals.error());
   p.totals = *totals;
-  auto bound = reads.read_due_bound();
-  if (!bound) return close_with(bound.error());
-  p.due_bound = std::move(*bound);
+  auto bounds = reads.read_due_bounds();
+  if (!bounds) return close_with(bounds.error());
+  p.bounds = std::move(*bounds);
   if (p.on_machine) write_owner_pid(dir);
   return std::unique_ptr<store>(std::make_unique<rocks_store>(std::move(p)));
 }

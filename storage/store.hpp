@@ -32,7 +32,16 @@ enum class timer_kind : std::uint8_t {
 /// The kind of timer that a timed phase has.
 [[nodiscard]] timer_kind timer_of(model::phase p) noexcept;
 
-/// An entry of the due index. Ordered by (at_ms, kind, workflow_id, action).
+/// The due index is two, one of what starts an action and one of what ends it: whoever looks for
+/// deadlines does not pass all the starts that wait before them.
+enum class timer_group : std::uint8_t { start, deadline };
+[[nodiscard]] constexpr timer_group group_of(timer_kind k) noexcept {
+  return k == timer_kind::action_deadline || k == timer_kind::workflow_deadline
+             ? timer_group::deadline
+             : timer_group::start;
+}
+
+/// An entry of the due index. Within its group ordered by (at_ms, kind, workflow_id, action).
 struct due_entry {
   time_ms at_ms = 0;
   timer_kind kind{};
@@ -96,9 +105,10 @@ class read_store {
                                                         std::uint64_t seq) const = 0;
   /// For many results of a workflow, best in ascending order. Here: a look-up for each.
   [[nodiscard]] virtual std::unique_ptr<result_cursor> results_of(std::string_view id) const;
-  /// Entries of the due index at or after `from` with at_ms < `until_ms`. Deleted ones before the
+  /// Entries of one group at or after `from` with at_ms < `until_ms`. Deleted ones before the
   /// first that there is cost nothing: a scan from due_entry{} learns where that is.
-  [[nodiscard]] virtual result<std::vector<due_entry>> due(const due_entry& from, time_ms until_ms,
+  [[nodiscard]] virtual result<std::vector<due_entry>> due(timer_group group, const due_entry& from,
+                                                           time_ms until_ms,
                                                            std::size_t limit) const = 0;
   /// Entries of one class at or after (from_ms, from_id).
   [[nodiscard]] virtual result<std::vector<list_entry>> listed(model::index_class c,

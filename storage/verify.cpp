@@ -69,11 +69,11 @@ class store_check {
   std::uint64_t listed_ = 0;
   std::uint64_t listed_found_ = 0;
   std::uint64_t due_found_ = 0;
-  std::string first_due_;
+  std::array<std::string, 2> first_due_;  ///< by timer_group
   std::optional<totals> totals_;
   bool has_format_ = false;
   bool has_epoch_ = false;
-  std::string due_bound_;
+  std::array<std::string, 2> due_bound_;
 };
 
 void store_check::on_row(std::string_view key, std::string_view value) {
@@ -88,10 +88,14 @@ void store_check::on_row(std::string_view key, std::string_view value) {
       on_meta(key, value);
       break;
     case keys::kind::due:
+    case keys::kind::deadline: {
       if (!keys::decode_due(key)) return bad_row(key, "not a due index entry");
       if (!value.empty()) bad_row(key, "a due index entry with a value");
-      if (report_.due_entries++ == 0) first_due_ = key;
+      ++report_.due_entries;
+      auto& first = first_due_[*kind == keys::kind::deadline];
+      if (first.empty()) first = key;
       break;
+    }
     case keys::kind::workflow: {
       const auto at = keys::decode_workflow(key);
       if (!at) return bad_row(key, "not a row of a workflow");
@@ -115,9 +119,10 @@ void store_check::on_meta(std::string_view key, std::string_view value) {
     const auto t = records::decode_totals(key, value);
     if (t) totals_ = *t;
     if (!t) decoded = t.error();
-  } else if (key == keys::meta(meta_names::due_bound)) {
+  } else if (const bool deadlines = key == keys::meta(meta_names::deadline_bound);
+             deadlines || key == keys::meta(meta_names::due_bound)) {
     const auto bound = records::decode_bytes(key, value);
-    if (bound) due_bound_ = *bound;
+    if (bound) due_bound_[deadlines] = *bound;
     if (!bound) decoded = bound.error();
   } else {
     return bad_row(key, "unknown meta row");
@@ -177,8 +182,9 @@ void store_check::check_meta() {
   if (report_.workflows > 0 && !(has_format_ && has_epoch_)) {
     findings_.add("records", "meta", "the format version or the epoch is missing");
   }
-  if (!first_due_.empty() && first_due_ < due_bound_) {
-    findings_.add("I14", keys::printable(first_due_),
+  for (std::size_t g = 0; g < first_due_.size(); ++g) {
+    if (first_due_[g].empty() || first_due_[g] >= due_bound_[g]) continue;
+    findings_.add("I14", keys::printable(first_due_[g]),
                   "before the stored bound of the due index, so it would be overlooked");
   }
   if (!all_readable_) return;
@@ -255,7 +261,7 @@ std::optional<bool> store_check::has_timer(const due_entry& entry) {
 
 void store_check::name_stray_timers() {
   const auto scanned =
-      rows_.each(keys::kind_begin(keys::kind::due), keys::kind_end(keys::kind::due),
+      rows_.each(keys::kind_begin(keys::kind::due), keys::kind_end(keys::kind::deadline),
                  [this](std::string_view key, std::string_view) {
                    const auto entry = keys::decode_due(key);
                    if (!entry) return true;

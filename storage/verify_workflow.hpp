@@ -82,7 +82,7 @@ class workflow_check {
     std::uint32_t attempts = 0;       ///< started
     std::uint32_t interruptions = 0;  ///< recorded: crashes and closes
     std::uint32_t allowed = 1;        ///< max_attempts of the last retry; without one: one attempt
-    bool failed = false;  ///< the attempt before has failed, and no retry was scheduled
+    bool failed = false;              ///< the attempt before has failed, and no retry was scheduled
   };
   std::vector<budget> budgets_;
   model::change_set changes_;

@@ -251,7 +251,7 @@ result<std::vector<due_view>> due_views(const read_store& store, timer_kind kind
   action_names names(store);
   due_entry from;
   for (from.at_ms = std::numeric_limits<time_ms>::min(); out.size() < limit;) {
-    const auto entries = store.due(from, end, entries_per_read);
+    const auto entries = store.due(group_of(kind), from, end, entries_per_read);
     if (!entries) return entries.error();
     for (const auto& e : *entries) {
       if (e.kind != kind) continue;

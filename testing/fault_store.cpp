@@ -115,10 +115,11 @@ class fault_store final : public storage::store, public storage::row_source {
       std::string_view id) const override {
     return std::make_unique<fault_cursor>(real_->results_of(id), control_);
   }
-  [[nodiscard]] result<std::vector<storage::due_entry>> due(const storage::due_entry& from,
+  [[nodiscard]] result<std::vector<storage::due_entry>> due(storage::timer_group group,
+                                                            const storage::due_entry& from,
                                                             storage::time_ms until_ms,
                                                             std::size_t limit) const override {
-    return read(read_of::index, [&] { return real_->due(from, until_ms, limit); });
+    return read(read_of::index, [&] { return real_->due(group, from, until_ms, limit); });
   }
   [[nodiscard]] result<std::vector<storage::list_entry>> listed(model::index_class c,
                                                                 storage::time_ms from_ms,

@@ -214,6 +214,79 @@ BOOST_FIXTURE_TEST_CASE(a_workflow_that_is_corrupt_once_goes_on_a_minute_later, 
   }
 }
 
+/// Whoever asks for a corrupt workflow adds no further look at it.
+BOOST_FIXTURE_TEST_CASE(many_cancels_of_a_corrupt_workflow_make_one_read_a_minute, engine_fixture) {
+  handle_ok("ok");
+  auto& d = open_stepped();
+  d.control.read_failure = errc::corrupt;
+  d.submit(workflow_builder("test").id("w").action("a", "ok").delayed(hours(1)), [](auto) {});
+  d.run_until_idle();
+  int reads = 0;
+  d.control.read_fails = [&](std::uint64_t, read_of what) {
+    reads += what == read_of::workflow ? 1 : 0;
+    return what == read_of::workflow;
+  };
+  int refused = 0;
+  for (int n = 0; n < 20; ++n) {
+    d.cancel("w", "", [&](result<void> r) { refused += !r ? 1 : 0; });
+    d.run_until_idle();
+  }
+  BOOST_TEST(refused == 20);
+  reads = 0;
+  d.advance(minutes(10) + seconds(30));
+  BOOST_TEST(reads == 10);
+  // and once it can be read it goes on
+  d.control.read_fails = nullptr;
+  d.advance(hours(1));
+  BOOST_TEST((must(d.get("w")).summary.status == workflow_status::completed));
+}
+
+BOOST_FIXTURE_TEST_CASE(thousands_of_nearer_timers_push_no_look_at_a_corrupt_workflow_out,
+                        engine_fixture) {
+  handle_ok("ok");
+  auto& d = open_stepped();
+  d.control.read_failure = errc::corrupt;
+  d.submit(workflow_builder("test").id("w").action("a", "ok").delayed(seconds(70)), [](auto) {});
+  d.run_until_idle();
+  int reads = 0;
+  d.control.read_fails = [&](std::uint64_t, read_of what) {
+    return what == read_of::workflow && ++reads == 1;
+  };
+  d.advance(seconds(75));
+  BOOST_TEST(reads == 1);
+  for (int n = 0; n < 10'000; ++n) {
+    d.submit(workflow_builder("test")
+                 .id("near" + std::to_string(n))
+                 .action("a", "ok")
+                 .delayed(milliseconds(50'000 - n)),
+             [](auto) {});
+  }
+  d.run_until_idle();
+  d.advance(seconds(60));
+  BOOST_TEST((must(d.get("w")).summary.status == workflow_status::completed));
+  BOOST_TEST(calls.size() == 10'001U);
+}
+
+/// What came due while a workflow could not be read is made up for.
+BOOST_FIXTURE_TEST_CASE(a_deadline_that_met_a_corrupt_workflow_comes_a_minute_later,
+                        engine_fixture) {
+  handle_ok("ok");
+  auto spec = workflow_builder("test").id("w").action("a", "ok").delayed(hours(5)).build();
+  spec.deadline = seconds(70);
+  auto& d = open_stepped();
+  d.control.read_failure = errc::corrupt;
+  d.submit(spec, [](auto) {});
+  d.run_until_idle();
+  int reads = 0;
+  d.control.read_fails = [&](std::uint64_t, read_of what) {
+    return what == read_of::workflow && ++reads == 1;
+  };
+  d.advance(seconds(75));
+  BOOST_TEST(reads == 1);
+  d.advance(minutes(2));
+  BOOST_TEST((must(d.get("w")).summary.status == workflow_status::failed));
+}
+
 BOOST_AUTO_TEST_CASE(a_failed_read_removes_nothing_by_half) {
   retention_options keep;
   keep.completed.count = 0;

@@ -1,4 +1,6 @@
 // Timers: the due index, the horizon, the window in memory; clocks that step.
+#include <random>
+
 #include "tests/unit/actors/random_steps.hpp"
 #include "tests/unit/actors/support.hpp"
 
@@ -383,6 +385,168 @@ BOOST_AUTO_TEST_CASE(what_exceeds_delay_max_is_refused_and_never_cut) {
              "the retry_after of 7200000 ms exceeds delay_max (3600000); the failure: busy: "
              "come back");
   BOOST_TEST((action("ruled").next_retry_at == engine->now() + hours(2)));
+}
+
+// --- crowds: what is due and waits must delay nothing else ---
+
+namespace {
+
+struct crowd_fixture : timer_fixture {
+  static constexpr std::size_t crowd = 20'000;
+  /// Workflows that wait beyond the horizon, in the store only.
+  void submit_crowd(std::size_t count, milliseconds delay) {
+    submit_many(count, [&](std::size_t n) { return delayed(n, delay); });
+    BOOST_TEST(engine->stats().active == 0U);
+  }
+  /// A workflow that only its deadline ends.
+  workflow_spec ends_after(const std::string& id, milliseconds deadline) const {
+    auto spec = workflow_builder("test").id(id).action("a", "ok").delayed(hours(100)).build();
+    spec.deadline = deadline;
+    return spec;
+  }
+  [[nodiscard]] wall_time closed_at(const std::string& id) const {
+    const auto at = must(engine->summary(id)).closed_at;
+    BOOST_TEST_REQUIRE(at.has_value());
+    return *at;
+  }
+  /// Nobody is there for so long.
+  void be_down(milliseconds how_long) {
+    must(engine->crash_and_reopen());
+    engine->close();
+    engine->advance(how_long);
+    calls.clear();
+    must(engine->reopen());
+  }
+  /// Each of the crowd was called once.
+  void check_all_called_once(std::size_t count) const {
+    std::map<std::string, int> by_id;
+    for (const auto& c : calls) by_id[c.workflow_id] += c.attempt == 1 ? 1 : 2;
+    std::size_t once = 0;
+    for (std::size_t n = 0; n < count; ++n) once += by_id[id(n)] == 1 ? 1 : 0;
+    BOOST_TEST(once == count);
+  }
+};
+
+constexpr milliseconds on_time{100};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_CASE(after_a_downtime_new_timers_and_deadlines_come_on_time, crowd_fixture) {
+  open();
+  const auto begun = engine->now();
+  submit_crowd(crowd, minutes(5));
+  submit(ends_after("passed", minutes(6)));
+  submit(ends_after("comes", minutes(10) + milliseconds(500)));
+  submit(workflow_builder("test").id("far").action("a", "ok").delayed(minutes(10) + seconds(1)));
+  // when all but the last two came due while nobody was there
+  be_down(minutes(10) - (engine->now() - begun));
+  const auto reopened = engine->now();
+  submit(one("new", "wait", R"({"seconds": 0.05})"));
+  submit(ends_after("new-d", milliseconds(70)));
+  engine->advance(seconds(10));
+  // then what is new or a deadline waits behind none of them
+  BOOST_TEST((closed_at("new") - reopened <= milliseconds(50) + on_time));
+  BOOST_TEST((closed_at("new-d") - reopened <= milliseconds(70) + on_time));
+  BOOST_TEST((closed_at("passed") - reopened <= on_time));
+  BOOST_TEST((closed_at("comes") - begun <= minutes(10) + milliseconds(500) + on_time));
+  BOOST_TEST((closed_at("far") - begun <= minutes(10) + seconds(1) + on_time));
+  // and they come at an even rate, each once
+  check_all_called_once(crowd);
+  std::map<wall_time, int> by_time;
+  for (const auto& c : calls) ++by_time[c.began];
+  for (const auto& [at, count] : by_time) BOOST_TEST(count <= 50);
+  const auto took = by_time.rbegin()->first - reopened;
+  BOOST_TEST((took >= seconds(2) - milliseconds(50)));
+  BOOST_TEST((took <= seconds(4)));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_crowd_of_deadlines_is_spread_and_delays_no_new_one, crowd_fixture) {
+  open();
+  submit_many(5'000, [&](std::size_t n) { return ends_after(id(n), minutes(5)); });
+  be_down(minutes(10));
+  const auto reopened = engine->now();
+  submit(ends_after("new", milliseconds(50)));
+  engine->advance(milliseconds(200));
+  BOOST_TEST((closed_at("new") - reopened <= milliseconds(50) + on_time));
+  BOOST_TEST(engine->stats().failed <= 2'100U);
+  engine->advance(seconds(1));
+  BOOST_TEST(engine->stats().failed == 5'001U);
+}
+
+BOOST_FIXTURE_TEST_CASE(timers_that_find_no_room_hide_no_later_deadline, crowd_fixture) {
+  opts.active_workflows_max = 1;
+  open().hold_handlers();
+  const auto begun = engine->now();
+  submit_crowd(crowd, minutes(2));
+  for (int n = 0; n < 20; ++n)
+    submit(ends_after("d" + std::to_string(n), minutes(3) + n * milliseconds(30)));
+  submit(one("busy", "ok"));
+  engine->advance(minutes(4));
+  for (int n = 0; n < 20; ++n) {
+    const auto late =
+        closed_at("d" + std::to_string(n)) - begun - minutes(3) - n * milliseconds(30);
+    BOOST_TEST((late <= on_time));
+  }
+  engine->release_handlers();
+  engine->advance(seconds(10));
+  check_all_called_once(crowd);
+}
+
+BOOST_FIXTURE_TEST_CASE(timers_that_find_no_room_delay_no_retry_of_a_workflow_in_memory,
+                        crowd_fixture) {
+  action_options quick;
+  quick.retry = retry_policy::fixed(milliseconds(50), 3);
+  handle_failing("f", quick);
+  opts.active_workflows_max = 1;
+  open().hold_handlers();
+  submit_crowd(crowd, minutes(2));
+  submit(one("busy", "f"));
+  engine->advance(minutes(3));
+  const auto attempt = [this] {
+    for (const auto& h : engine->running_handlers()) {
+      if (h.workflow_id == "busy") return h.attempt;
+    }
+    return 0U;
+  };
+  // given thousands that are due and wait for room
+  BOOST_TEST_REQUIRE(attempt() == 1U);
+  BOOST_TEST(engine->finish_handler("a", "busy"));
+  BOOST_TEST(attempt() == 0U);
+  engine->advance(milliseconds(50) + on_time);
+  BOOST_TEST(attempt() == 2U);
+  engine->release_handlers();
+  engine->advance(minutes(1));
+  check_all_called_once(crowd);
+}
+
+BOOST_FIXTURE_TEST_CASE(clocks_that_step_with_a_crowd_lose_and_hasten_nothing, crowd_fixture) {
+  std::mt19937_64 random(5);
+  opts.active_workflows_max = 50;
+  open();
+  std::vector<wall_time> due;
+  const auto begun = engine->now();
+  for (std::size_t n = 0; n < crowd; ++n) {
+    due.push_back(begun + minutes(2) + milliseconds(random() % 3'600'000));
+  }
+  submit_many(crowd, [&](std::size_t n) {
+    return workflow_builder("test").id(id(n)).action("a", "ok").at(due[n]).build();
+  });
+  for (int n = 0; n < 30; ++n) {
+    if (n % 3 == 0) engine->hold_handlers();
+    engine->step_wall_clock(
+        milliseconds(static_cast<std::int64_t>(random() % 2'400'000) - 1'000'000));
+    engine->advance(milliseconds(random() % 3'000));
+    if (n % 3 == 1) engine->release_handlers();
+    if (n == 15) must(engine->crash_and_reopen());
+  }
+  engine->release_handlers();
+  engine->advance(hours(8));
+  std::size_t early = 0;
+  for (const auto& c : calls) {
+    early += c.began < due[std::stoul(c.workflow_id.substr(1))] ? 1 : 0;
+  }
+  BOOST_TEST(early == 0U);
+  BOOST_TEST(engine->stats().completed == crowd);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -90,7 +90,7 @@ class fake_store final : public store {
   [[nodiscard]] result<std::string> load_result(std::string_view, std::uint64_t) const override {
     return none();
   }
-  [[nodiscard]] result<std::vector<due_entry>> due(const due_entry&, time_ms,
+  [[nodiscard]] result<std::vector<due_entry>> due(timer_group, const due_entry&, time_ms,
                                                    std::size_t) const override {
     return none();
   }

@@ -78,7 +78,9 @@ BOOST_AUTO_TEST_CASE(due_keys_round_trip_and_sort_as_their_tuples) {
     all.emplace_back(std::move(e), std::move(key));
   }
   auto by_key = all;
-  std::sort(all.begin(), all.end());
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
+    return std::pair(group_of(a.first.kind), a.first) < std::pair(group_of(b.first.kind), b.first);
+  });
   std::sort(by_key.begin(), by_key.end(),
             [](const auto& a, const auto& b) { return a.second < b.second; });
   BOOST_TEST((all == by_key));

@@ -62,9 +62,9 @@ BOOST_AUTO_TEST_CASE(a_reader_beside_a_writer_sees_what_was_written_at_refresh) 
     BOOST_TEST(reader.exists(other.def->spec.id));
     BOOST_TEST((reader.current_totals() == s->current_totals()));
     BOOST_TEST(reader.epoch() == s->epoch());
-    const auto due = reader.due({}, w.now_ms + 1'000'000, 1'000);
+    const auto due = reader.due(timer_group::start, {}, w.now_ms + 1'000'000, 1'000);
     BOOST_REQUIRE(due);
-    BOOST_TEST((*due == *s->due({}, w.now_ms + 1'000'000, 1'000)));
+    BOOST_TEST((*due == *s->due(timer_group::start, {}, w.now_ms + 1'000'000, 1'000)));
   }
 }
 

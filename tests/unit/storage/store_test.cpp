@@ -39,9 +39,15 @@ std::size_t rows_of_kind(const store& s, keys::kind k) {
 std::vector<due_entry> all_due(const store& s) {
   due_entry from;
   from.at_ms = std::numeric_limits<time_ms>::min();
-  const auto found = s.due(from, std::numeric_limits<time_ms>::max(), 1'000'000);
-  BOOST_REQUIRE(found);
-  return *found;
+  std::vector<due_entry> all;
+  for (const auto group : {timer_group::start, timer_group::deadline}) {
+    const auto found = s.due(group, from, std::numeric_limits<time_ms>::max(), 1'000'000);
+    BOOST_REQUIRE(found);
+    for (const auto& e : *found) BOOST_TEST((group_of(e.kind) == group));
+    all.insert(all.end(), found->begin(), found->end());
+  }
+  std::sort(all.begin(), all.end());
+  return all;
 }
 
 /// What the due index must hold for a workflow.
@@ -376,14 +382,14 @@ BOOST_AUTO_TEST_CASE(due_reads_from_a_bound_to_a_time) {
     }
   }
   BOOST_REQUIRE(s->write(s->epoch(), {&batch}));
-  BOOST_TEST(s->due({}, 10, 100)->empty());
-  BOOST_TEST(s->due({}, 11, 100)->size() == 3u);
-  BOOST_TEST(s->due({}, 20, 100)->size() == 30u);
-  BOOST_TEST(s->due({}, 20, 7)->size() == 7u);
-  BOOST_TEST(s->due(all[4], 20, 100)->size() == 26u);
-  BOOST_TEST((s->due(all[4], 20, 1)->front() == all[4]));
-  BOOST_TEST(s->due({15, {}, "", 0}, 17, 100)->size() == 6u);
-  BOOST_TEST(s->due({17, {}, "", 0}, 15, 100)->empty());
+  BOOST_TEST(s->due(timer_group::start, {}, 10, 100)->empty());
+  BOOST_TEST(s->due(timer_group::start, {}, 11, 100)->size() == 3u);
+  BOOST_TEST(s->due(timer_group::start, {}, 20, 100)->size() == 30u);
+  BOOST_TEST(s->due(timer_group::start, {}, 20, 7)->size() == 7u);
+  BOOST_TEST(s->due(timer_group::start, all[4], 20, 100)->size() == 26u);
+  BOOST_TEST((s->due(timer_group::start, all[4], 20, 1)->front() == all[4]));
+  BOOST_TEST(s->due(timer_group::start, {15, {}, "", 0}, 17, 100)->size() == 6u);
+  BOOST_TEST(s->due(timer_group::start, {17, {}, "", 0}, 15, 100)->empty());
 }
 
 /// Deleted entries before the first one: crossed once, not at every look, nor after a start.
@@ -404,7 +410,7 @@ BOOST_AUTO_TEST_CASE(deleted_due_entries_cost_nothing_once_they_were_passed) {
   const auto skipped_by_a_look = [&] {
     rocksdb::SetPerfLevel(rocksdb::PerfLevel::kEnableCount);
     rocksdb::get_perf_context()->Reset();
-    const auto first = s->due({}, 2 * dead, 1);
+    const auto first = s->due(timer_group::start, {}, 2 * dead, 1);
     BOOST_REQUIRE(first);
     BOOST_TEST_REQUIRE(first->size() == 1U);
     BOOST_TEST(first->front().at_ms == dead);
@@ -425,37 +431,39 @@ BOOST_AUTO_TEST_CASE(deleted_due_entries_cost_nothing_once_they_were_passed) {
 }
 
 BOOST_AUTO_TEST_CASE(the_due_bound_never_hides_an_entry) {
-  temp_dir dir;
-  random_source r(8);
-  auto s = open_for_test(dir.data());
-  std::map<std::string, due_entry> live;
-  for (int i = 0; i < 6'000; ++i) {
-    write_batch batch;
-    std::string key;
-    for (auto n = 1 + r.below(3); n > 0; --n) {
-      if (live.empty() || r.chance(50)) {
-        // Mostly later than all others, sometimes much earlier.
-        const auto at = r.chance(90) ? i : static_cast<time_ms>(r.below(i + 1));
-        const due_entry e{at, timer_kind::retry, "w" + std::to_string(i), 1};
-        keys::due(key, e);
-        live.emplace(key, e);
-        batch.put(key, {});
-      } else {
-        key = live.begin()->first;
-        live.erase(live.begin());
-        batch.remove(key);
+  for (const auto kind : {timer_kind::retry, timer_kind::action_deadline}) {
+    temp_dir dir;
+    random_source r(8);
+    auto s = open_for_test(dir.data());
+    std::map<std::string, due_entry> live;
+    for (int i = 0; i < 6'000; ++i) {
+      write_batch batch;
+      std::string key;
+      for (auto n = 1 + r.below(3); n > 0; --n) {
+        if (live.empty() || r.chance(50)) {
+          // Mostly later than all others, sometimes much earlier.
+          const auto at = r.chance(90) ? i : static_cast<time_ms>(r.below(i + 1));
+          const due_entry e{at, kind, "w" + std::to_string(i), 1};
+          keys::due(key, e);
+          live.emplace(key, e);
+          batch.put(key, {});
+        } else {
+          key = live.begin()->first;
+          live.erase(live.begin());
+          batch.remove(key);
+        }
       }
-    }
-    BOOST_REQUIRE(s->write(s->epoch(), {&batch}));
-    if (r.chance(20)) {
-      const auto first = s->due({}, i + 10, 1);
-      BOOST_REQUIRE(first);
-      BOOST_REQUIRE_EQUAL(first->empty(), live.empty());
-      if (!live.empty()) BOOST_REQUIRE((first->front() == live.begin()->second));
-    }
-    if (i % 1'500 == 1'499) {
-      s.reset();
-      s = open_for_test(dir.data());
+      BOOST_REQUIRE(s->write(s->epoch(), {&batch}));
+      if (r.chance(20)) {
+        const auto first = s->due(group_of(kind), {}, i + 10, 1);
+        BOOST_REQUIRE(first);
+        BOOST_REQUIRE_EQUAL(first->empty(), live.empty());
+        if (!live.empty()) BOOST_REQUIRE((first->front() == live.begin()->second));
+      }
+      if (i % 1'500 == 1'499) {
+        s.reset();
+        s = open_for_test(dir.data());
+      }
     }
   }
 }
