@@ -83,14 +83,14 @@ void workflow_process::on_begin(time_ms listed_at_ms) {
     state_ = std::move(box_->state);
     box_.reset();
     take_up(false);
-    return;
+    return pump();
   }
   if (rt_->memory_is_full()) {
     broken_ = std::make_unique<error>(errc::overloaded, "memory is full");
     if (listed_at_ms != 0) send(engine_, messages::declined{id_, listed_at_ms, {}});
     return check_idle();
   }
-  if (load()) return;
+  if (load()) return pump();
   if (broken_->code() == errc::corrupt) look_again();
   check_idle();
 }
@@ -120,6 +120,8 @@ bool workflow_process::is_there() {
   return !broken_;
 }
 
+/// The caller goes on with `pump`: it may have a message to work on first, and must not be let go
+/// before.
 void workflow_process::take_up(bool loaded) {
   changes_.begin(state_);
   // What a step makes of these: they need not grow to it.
@@ -179,7 +181,6 @@ void workflow_process::take_up(bool loaded) {
   if (!loaded && state_.deadline_at_ms != 0) {
     next_.effects.push_back({effect::kind::watch, no_action, state_.deadline_at_ms});
   }
-  pump();
 }
 
 // --- deciding ---
@@ -636,8 +637,7 @@ void workflow_process::on_request(const messages::request_ptr& r) {
     const auto action = def_->find(key);
     if (!action) {
       r->answer(error(errc::not_found, "workflow " + id_ + " has no action " + key));
-      check_idle();
-      return;
+      return pump();
     }
     what = model::resolve{*action, choice};
   }
