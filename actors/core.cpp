@@ -397,6 +397,13 @@ engine_stats engine_core::stats() const {
   return s;
 }
 
+result<void> engine_core::backup(const std::filesystem::path& target) const {
+  // What a failed commit left in the log may or may not be there after a restart: no copy may
+  // decide that.
+  if (runtime_->halted) return runtime_->stopped();
+  return store_->backup(target);
+}
+
 // --- the end ---
 
 void engine_core::start_draining() {

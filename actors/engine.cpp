@@ -148,6 +148,10 @@ void engine::close() {
   if (impl_) impl_->core->close();
 }
 
+result<void> engine::backup(const std::filesystem::path& target) const {
+  return impl_->core->backup(target);
+}
+
 engine_stats engine::stats() const { return impl_->core->stats(); }
 bool engine::healthy() const noexcept { return !impl_->core->halted(); }
 
