@@ -56,18 +56,19 @@ BOOST_AUTO_TEST_CASE(a_backup_holds_all_that_was_written_before_it_and_opens) {
   opts.write_buffer_bytes = 256u << 10;  // flushes and compacts all the time
   auto s = open_store(dir.data(), opts);
   BOOST_REQUIRE(s);
+  constexpr int backups = 5;
+  constexpr int written_each = 200;  // between two of them, and a few more meanwhile
   std::atomic<int> written{0};
   std::atomic<bool> enough{false};
   std::jthread writer([&] {
     random_source r(1);
-    for (int i = 0; !enough; ++i) {
+    for (int i = 0; !enough && i < (backups + 2) * written_each; ++i) {
       commit_one(**s, r, "w" + std::to_string(i));
       written = i + 1;
     }
   });
-  constexpr int backups = 5;
   for (int n = 0; n < backups; ++n) {
-    while (written < (n + 1) * 500) std::this_thread::yield();
+    while (written < (n + 1) * written_each) std::this_thread::yield();
     const auto copy = dir.path() / ("copy" + std::to_string(n));
     if (n == 1) fs::create_directory(copy);  // an empty one will do
     const int before = written;
