@@ -110,6 +110,9 @@ std::optional<error> check_options(const options& o) {
   check_range("open_workflows_max", o.open_workflows_max, any);
   check_range("memory_bytes_max", o.memory_bytes_max, any);
   check_range("limits/actions_max", o.limits.actions_max, any);
+  check_range("limits/spec_bytes_max", o.limits.spec_bytes_max, limits::spec_bytes_most);
+  check_range("limits/payload_bytes_max", o.limits.payload_bytes_max, limits::payload_bytes_most);
+  check_range("limits/text_bytes_max", o.limits.text_bytes_max, limits::text_bytes_most);
   check_range("limits/json_depth_max", o.limits.json_depth_max, limits{}.json_depth_max);
   if (const auto d = o.limits.delay_max; d.count() < 1 || d > limits{}.delay_max) {
     faults.push_back({"limits/delay_max",
@@ -497,6 +500,13 @@ engine_stats engine_core::stats() const {
   s.late_results = runtime_->late_results;
   s.epoch = store_->epoch();
   return s;
+}
+
+result<void> engine_core::backup(const std::filesystem::path& target) const {
+  // What a failed commit left in the log may or may not be there after a restart: no copy may
+  // decide that.
+  if (runtime_->halted) return runtime_->stopped();
+  return store_->backup(target);
 }
 
 // --- the end ---

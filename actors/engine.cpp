@@ -168,6 +168,11 @@ void engine::close() {
   if (impl_) impl_->core->close();
 }
 
+result<void> engine::backup(const std::filesystem::path& target) const {
+  if (!impl_) return moved_from();
+  return impl_->core->backup(target);
+}
+
 engine_stats engine::stats() const { return impl_ ? impl_->core->stats() : engine_stats{}; }
 bool engine::healthy() const noexcept { return impl_ && !impl_->core->halted(); }
 

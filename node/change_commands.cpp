@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "node/control.hpp"
 #include "node/text.hpp"
 
 namespace tenax::node {
@@ -10,9 +11,9 @@ namespace {
 
 std::string about(std::string_view id) { return "workflow " + std::string{id}; }
 
-/// A paused engine on a directory that exists and has this workflow. The reader looks first: it
-/// neither makes a store nor takes the lock.
-result<engine> open_paused(const common_options& common, const std::string& id) {
+/// A paused engine on a directory that exists and has this workflow (if one is named). The reader
+/// looks first: it neither makes a store nor takes the lock.
+result<engine> open_paused(const common_options& common, const std::optional<std::string>& id) {
   if (auto gone = missing(common.data_dir)) return *std::move(gone);
   if (const auto owner = data_dir_owner(common.data_dir))
     return error{errc::data_dir_locked, common.data_dir.string() + ": " + process_name(*owner) +
@@ -21,7 +22,9 @@ result<engine> open_paused(const common_options& common, const std::string& id) 
   {
     auto from = reader::open(common.data_dir);
     if (!from) return explained(from.error(), common.data_dir);
-    if (const auto known = from->summary(id); !known) return known.error();
+    if (id) {
+      if (const auto known = from->summary(*id); !known) return known.error();
+    }
   }
   options opts;  // no handlers, no policy: a paused engine needs neither
   opts.paused = true;
@@ -42,6 +45,28 @@ int report(const common_options& common, const engine& target, const std::string
     print(printable(id) + ": " + printable(done) + "; the workflow is " +
           std::string{to_string(w->status)} + '\n');
   return finish_output(exit_ok);
+}
+
+/// By the process that has the directory open, or else by this one.
+result<void> back_up(const common_options& common, const std::string& target) {
+  const auto& dir = common.data_dir;
+  constexpr int tries = 3;  // the owner may come or go meanwhile
+  for (int i = 0; i < tries; ++i) {
+    if (data_dir_owner(dir)) {
+      if (auto asked = ask_for_backup(dir, target)) return *std::move(asked);
+      const auto owner = data_dir_owner(dir);
+      if (!owner) continue;
+      return error{errc::data_dir_locked,
+                   dir.string() + ": " + process_name(*owner) +
+                       " has it open and takes no requests: if it is a program with tenax inside, "
+                       "it makes its backups itself (engine.backup); if it has just started, try "
+                       "again"};
+    }
+    const auto own = open_paused(common, std::nullopt);
+    if (own) return own->backup(target);
+    if (own.error().code() != errc::data_dir_locked) return own.error();
+  }
+  return error{errc::data_dir_locked, dir.string() + ": it is opened and closed all the time"};
 }
 
 result<resolution> make_resolution(const resolve_options& o) {
@@ -88,6 +113,20 @@ int resolve_command(const common_options& common, const resolve_options& o) {
   if (const auto done = target->resolve(o.id, o.key, *std::move(decision)); !done)
     return report_error(common, what, done.error());
   return report(common, *target, o.id, "action " + o.key + ": " + o.decision);
+}
+
+int backup_command(const common_options& common, const backup_options& o) {
+  const auto what = "cannot back up " + common.data_dir.string();
+  const auto target = std::filesystem::absolute(o.target).lexically_normal().string();
+  if (!valid_utf8(target))
+    return report_error(common, what, error{errc::invalid_argument, "TARGET is not UTF-8"});
+  if (const auto made = back_up(common, target); !made)
+    return report_error(common, what, made.error());
+  if (common.json)
+    print_line({{"backup", target}});
+  else
+    print("backup: " + printable(target) + '\n');
+  return finish_output(exit_ok);
 }
 
 }  // namespace tenax::node

@@ -1,5 +1,6 @@
-// change_commands.hpp - the commands that decide something: cancel, resolve. They open the engine
-// paused, so nothing else happens, and refuse while another process has the data directory.
+// change_commands.hpp - the commands that need the directory's owner: cancel, resolve, backup. They
+// open the engine paused, so nothing else happens. While another process has the data directory,
+// the first two refuse and backup asks that process (node/control.hpp).
 // Depends on include/tenax and node/. Main thread only. Each returns the exit code.
 #pragma once
 
@@ -24,5 +25,10 @@ struct resolve_options {
   std::optional<std::string> message;  ///< fail
 };
 [[nodiscard]] int resolve_command(const common_options& common, const resolve_options& o);
+
+struct backup_options {
+  std::string target;
+};
+[[nodiscard]] int backup_command(const common_options& common, const backup_options& o);
 
 }  // namespace tenax::node

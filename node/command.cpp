@@ -68,6 +68,7 @@ int report_error(const common_options& common, std::string_view what, const erro
 }
 
 std::string process_name(int pid) {
+  if (pid <= 0) return "a process that cannot be named from here";
   auto out = "process " + std::to_string(pid);
   std::ifstream comm{"/proc/" + std::to_string(pid) + "/comm"};
   std::string name;

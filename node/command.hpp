@@ -39,7 +39,7 @@ void complain_at(std::string_view place_and_message);
 /// returns the exit code.
 int report_error(const common_options& common, std::string_view what, const error& e);
 
-/// "process 1234 (tenax)".
+/// "process 1234 (tenax)"; of a data_dir_owner.
 [[nodiscard]] std::string process_name(int pid);
 
 /// The error for a data directory that does not exist. Only `run` makes one.

@@ -177,6 +177,16 @@ void add_changing(CLI::App& app, const common_options& common, action& chosen) {
       [&common, &chosen] { chosen = [&] { return resolve_command(common, resolve_o); }; });
 }
 
+void add_backup(CLI::App& app, const common_options& common, action& chosen) {
+  static backup_options o;
+  auto& backup = *app.add_subcommand(
+      "backup", "Copy the data directory, also beside a running tenax run; open it to restore");
+  backup.add_option("TARGET", o.target, "A directory that does not exist, or is empty")
+      ->required()
+      ->check([](const std::string& path) { return path.empty() ? "the path is empty" : ""; });
+  backup.callback([&common, &chosen] { chosen = [&] { return backup_command(common, o); }; });
+}
+
 /// Whether the command line asks for JSON: it may be faulty before CLI11 comes to the option.
 bool wants_json(const std::vector<std::string_view>& args) {
   constexpr std::array<std::string_view, 2> apart{"--output", "json"};
@@ -210,6 +220,7 @@ int main(int argc, char** argv) {
     add_run(app, common, chosen);
     add_reading(app, common, chosen);
     add_changing(app, common, chosen);
+    add_backup(app, common, chosen);
     try {
       app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {

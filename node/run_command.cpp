@@ -8,6 +8,7 @@
 #include <mutex>
 #include <utility>
 
+#include "node/control.hpp"
 #include "node/progress.hpp"
 #include "node/run_loop.hpp"
 #include "node/run_report.hpp"
@@ -149,6 +150,9 @@ int run_command(const common_options& common, const run_options& run) {
     return report_error(common, "cannot open the data directory",
                         explained(opened.error(), common.data_dir));
   auto& target = *opened;
+  auto control = control_server::start(
+      common.data_dir, [&target](const std::filesystem::path& to) { return target.backup(to); });
+  if (!control) complain("no backup can be asked for: " + control.error().message());
   auto end = run_to_end({target, planned, tracker, alarm, display, *counters});
   if (end.why && end.why->code() == errc::stopped)
     end.why =
@@ -156,6 +160,7 @@ int run_command(const common_options& common, const run_options& run) {
   auto report = make_report(end, target, tracker);
   tell_stopping(common, end);
   counters->closing = true;
+  if (control) control->reset();
   target.close();
 
   // What ended while the engine closed counts.

@@ -1,6 +1,8 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
 
 #include "model/assert.hpp"
 #include "storage/record_detail.hpp"
@@ -39,6 +41,8 @@ void seal_payload(std::string& out) {
 template <class Message>
 void seal(const Message& m, std::string& out) {
   const std::size_t bytes = m.ByteSizeLong();
+  // protobuf would write the cached, 32-bit sizes and say nothing. limits.hpp keeps far below.
+  TENAX_ASSERT(bytes <= std::numeric_limits<std::int32_t>::max(), "a record fits protobuf");
   out.resize(detail::envelope_bytes + bytes);
   m.SerializeWithCachedSizesToArray(
       reinterpret_cast<std::uint8_t*>(out.data() + detail::envelope_bytes));

@@ -5,7 +5,10 @@
 // logs.
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,10 +16,12 @@
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
+#include <string_view>
 
 #include "storage/data_dir.hpp"
 #include "storage/keys.hpp"
 #include "storage/meta_names.hpp"
+#include "storage/owned_fd.hpp"
 #include "storage/rocks_options.hpp"
 #include "storage/rocks_reads.hpp"
 #include "storage/rows.hpp"
@@ -29,22 +34,54 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Where RocksDB puts the log of a secondary. Removed at the end.
+constexpr std::string_view scratch_name = "tenax-reader-";
+
+/// A lock on a scratch directory that its reader holds as long as it lives, whatever ends it; none
+/// if it is not ours or in use.
+owned_fd lock_scratch(const fs::path& path) {
+  owned_fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  struct stat info {};
+  const bool ours = fd.get() >= 0 && ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0 &&
+                    ::fstat(fd.get(), &info) == 0 && info.st_uid == ::geteuid() &&
+                    info.st_nlink > 0;  // 0: another reader has just taken it for a dead one's
+  return ours ? std::move(fd) : owned_fd(-1);
+}
+
+/// What readers that were killed have left.
+void remove_dead_scratch(const fs::path& parent) {
+  std::error_code none;
+  for (fs::directory_iterator at(parent, none), end; !none && at != end; at.increment(none)) {
+    if (!at->path().filename().string().starts_with(scratch_name)) continue;
+    const auto lock = lock_scratch(at->path());
+    std::error_code ignored;
+    if (lock.get() >= 0) fs::remove_all(at->path(), ignored);
+  }
+}
+
+/// Where RocksDB puts the log of a secondary. Removed at the end, or by the next reader.
 class scratch_dir {
  public:
   static result<std::unique_ptr<scratch_dir>> make(rocksdb::Env* env) {
     std::error_code failed;
-    auto pattern = (fs::temp_directory_path(failed) / "tenax-reader-XXXXXX").string();
+    const auto parent = fs::temp_directory_path(failed);
+    auto pattern = (parent / scratch_name).string() + "XXXXXX";
     if (env != nullptr) {
       static std::atomic<unsigned> count{0};
       pattern += std::to_string(::getpid()) + "-" + std::to_string(++count);
       env->CreateDirIfMissing(pattern).PermitUncheckedError();
-    } else if (::mkdtemp(pattern.data()) == nullptr) {
-      return error{errc::storage_unavailable, "cannot make a temporary directory " + pattern};
+      return std::make_unique<scratch_dir>(pattern, owned_fd(-1));
     }
-    return std::make_unique<scratch_dir>(pattern);
+    remove_dead_scratch(parent);
+    constexpr int tries = 10;
+    for (int i = 0; i < tries; ++i) {
+      auto path = pattern;
+      if (::mkdtemp(path.data()) == nullptr) break;
+      auto lock = lock_scratch(path);
+      if (lock.get() >= 0) return std::make_unique<scratch_dir>(path, std::move(lock));
+    }
+    return error{errc::storage_unavailable, "cannot make a temporary directory " + pattern};
   }
-  explicit scratch_dir(std::string path) : path_(std::move(path)) {}
+  scratch_dir(std::string path, owned_fd lock) : path_(std::move(path)), lock_(std::move(lock)) {}
   ~scratch_dir() {
     std::error_code ignored;
     fs::remove_all(path_, ignored);
@@ -55,6 +92,7 @@ class scratch_dir {
 
  private:
   std::string path_;
+  owned_fd lock_;
 };
 
 /// Which state of its files the writer has announced: the name and size of its manifest.

@@ -7,6 +7,7 @@
 #include <array>
 #include <mutex>
 
+#include "storage/backup.hpp"
 #include "storage/data_dir.hpp"
 #include "storage/due_bound.hpp"
 #include "storage/keys.hpp"
@@ -22,6 +23,10 @@ namespace tenax::storage {
 namespace {
 
 rocksdb::Slice slice(std::string_view s) { return {s.data(), s.size()}; }
+
+error forked_error() {
+  return {errc::stopped, "this process is a fork of the one that has the data directory open"};
+}
 
 class rocks_store final : public store, public row_source {
  public:
@@ -45,11 +50,15 @@ class rocks_store final : public store, public row_source {
   }
 
   ~rocks_store() override {
-    if (p_.on_machine) remove_owner_pid(p_.dir);
+    if (!ours()) {
+      // The files and RocksDB's threads are the parent's; this copy can only be left alone.
+      (void)p_.db.release();
+      return;
+    }
     // After a failed write RocksDB's log must not be touched (it aborts), nor is it known how far
     // it goes.
     if (p_.on_machine && !failed_ && (p_.sync || p_.db->SyncWAL().ok())) {
-      record_last_write(p_.dir, p_.db->GetLatestSequenceNumber());
+      (void)record_last_write(p_.dir, p_.db->GetLatestSequenceNumber());
     }
     p_.db->Close().PermitUncheckedError();
     p_.db.reset();
@@ -59,6 +68,11 @@ class rocks_store final : public store, public row_source {
   rocks_store& operator=(const rocks_store&) = delete;
 
   result<void> write(std::uint64_t epoch, const std::vector<const write_batch*>& batches) override;
+  [[nodiscard]] result<void> backup(const std::filesystem::path& target) const override {
+    if (!p_.on_machine) return store::backup(target);
+    if (!ours()) return forked_error();
+    return make_backup(*p_.db, p_.dir, target);
+  }
 
   [[nodiscard]] bool exists(std::string_view id) const override { return reads_.exists(id); }
   [[nodiscard]] result<loaded_workflow> load(std::string_view id) const override {
@@ -104,6 +118,9 @@ class rocks_store final : public store, public row_source {
   }
 
  private:
+  /// False in a child made by fork.
+  [[nodiscard]] bool ours() const noexcept { return !p_.claim || p_.claim->held(); }
+
   using first_dues = std::array<std::string_view, 2>;
   /// Collects the batches in `group_`; returns the first due entry put in each group, "" if none.
   first_dues collect(const std::vector<const write_batch*>& batches, totals& delta);
@@ -179,6 +196,7 @@ rocks_store::first_dues rocks_store::collect(const std::vector<const write_batch
 
 result<void> rocks_store::write(std::uint64_t epoch,
                                 const std::vector<const write_batch*>& batches) {
+  if (!ours()) return forked_error();
   if (epoch < p_.epoch) {
     return error{errc::wrong_state,
                  "epoch " + std::to_string(epoch) + " is over, now is " + std::to_string(p_.epoch)};
@@ -298,7 +316,7 @@ result<std::unique_ptr<store>> open_store(const std::filesystem::path& dir,
     return e;
   };
   if (p.on_machine) {
-    auto whole = check_last_write(dir, p.db->GetLatestSequenceNumber());
+    auto whole = check_last_write(p.dir, p.db->GetLatestSequenceNumber());
     if (!whole) return close_with(whole.error());
   }
   const auto epoch = begin_epoch(*p.db, dir);
@@ -311,7 +329,6 @@ result<std::unique_ptr<store>> open_store(const std::filesystem::path& dir,
   auto bounds = reads.read_due_bounds();
   if (!bounds) return close_with(bounds.error());
   p.bounds = std::move(*bounds);
-  if (p.on_machine) write_owner_pid(dir);
   return std::unique_ptr<store>(std::make_unique<rocks_store>(std::move(p)));
 }
 

@@ -131,6 +131,11 @@ class store : public read_store {
   /// write. `epoch` smaller than the store's: refused, nothing written (error wrong_state).
   virtual result<void> write(std::uint64_t epoch,
                              const std::vector<const write_batch*>& batches) = 0;
+  /// A data directory at `target` with everything that was written before the call; thread safe,
+  /// beside `write` too. Errors as engine::backup.
+  [[nodiscard]] virtual result<void> backup(const std::filesystem::path& target) const {
+    return error{errc::wrong_state, "no backup of this store to " + target.string()};
+  }
 };
 
 /// Appends to `out` everything that the change writes: definition (when it creates), state, changed

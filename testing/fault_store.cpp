@@ -90,6 +90,10 @@ class fault_store final : public storage::store, public storage::row_source {
     return error(errc::storage_unavailable, "this write was made to fail");
   }
 
+  [[nodiscard]] result<void> backup(const std::filesystem::path& target) const override {
+    return real_->backup(target);
+  }
+
   /// As a real store: what cannot be read may be there.
   [[nodiscard]] bool exists(std::string_view id) const override {
     return control_.next_read_fails(read_of::rows) || real_->exists(id);

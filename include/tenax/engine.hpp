@@ -52,8 +52,9 @@ struct engine_stats {
 class engine {
  public:
   /// Opens the engine on `data_dir` (made with mode 0700 if absent; it must belong to the process's
-  /// user), recovers what was under way and goes on with it. Errors: data_dir_locked,
-  /// data_dir_unusable, format_too_new, corrupt, invalid_argument, storage_unavailable.
+  /// user and be writable for nobody else), recovers what was under way and goes on with it.
+  /// Errors: data_dir_locked, data_dir_unusable, format_too_new, corrupt, invalid_argument,
+  /// storage_unavailable.
   static result<engine> open(const std::filesystem::path& data_dir, options opts = {});
 
   engine(engine&&) noexcept;
@@ -114,6 +115,18 @@ class engine {
   /// destroyed. Idempotent.
   void close();
 
+  /// Copies the data directory to `target`, while the engine works on: absent, or an empty
+  /// directory, outside the data directory, in a directory that exists. Everything acknowledged
+  /// before the call is in it. Made beside it under the name TARGET.partial-XXXXXX and renamed when
+  /// it is whole and on disk (mode 0700); a process killed meanwhile may leave that, which does not
+  /// open. Restored by opening it: what happened since the backup is not known there, so its
+  /// attempts are made again. On the same file system it shares tables with the data directory
+  /// (hard links, never written again): copy it elsewhere against the loss of a disk. Takes as long
+  /// as the copying; several at once are fine, also after `close`. Errors: invalid_argument (the
+  /// target), stopped, corrupt - there is no backup; storage_unavailable (reading or writing
+  /// failed: there is none, unless only the last sync of its name failed, which the message says).
+  result<void> backup(const std::filesystem::path& target) const;
+
   [[nodiscard]] engine_stats stats() const;
   /// False after a failed commit or read: everything answers `stopped` until the data directory is
   /// opened again.
@@ -166,7 +179,8 @@ struct verify_report {
 /// use: then a snapshot is read. Errors as reader::open.
 [[nodiscard]] result<verify_report> verify(const std::filesystem::path& data_dir);
 
-/// The id of the process that holds the data directory open, if one does.
+/// The id of the process that holds the data directory open, if one does; 0: one that cannot be
+/// named (it is in another pid namespace, or just opening). Takes no lock and changes nothing.
 [[nodiscard]] std::optional<int> data_dir_owner(const std::filesystem::path& data_dir);
 
 }  // namespace tenax

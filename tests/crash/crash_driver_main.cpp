@@ -238,6 +238,7 @@ class round_of_lives {
     } else if (roll < 80) {
       send(target, "submit " + id);
     }
+    if (random_.chance(1)) (void)target.send("backup\n");
     decide(target, any);
   }
 

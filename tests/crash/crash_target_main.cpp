@@ -10,11 +10,14 @@
 #include <csignal>
 #include <cstdio>
 #include <deque>
+#include <filesystem>
 #include <mutex>
 #include <optional>
 #include <sstream>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "model/failpoint.hpp"
 #include "tests/crash/protocol.hpp"
@@ -89,8 +92,11 @@ outcome logged_call(const char* lock_file, const action_context& c,
 
 class target {
  public:
-  target(engine& e, std::uint64_t seed)
-      : engine_(e), seed_(seed), blocking_([this] { run_blocking(); }) {}
+  target(engine& e, std::uint64_t seed, std::filesystem::path backup_to)
+      : engine_(e),
+        seed_(seed),
+        backup_to_(std::move(backup_to)),
+        blocking_([this] { run_blocking(); }) {}
   /// The engine may be closed only when no call is under way.
   ~target() {
     {
@@ -170,6 +176,10 @@ class target {
       std::string decision;
       std::uint32_t n = 0;
       in >> what >> n >> key >> decision;
+      if (what == "backup") {
+        back_up();
+        continue;
+      }
       const auto id = workload::id_of(n);
       const auto r = what == "cancel" ? engine_.cancel(id, "the driver said so")
                                       : engine_.resolve(id, key, parse_decision(decision));
@@ -179,6 +189,20 @@ class target {
         fail(what, n, r.error());
       }
     }
+  }
+
+  /// What it left when it was killed in one goes first, so that they do not pile up.
+  void back_up() {
+    std::error_code none;
+    std::vector<std::filesystem::path> old{backup_to_};
+    for (const auto& entry : std::filesystem::directory_iterator(backup_to_.parent_path(), none)) {
+      if (entry.path().string().starts_with(backup_to_.string() + ".")) old.push_back(entry);
+    }
+    for (const auto& path : old) std::filesystem::remove_all(path, none);
+    const auto made = engine_.backup(backup_to_);
+    if (made || made.error().code() == errc::stopped) return;
+    std::fprintf(stderr, "backup: %s\n", made.error().to_string().c_str());
+    ::_exit(5);
   }
 
   static resolution parse_decision(const std::string& text) {
@@ -192,6 +216,7 @@ class target {
 
   engine& engine_;
   const std::uint64_t seed_;
+  const std::filesystem::path backup_to_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::string> queue_;
@@ -247,7 +272,7 @@ int run(const char* data_dir, std::uint64_t seed, const char* lock_file) {
   }
   say(1, "ready " + std::to_string(opened->stats().epoch) + "\n");
   {
-    target t(*opened, seed);
+    target t(*opened, seed, std::string(data_dir) + ".backup");
     serve(t, signals);
   }
   opened->close();

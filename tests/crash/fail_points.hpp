@@ -23,6 +23,7 @@ inline constexpr std::string_view fail_points[] = {
     "terminal.before",
     "terminal.after",
     "recovery.mid",
+    "backup.mid",
 };
 
 }  // namespace tenax::crash

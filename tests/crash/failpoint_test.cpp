@@ -16,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "tenax/tenax.hpp"
 #include "tests/crash/fail_points.hpp"
 #include "tests/support/processes.hpp"
 
@@ -108,6 +109,47 @@ BOOST_AUTO_TEST_CASE(a_planted_bug_is_chosen_by_number) {
   BOOST_TEST(!TENAX_PLANTED(8));
   model::plant_bug(0);
   BOOST_TEST(!TENAX_PLANTED(7));
+}
+
+/// What a kill in a backup leaves is a directory that no engine and no reader opens, and the next
+/// backup to the same place works.
+BOOST_AUTO_TEST_CASE(a_kill_in_a_backup_leaves_nothing_that_opens_as_one) {
+  const support::temporary_directory dir("tenax-backup-kill");
+  const auto target = dir.path() / "copy";
+  const auto live = [&](const char* plan) {
+    return support::run_forked(
+        [&] {
+          options opts;
+          opts.paused = true;
+          auto engine = engine::open(dir.path() / "data", opts);
+          if (!engine) return 1;
+          auto flow = workflow_builder("flow").id("flow-1");
+          flow.action("a", "noop", "{}");
+          if (!engine->submit(flow)) return 2;
+          model::set_failpoints(plan);
+          return engine->backup(target) ? 0 : 3;
+        },
+        60);
+  };
+  const auto killed = live("backup.mid:1:kill");
+  BOOST_TEST(killed.code == SIGKILL);
+  BOOST_TEST(!killed.exited);
+  BOOST_TEST(!std::filesystem::exists(target));
+  int left = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(dir.path())) {
+    if (entry.path().filename() == "data") continue;
+    ++left;
+    BOOST_TEST(!reader::open(entry.path()));
+    BOOST_TEST(!engine::open(entry.path()));
+  }
+  BOOST_TEST(left == 1);
+
+  BOOST_TEST(live("backup.mid:1:error").code == 3);
+  BOOST_TEST(!std::filesystem::exists(target));
+  BOOST_TEST(live("").code == 0);
+  const auto restored = reader::open(target);
+  BOOST_REQUIRE(restored);
+  BOOST_TEST(restored->summary("flow-1").has_value());
 }
 
 /// The driver asks for every fail point that the engine has (handler.inside is the target's own).

@@ -6,6 +6,7 @@
 //   cancel N                                         acked cancel N
 //   resolve N KEY retry|skip|complete|fail           acked resolve N
 //   get N                                            view N STATUS ACTION...
+//   backup     (to DATA_DIR.backup)                  (nothing)
 //   close                                            ready EPOCH   (when the engine is open)
 //                                                    halted BOOTTIME_NS   (after a failed commit)
 // An ACTION of a view is ATTEMPTS:WAITS:HASH (of the result, in hex, 0: none).

@@ -221,6 +221,37 @@ BOOST_AUTO_TEST_CASE(a_data_directory_in_use_by_another_process) {
   BOOST_TEST(workflows().size() == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(a_data_directory_in_use_by_another_name_or_from_another_container) {
+  if (!e2e::can_mount()) return;
+  const auto spec = file("long.json", R"({"id":"long","name":"long","actions":[
+      {"key":"a","type":"wait","input":{"seconds":3600}}]})");
+  e2e::process running(command({"run", spec}));
+  BOOST_REQUIRE(running.wait_for("long: started", seconds{30}));
+  std::filesystem::create_directory(path("mounted"));
+  const auto by_mount =
+      in_mount_namespace("mount --bind \"$1\" \"$2\"; exec \"$3\" run \"$4\" --data-dir \"$2\"",
+                         {data(), path("mounted"), TENAX_PROGRAM, file("good.json", good)});
+  BOOST_TEST(by_mount.exit_code == 3, by_mount.out << by_mount.err);
+  BOOST_TEST(contains(by_mount.err, "process " + std::to_string(running.pid())), by_mount.err);
+  // There the numbers of processes mean something else: none is named.
+  const auto elsewhere = e2e::run({"unshare", "-p", "-f", "--mount-proc", TENAX_PROGRAM, "run",
+                                   file("good.json", good), "--data-dir", data()});
+  BOOST_TEST(elsewhere.exit_code == 3, elsewhere.out << elsewhere.err);
+  BOOST_TEST(contains(elsewhere.err, "cannot be named from here"), elsewhere.err);
+  running.send(SIGTERM);
+  BOOST_TEST(running.wait().exit_code == 130);
+  BOOST_TEST(workflows().size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_data_directory_that_others_may_write_to) {
+  std::filesystem::create_directory(data());
+  std::filesystem::permissions(data(), std::filesystem::perms(0777));
+  const auto got = tenax({"run", file("good.json", good)});
+  BOOST_TEST(got.exit_code == 3);
+  BOOST_TEST(contains(got.err, "chmod go-w " + data()), got.err);
+  std::filesystem::remove_all(data());  // what is left is no directory that verify could read
+}
+
 BOOST_AUTO_TEST_CASE(a_data_directory_that_cannot_be_made) {
   const auto got =
       e2e::run({TENAX_PROGRAM, "run", file("good.json", good), "--data-dir", "/proc/tenax-data"});

@@ -228,6 +228,62 @@ BOOST_AUTO_TEST_CASE(beside_a_running_process_reading_works_and_deciding_is_refu
   BOOST_TEST(running.wait().exit_code == 130);
 }
 
+/// The copy, seen through the program.
+json workflows_of(const std::string& dir) {
+  const auto listed = e2e::run({TENAX_PROGRAM, "list", "--data-dir", dir, "--output", "json"});
+  BOOST_TEST(listed.exit_code == 0, listed.err);
+  const auto verified = e2e::run({TENAX_PROGRAM, "verify", "--data-dir", dir});
+  BOOST_TEST(verified.exit_code == 0, verified.out << verified.err);
+  return json::parse(listed.out, nullptr, false)["workflows"];
+}
+
+BOOST_AUTO_TEST_CASE(a_backup_is_made_with_and_without_a_running_process) {
+  const auto spec = file("long.json", long_wait);
+  BOOST_TEST(tenax({"backup", path("none")}).exit_code == 3);  // nothing there to copy
+  BOOST_TEST(!std::filesystem::exists(data()));
+  for (const bool killed : {false, true}) {
+    e2e::process running(command({"run", spec}));
+    BOOST_REQUIRE(e2e::eventually([&] {
+      return std::filesystem::is_socket(path("data/control.sock")) &&
+             contains(tenax({"show", "long"}).out, "waits for second");
+    }));
+    const auto beside = path(killed ? "beside-2" : "beside");
+    const auto made = tenax({"backup", beside});
+    BOOST_TEST(made.exit_code == 0, made.err);
+    BOOST_TEST(contains(made.out, beside));
+    BOOST_TEST((workflows_of(beside) == json(workflows())));
+    const auto again = tenax_json({"backup", beside}, 2);
+    BOOST_TEST(again["error"]["code"] == "invalid_argument");
+    BOOST_TEST(contains(again["error"]["message"].get<std::string>(), "not empty"));
+    running.send(killed ? SIGKILL : SIGTERM);  // a killed one leaves its socket
+    (void)running.wait();
+    BOOST_TEST(std::filesystem::is_socket(path("data/control.sock")) == killed);
+  }
+  const auto made = tenax_json({"backup", path("alone")});
+  BOOST_TEST(made["backup"] == path("alone"));
+  BOOST_TEST((workflows_of(path("alone")) == json(workflows())));
+  BOOST_TEST(tenax({"verify"}).exit_code == 0);
+  // Restored by opening it.
+  const auto cancelled = e2e::run({TENAX_PROGRAM, "cancel", "long", "--data-dir", path("alone")});
+  BOOST_TEST(cancelled.exit_code == 0, cancelled.err);
+  BOOST_TEST(workflows_of(path("alone"))[0]["status"] == "cancelled");
+  BOOST_TEST(workflows().at(0)["status"] == "in_progress");
+}
+
+BOOST_AUTO_TEST_CASE(a_backup_beside_a_program_that_takes_no_requests_says_what_to_do) {
+  e2e::process running(command({"run", file("long.json", long_wait)}));
+  BOOST_REQUIRE(
+      e2e::eventually([&] { return std::filesystem::exists(path("data/control.sock")); }));
+  std::filesystem::remove(path("data/control.sock"));  // as if tenax were only a part of it
+  const auto got = tenax({"backup", path("copy")});
+  BOOST_TEST(got.exit_code == 3);
+  BOOST_TEST(contains(got.err, "process " + std::to_string(running.pid())), got.err);
+  BOOST_TEST(contains(got.err, "engine.backup"), got.err);
+  BOOST_TEST(!std::filesystem::exists(path("copy")));
+  running.send(SIGTERM);
+  BOOST_TEST(running.wait().exit_code == 130);
+}
+
 BOOST_AUTO_TEST_CASE(cancel_ends_a_workflow_and_starts_no_other) {
   const auto spec = file("long.json", long_wait);
   e2e::process running(command({"run", spec}));

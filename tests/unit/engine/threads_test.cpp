@@ -307,10 +307,16 @@ BOOST_AUTO_TEST_CASE(options_out_of_range_are_refused_by_name) {
     refused("memory_bytes_max", [&](options& o) { o.memory_bytes_max = bad; });
     refused("limits/actions_max", [&](options& o) { o.limits.actions_max = bad; });
     refused("limits/json_depth_max", [&](options& o) { o.limits.json_depth_max = bad; });
+    refused("limits/spec_bytes_max", [&](options& o) { o.limits.spec_bytes_max = bad; });
+    refused("limits/payload_bytes_max", [&](options& o) { o.limits.payload_bytes_max = bad; });
+    refused("limits/text_bytes_max", [&](options& o) { o.limits.text_bytes_max = bad; });
   }
   refused("limits/json_depth_max", [](options& o) { o.limits.json_depth_max = 65; });
   refused("limits/attempts_max", [](options& o) { o.limits.attempts_max = 50; });
   refused("retention/failed/age", [](options& o) { o.retention.failed.age = milliseconds(-1); });
+  // What a record cannot hold: found at open, not when the first such result has been made.
+  refused("limits/payload_bytes_max",
+          [](options& o) { o.limits.payload_bytes_max = limits::payload_bytes_most + 1; });
   refused("handler_threads", [&](options& o) { o.handler_threads = none; });
   refused("scheduler_threads", [&](options& o) { o.scheduler_threads = none; });
   for (const auto bad : {milliseconds::min(), milliseconds(0), milliseconds::max()}) {

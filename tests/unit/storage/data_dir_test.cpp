@@ -2,6 +2,7 @@
 #include "storage/data_dir.hpp"
 
 #include <rocksdb/db.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -229,6 +230,193 @@ BOOST_AUTO_TEST_CASE(a_second_open_in_this_process_is_refused_and_harms_nothing)
     return !opened && opened.error().code() == errc::data_dir_locked ? 7 : 1;
   });
   BOOST_TEST(other.finish() == 7);
+}
+
+BOOST_AUTO_TEST_CASE(every_path_to_a_directory_is_the_same_directory) {
+  temp_dir dir;
+  const auto s = open_for_test(dir.data());
+  fs::create_directory(dir.path() / "side");
+  fs::create_directory_symlink(dir.data(), dir.path() / "side" / "link");
+  const auto home = fs::current_path();
+  fs::current_path(dir.path());
+  for (const auto& path : {fs::path("data"), fs::path("side/../data"), fs::path("side/link/."),
+                           dir.path() / "data/../side/link/"}) {
+    const auto opened = open_store(path, {});
+    BOOST_REQUIRE(!opened);
+    BOOST_TEST((opened.error().code() == errc::data_dir_locked), path);
+    BOOST_TEST((data_dir_owner(path) == std::optional<int>(::getpid())), path);
+  }
+  fs::current_path(home);
+}
+
+/// Forked first: what it then tries is what a process of its own would get.
+class other_process : public child {
+ public:
+  explicit other_process(const fs::path& data)
+      : child([data](auto&& ready_and_wait) {
+          ready_and_wait();
+          const auto opened = open_store(data, {});
+          if (opened) return 1;
+          return opened.error().code() == errc::data_dir_locked ? refused : 2;
+        }) {
+    wait_ready();
+  }
+  static constexpr int refused = 7;
+};
+
+BOOST_AUTO_TEST_CASE(a_program_that_copies_its_own_data_directory_keeps_the_lock,
+                     *boost::unit_test::precondition(can_fork)) {
+  temp_dir dir;
+  { const auto s = open_for_test(dir.data()); }
+  other_process other(dir.data());
+  const auto s = open_for_test(dir.data());
+  std::size_t files = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(dir.data())) {
+    if (!entry.is_regular_file()) continue;
+    std::ifstream in(entry.path());  // and closes it
+    in.get();
+    ++files;
+  }
+  BOOST_TEST(files > 4u);
+  BOOST_TEST(other.finish() == other_process::refused);
+  // RocksDB's own lock, which names the process to others, is what was lost.
+  child looks([&](auto&&) { return data_dir_owner(dir.data()) == ::getppid() ? 7 : 1; });
+  BOOST_TEST(looks.finish() == 7);
+}
+
+BOOST_AUTO_TEST_CASE(a_fork_of_the_owner_can_neither_write_nor_free_the_directory,
+                     *boost::unit_test::precondition(can_fork)) {
+  temp_dir dir;
+  random_source r(1);
+  random_workflow w(r, random_spec(r, "w", 3));
+  w.step(1);
+  other_process other(dir.data());
+  auto s = open_for_test(dir.data());
+  child forked([&](auto&&) {
+    write_batch batch;
+    encode_commit(*w.def, w.state, w.changes, batch);
+    const auto written = s->write(s->epoch(), {&batch});
+    if (written || written.error().code() != errc::stopped) return 1;
+    const auto copied = s->backup(dir.path() / "copy");
+    if (copied || copied.error().code() != errc::stopped) return 2;
+    if (data_dir_owner(dir.data()) != ::getppid()) return 3;
+    const auto again = open_store(dir.data(), {});
+    if (again || again.error().code() != errc::data_dir_locked) return 4;
+    s.reset();  // as an exit that runs destructors would
+    return 7;
+  });
+  BOOST_TEST(forked.finish() == 7);
+  BOOST_TEST(fs::exists(dir.data() / "owner.pid"));
+  BOOST_TEST(!fs::exists(dir.data() / "last_write"));
+  BOOST_TEST((data_dir_owner(dir.data()) == std::optional<int>(::getpid())));
+  BOOST_TEST(other.finish() == other_process::refused);
+  commit(*s, w);
+}
+
+BOOST_AUTO_TEST_CASE(a_fork_that_lives_on_does_not_keep_the_directory,
+                     *boost::unit_test::precondition(can_fork)) {
+  temp_dir dir;
+  { const auto s = open_for_test(dir.data()); }
+  child owner([&](auto&& ready_and_wait) {
+    const auto s = open_for_test(dir.data());
+    if (::fork() == 0) {
+      ready_and_wait();
+      ::_exit(0);
+    }
+    ::_exit(3);  // no clean close
+    return 0;
+  });
+  owner.wait_ready();  // the fork's fork
+  BOOST_REQUIRE(::waitpid(owner.pid(), nullptr, 0) == owner.pid());
+  BOOST_TEST(!data_dir_owner(dir.data()).has_value());
+  BOOST_TEST(open_for_test(dir.data())->epoch() == 3u);
+
+  auto s = open_for_test(dir.data());
+  child lives_on([&](auto&& ready_and_wait) {
+    ready_and_wait();
+    return 0;
+  });
+  lives_on.wait_ready();
+  s.reset();
+  BOOST_TEST(open_for_test(dir.data())->epoch() == 5u);
+}
+
+BOOST_AUTO_TEST_CASE(a_directory_from_before_the_lock_file_opens) {
+  temp_dir dir;
+  { const auto s = open_for_test(dir.data()); }
+  fs::remove(dir.data() / "lock");
+  BOOST_TEST(open_reading_store(dir.data()).has_value());
+  BOOST_TEST(!fs::exists(dir.data() / "lock"));
+  BOOST_TEST(open_for_test(dir.data())->epoch() == 2u);
+}
+
+/// The umask that lets everything through, for one test.
+struct open_umask {
+  mode_t before = ::umask(0);
+  ~open_umask() { ::umask(before); }
+};
+
+unsigned mode_of(const fs::path& path) {
+  return static_cast<unsigned>(fs::symlink_status(path).permissions() & fs::perms::mask);
+}
+
+BOOST_AUTO_TEST_CASE(a_directory_that_others_may_write_to_is_refused_and_says_what_to_do) {
+  temp_dir dir;
+  fs::create_directory(dir.data());
+  for (const unsigned mode : {0775u, 0757u, 0720u, 0702u, 0777u, 01777u}) {
+    fs::permissions(dir.data(), fs::perms(mode));
+    const auto e = open_failure(dir.data());
+    BOOST_TEST((e.code() == errc::data_dir_unusable));
+    BOOST_TEST(says(e, "chmod go-w " + dir.data().string()));
+    BOOST_TEST(fs::is_empty(dir.data()));
+  }
+  fs::permissions(dir.data(), fs::perms(0755));
+  BOOST_TEST(open_for_test(dir.data())->epoch() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_made_in_a_directory_is_closed_to_other_users) {
+  const open_umask everything;
+  temp_dir dir;
+  fs::create_directory(dir.data());
+  fs::permissions(dir.data(), fs::perms(0755));
+  fs::create_directory(dir.data() / "db");  // 0777: repaired
+  for (int i = 0; i < 2; ++i) {
+    {
+      const auto s = open_for_test(dir.data());
+      BOOST_TEST(mode_of(dir.data() / "db") == 0700u);
+      BOOST_TEST(mode_of(dir.data() / "owner.pid") == 0600u);
+      BOOST_TEST(mode_of(dir.data() / "lock") == 0600u);
+    }
+    BOOST_TEST(mode_of(dir.data() / "last_write") == 0600u);
+    fs::permissions(dir.data() / "db", fs::perms(0755));
+    fs::permissions(dir.data() / "last_write", fs::perms(0644));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(links_in_the_place_of_its_files_are_not_followed) {
+  temp_dir dir;
+  const auto victim = dir.path() / "victim";
+  std::ofstream(victim) << "precious";
+  fs::create_directory(dir.data());
+  fs::create_symlink(victim, dir.data() / "owner.pid");
+  fs::create_symlink(victim, dir.data() / "last_write");
+  { const auto s = open_for_test(dir.data()); }
+  BOOST_TEST(mode_of(dir.data() / "last_write") == 0600u);
+  fs::remove(dir.data() / "last_write");
+  fs::create_hard_link(victim, dir.data() / "last_write");
+  { const auto s = open_for_test(dir.data()); }
+  std::string text;
+  std::getline(std::ifstream(victim), text);
+  BOOST_TEST(text == "precious");
+
+  fs::remove(dir.data() / "last_write");
+  BOOST_REQUIRE(::mkfifo((dir.data() / "last_write").c_str(), 0600) == 0);
+  BOOST_TEST(open_reading_store(dir.data()).has_value());  // does not wait for a writer of it
+  fs::remove(dir.data() / "lock");
+  fs::create_symlink(victim, dir.data() / "lock");
+  const auto e = open_failure(dir.data());
+  BOOST_TEST((e.code() == errc::data_dir_unusable));
+  BOOST_TEST(says(e, "lock"));
 }
 
 BOOST_AUTO_TEST_CASE(a_directory_in_use_by_another_process_names_it,

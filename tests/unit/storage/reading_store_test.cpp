@@ -1,5 +1,6 @@
 #include <boost/test/unit_test.hpp>
 
+#include <fstream>
 #include <set>
 
 #include "storage/store.hpp"
@@ -125,6 +126,21 @@ BOOST_AUTO_TEST_CASE(a_reader_changes_nothing_and_leaves_nothing) {
     BOOST_TEST(reader_dirs() == scratch + 1);
   }
   BOOST_TEST(reader_dirs() == scratch);
+}
+
+BOOST_AUTO_TEST_CASE(what_a_killed_reader_left_goes_at_the_next_and_a_living_one_keeps_its_own) {
+  temp_dir dir;
+  const auto s = open_for_test(dir.data());
+  auto left = (fs::temp_directory_path() / "tenax-reader-XXXXXX").string();
+  BOOST_REQUIRE(::mkdtemp(left.data()) != nullptr);
+  std::ofstream(fs::path(left) / "LOG") << "x";
+  const auto scratch = reader_dirs();
+  const auto first = open_reading_store(dir.data());
+  BOOST_REQUIRE(first);
+  BOOST_TEST(!fs::exists(left));
+  const auto second = open_reading_store(dir.data());
+  BOOST_REQUIRE(second);
+  BOOST_TEST(reader_dirs() == scratch + 1);  // theirs, without the one that was left
 }
 
 BOOST_AUTO_TEST_CASE(a_reader_that_found_no_writer_follows_one_that_comes) {
