@@ -26,7 +26,11 @@ action_process::action_process(caf::actor_config& cfg, runtime* rt, messages::wo
       action_(action),
       serial_(serial),
       call_(std::move(call)),
-      due_at_ms_(due_at_ms) {}
+      due_at_ms_(due_at_ms) {
+  if (!call_ || call_->is_blocking()) return;
+  const auto mine = std::exchange(call_, nullptr);  // unless it runs now it comes as a message
+  if (may_run_at_once(*mine)) run_at_once(mine);
+}
 
 action_process::~action_process() = default;
 
@@ -34,7 +38,7 @@ action_process::behavior_type action_process::make_behavior() {
   set_exception_handler([this](std::exception_ptr& e) -> caf::error { rt_->die(e); });
   if (call_) {
     run(std::exchange(call_, nullptr));
-  } else {
+  } else if (due_at_ms_ != 0) {
     wait(std::exchange(due_at_ms_, 0));
   }
   return {[this](messages::handler_ended m) { on_ended(std::move(m)); },
@@ -119,17 +123,42 @@ void action_process::proceed() {
 void action_process::run_in_place() {
   auto instead = actors::render(*call_);
   if (!rt_->may_start() || !call_->take()) return on_dropped();
+  if (instead) {
+    on_ended({rt_->now_ms(), std::move(*instead)});
+  } else {
+    on_ended(call_in_place());
+  }
+}
+
+messages::handler_ended action_process::call_in_place() {
   messages::handler_ended m;
   m.started_at_ms = rt_->now_ms();
-  if (instead) {
-    m.what = std::move(*instead);
-  } else {
-    const handler_env env{rt_->wall, rt_->opts.log, nullptr, rt_->budget, rt_->attempts};
-    m.what = actors::call_handler(*call_, env, m.started_at_ms);
-    m.bytes = bytes_of(m.what);
-    rt_->budget.add_result(m.bytes);
-  }
-  on_ended(std::move(m));
+  const handler_env env{rt_->wall, rt_->opts.log, nullptr, rt_->budget, rt_->attempts};
+  m.what = actors::call_handler(*call_, env, m.started_at_ms);
+  m.bytes = bytes_of(m.what);
+  rt_->budget.add_result(m.bytes);
+  return m;
+}
+
+bool action_process::may_run_at_once(const handler_call& call) const {
+  return (!call.render || call.renders_at_once) && !call.durable_first && rt_->budget.may_start() &&
+         rt_->may_start();
+}
+
+void action_process::run_at_once(const handler_call_ptr& call) {
+  auto instead = actors::render(*call);
+  if (!call->take()) return;
+  call_ = call;
+  auto report = report_of(instead ? messages::handler_ended{rt_->now_ms(), std::move(*instead)}
+                                  : call_in_place());
+  call_ = nullptr;
+  report.what_happened = news::ended;
+  report.action = action_;
+  report.child = serial_;
+  report.attempt = call->attempt;
+  report.deferrals = call->deferrals;
+  if (report.leaves) parent_ = nullptr;
+  call->at_once = std::move(report);
 }
 
 void action_process::on_started(const messages::handler_started& m) {
@@ -143,18 +172,23 @@ void action_process::on_started(const messages::handler_started& m) {
   tell(news::began, std::move(report));
 }
 
-void action_process::on_ended(messages::handler_ended m) {
-  out_ = false;
+attempt_report action_process::report_of(messages::handler_ended m) {
   attempt_report report;
   report.started_at_ms = m.started_at_ms;
   report.start_is_news = !started_;
   report.bytes = m.bytes;
-  const bool failed = m.what.what != outcome::kind::success && m.what.what != outcome::kind::defer;
-  // Asked to, because the engine closes: no failure of its own.
-  const bool stopped = rt_->closing && failed && call_->stop.stop_requested();
   // Whoever has succeeded is not wanted any more: one message says both.
   report.leaves = leaving_ || m.what.what == outcome::kind::success;
   report.what = std::move(m.what);
+  return report;
+}
+
+void action_process::on_ended(messages::handler_ended m) {
+  out_ = false;
+  const bool failed = m.what.what != outcome::kind::success && m.what.what != outcome::kind::defer;
+  // Asked to, because the engine closes: no failure of its own.
+  const bool stopped = rt_->closing && failed && call_->stop.stop_requested();
+  auto report = report_of(std::move(m));
   const bool leaves = report.leaves;
   tell(stopped ? news::stopped : news::ended, std::move(report));
   call_.reset();

@@ -13,7 +13,8 @@ namespace tenax::actors {
 class action_process final : public messages::action_actor::base {
  public:
   /// Starts with an attempt (`call`), or with a wait until due_at_ms (`call` null). `serial` tells
-  /// the children of one workflow apart.
+  /// the children of one workflow apart. A handler that runs in place is called here, on the
+  /// parent's thread, if nothing has to be waited for: then `call->at_once` is the report.
   action_process(caf::actor_config& cfg, runtime* rt, messages::workflow_actor parent,
                  model::action_index action, std::uint32_t serial, handler_call_ptr call,
                  time_ms due_at_ms);
@@ -29,6 +30,10 @@ class action_process final : public messages::action_actor::base {
   void run(handler_call_ptr call);
   void go_on_in_place();
   void run_in_place();
+  [[nodiscard]] bool may_run_at_once(const handler_call& call) const;
+  void run_at_once(const handler_call_ptr& call);
+  messages::handler_ended call_in_place();
+  messages::attempt_report report_of(messages::handler_ended m);
   void on_taken();
   void on_go_on();
   void proceed();

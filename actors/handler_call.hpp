@@ -61,6 +61,9 @@ struct handler_call {
   lane_place place;                         ///< of a blocking type
   std::stop_source stop{std::nostopstate};  ///< has a state when the handler may block
   messages::action_actor reply_to;          ///< set by the action actor before it submits
+  /// What the action actor has to report when it was made: its handler runs in place and nothing
+  /// had to be waited for. One message less, and the actor need not wake up to send it.
+  std::optional<messages::attempt_report> at_once;
 
   /// True, once, unless revoked before: the handler may be called.
   bool take() noexcept { return move_to(gate::taken); }

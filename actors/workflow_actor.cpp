@@ -26,6 +26,13 @@ void workflow_process::aftermath::clear() {
   ended = false;
 }
 
+namespace {
+/// Handlers of one workflow that run in place: those that wait for something, and those that ran
+/// without a wait since the last commit, after which others have their turn.
+constexpr std::size_t in_place_max = 256;
+constexpr std::size_t at_once_max = 512;
+}  // namespace
+
 workflow_process::workflow_process(caf::actor_config& cfg, runtime* rt,
                                    messages::engine_actor engine, messages::due_actor due,
                                    std::string id, messages::workflow_box_ptr box)
@@ -227,12 +234,22 @@ void workflow_process::apply_decision(model::decision& d) {
   }
 }
 
+/// What ran in place is over already; that may have made room for more of the same.
+void workflow_process::take_reports() {
+  do {
+    for (auto& row : rows_) {
+      if (row.where == nullptr) take_turns(row);
+    }
+    if (reports_.empty()) return;
+    for (auto& r : reports_) take_report(std::move(r));  // makes no new ones
+    reports_.clear();
+  } while (run_at_once_ < at_once_max);
+}
+
 /// Sends what has collected, unless a batch is in flight; acts at once where nothing has to be
 /// durable first.
 void workflow_process::pump() {
-  for (auto& row : rows_) {
-    if (row.where == nullptr) take_turns(row);
-  }
+  take_reports();
   while (!in_flight_ && !rt_->halted) {
     if (!changes_.empty()) {
       commit(flush_wanted_ ? storage::flush::now : storage::flush::lazy);
@@ -241,6 +258,7 @@ void workflow_process::pump() {
     if (next_.empty()) break;
     std::swap(next_, pending_);
     settle(pending_);
+    take_reports();
   }
   // What collected since is not written any more: whoever waits for it is told.
   if (rt_->halted && !in_flight_) {
@@ -260,6 +278,7 @@ void workflow_process::commit(storage::flush when) {
     return;
   }
   in_flight_ = true;
+  run_at_once_ = 0;
   pending_.clear();
   std::swap(next_, pending_);
   (void)TENAX_FAILPOINT(pending_.ended ? "terminal.before" : "handler.done_before_commit");
@@ -382,11 +401,10 @@ std::optional<action_index> workflow_process::next_of(ready_row& row) {
 /// As many as the lane lets in. Those that run in place have no lane: some of each workflow at a
 /// time, so that what they cost in memory stays small.
 void workflow_process::take_turns(ready_row& row) {
-  constexpr std::size_t in_place_max = 256;
   if (!rt_->may_start()) return;
   while (!row.actions.empty() && !row.in_turn) {
     if (row.where == nullptr) {
-      if (in_place_ >= in_place_max) return;
+      if (in_place_ >= in_place_max || run_at_once_ >= at_once_max) return;
       if (const auto a = next_of(row)) admit(*a, {});
       continue;
     }
@@ -444,16 +462,25 @@ void workflow_process::admit(action_index a, lane_place where) {
   (void)TENAX_FAILPOINT("workflow.before_spawn");
   if (mine.child) {
     send(mine.child, messages::run_attempt{std::move(call)});
-  } else {
+  } else if (call->is_blocking()) {
     spawn_child(a, std::move(call), 0);
+  } else {
+    spawn_child<caf::lazy_init>(a, call, 0);
+    if (call->at_once) {
+      ++run_at_once_;
+      reports_.push_back(std::move(*call->at_once));
+    } else {
+      send(mine.child, messages::run_attempt{std::move(call)});
+    }
   }
 }
 
+template <caf::spawn_options How>
 void workflow_process::spawn_child(action_index a, handler_call_ptr call, time_ms due_at_ms) {
   auto& mine = slots_[a];
   mine.serial = ++last_serial_;
-  mine.child = spawn<action_process>(rt_, messages::workflow_actor{this}, a, mine.serial,
-                                     std::move(call), due_at_ms);
+  mine.child = spawn<action_process, How>(rt_, messages::workflow_actor{this}, a, mine.serial,
+                                          std::move(call), due_at_ms);
   ++children_;
 }
 
@@ -544,6 +571,11 @@ void workflow_process::watch(action_index a, time_ms due_at_ms) {
 // --- messages ---
 
 void workflow_process::on_report(messages::attempt_report r) {
+  take_report(std::move(r));
+  pump();
+}
+
+void workflow_process::take_report(messages::attempt_report r) {
   using news = messages::attempt_report::news;
   auto& mine = slots_[r.action];
   // Else it is from a child that was told to leave.
@@ -580,7 +612,6 @@ void workflow_process::on_report(messages::attempt_report r) {
               urgency::now);
       break;
   }
-  pump();
 }
 
 void workflow_process::on_action_due(action_index a) {

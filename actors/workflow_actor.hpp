@@ -85,6 +85,8 @@ class workflow_process final : public messages::workflow_actor::base {
   bool is_there();
   void take_up(bool loaded);
   void on_report(messages::attempt_report r);
+  void take_report(messages::attempt_report r);
+  void take_reports();
   void on_committed(const messages::committed& m);
   void on_action_due(model::action_index a);
   void on_your_turn(const messages::your_turn& m);
@@ -111,6 +113,7 @@ class workflow_process final : public messages::workflow_actor::base {
   void set_input(handler_call& call);
   void arm(action_index a, time_ms due_at_ms);
   void watch(action_index a, time_ms due_at_ms);
+  template <caf::spawn_options How = caf::no_spawn_options>
   void spawn_child(action_index a, handler_call_ptr call, time_ms due_at_ms);
   void rest(action_index a);
   void detach(action_index a);
@@ -141,6 +144,9 @@ class workflow_process final : public messages::workflow_actor::base {
   std::size_t waiting_ = 0;        ///< actions in place::waits
   std::size_t queued_ = 0;         ///< actions in place::queued
   std::size_t in_place_ = 0;       ///< admitted actions whose handlers run in place
+  /// Of children whose handlers ran as they were made.
+  std::vector<messages::attempt_report> reports_;
+  std::size_t run_at_once_ = 0;  ///< since the last commit
   std::unordered_map<model::action_index, std::shared_ptr<const std::string>>
       results_;                 ///< small ones, of actions that inputs refer to
   std::size_t kept_bytes_ = 0;  ///< of these
