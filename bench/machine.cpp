@@ -158,6 +158,11 @@ std::uint64_t rss_bytes() {
   return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
+std::uint64_t peak_rss_bytes() {
+  const auto text = proc_field("/proc/self/status", "VmHWM");  // "123456 kB"
+  return text.empty() ? 0 : std::stoull(text) * 1'024;
+}
+
 namespace {
 
 double usage_seconds(int whose) {

@@ -17,6 +17,8 @@ namespace tenax::bench {
 
 /// Resident memory of this process.
 [[nodiscard]] std::uint64_t rss_bytes();
+/// The most that it ever was.
+[[nodiscard]] std::uint64_t peak_rss_bytes();
 /// User and system time of this process.
 [[nodiscard]] double cpu_seconds();
 /// User and system time of the children of this process that have ended.

@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "bench/figures.hpp"
 #include "bench/harness.hpp"
 #include "bench/machine.hpp"
 #include "bench/plan.hpp"
@@ -70,7 +71,10 @@ void warn_of_memory_disk(const std::string& dir) {
   }
 }
 
-int measure_all(const arguments& a, const std::vector<plan_entry>& plan, bool check) {
+using figures_of = std::vector<figure> (*)(const std::vector<row>&);
+
+/// `make_figures` may be null.
+int measure_all(const arguments& a, const std::vector<plan_entry>& plan, figures_of make_figures) {
   warn_of_memory_disk(a.dir);
   const auto machine = describe_machine(a.dir);
   std::printf("%s, %u cores, %s on %s, commit %s\n",
@@ -95,8 +99,8 @@ int measure_all(const arguments& a, const std::vector<plan_entry>& plan, bool ch
     results.push_back(to_json(rows.back()));
     save(nullptr);  // a run that is cut short leaves what it has
   }
-  if (check) {
-    const auto figures = check_figures(rows);
+  if (make_figures != nullptr) {
+    const auto figures = make_figures(rows);
     print_figures(figures);
     save(figures_json(figures));
     for (const auto& f : figures) failed = failed || !f.passed || !f.doubt.empty();
@@ -121,7 +125,7 @@ int run_program(int argc, char** argv) {
     });
     sub->callback([&a, &code] {
       a.p.limits = !a.no_limits;
-      code = measure_all(a, {{a.p, 5}}, false);
+      code = measure_all(a, {{a.p, 5}}, nullptr);
     });
   }
   auto* all = app.add_subcommand("all", "every scenario");
@@ -129,7 +133,7 @@ int run_program(int argc, char** argv) {
   bool quick = false;
   auto* quick_flag = all->add_flag("--quick", quick, "small sizes, 1 run: minutes (default)");
   all->add_flag("--full", a.full, "real sizes, 5 runs: hours")->excludes(quick_flag);
-  all->callback([&] { code = measure_all(a, plan_all(a.full, a.p.durability), false); });
+  all->callback([&] { code = measure_all(a, plan_all(a.full, a.p.durability), nullptr); });
   auto* check =
       app.add_subcommand("check", "the figures that tenax promises, each against its limit");
   add_common(*check, a);
@@ -139,8 +143,14 @@ int run_program(int argc, char** argv) {
   check->callback([&] {
     auto plan = plan_check(!quick, a.p.durability);
     for (auto& entry : plan) entry.p.allow_seconds = a.p.allow_seconds;
-    code = measure_all(a, plan, true);
+    code = measure_all(a, plan, check_figures);
   });
+  auto* bounds =
+      app.add_subcommand("bounds", "what stays bounded whatever waits, each against its limit");
+  add_common(*bounds, a);
+  bounds->add_flag("--quick", quick, "small sizes, 1 run: shows that it works, proves nothing");
+  bounds->callback(
+      [&] { code = measure_all(a, plan_bounds(!quick, a.p.durability), bounds_figures); });
   CLI11_PARSE(app, argc, argv);
   return code;
 }

@@ -51,4 +51,26 @@ inline std::string random_payload(fast_random& random, std::size_t bytes) {
   return out;
 }
 
+/// A JSON object of about `bytes`, as a program would return it: `{"rows": [{"i": number, "v":
+/// text}...], "n": number}`. The texts are random; each number has eight digits.
+inline std::string random_document(fast_random& random, std::size_t bytes) {
+  constexpr char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  constexpr std::size_t row_bytes = 41;
+  const auto number = [&random] { return std::to_string(10'000'000 + random.next() % 90'000'000); };
+  std::string out = "{\"rows\":[";
+  for (bool first = true; out.size() + row_bytes + 20 < bytes; first = false) {
+    out += first ? "{\"i\":" : ",{\"i\":";
+    out += number();
+    out += ",\"v\":\"";
+    std::uint64_t bits = random.next();
+    for (int n = 0; n < 16; ++n) {
+      if (n == 8) bits = random.next();
+      out += letters[bits & 63];
+      bits >>= 8;
+    }
+    out += "\"}";
+  }
+  return out + "],\"n\":" + number() + "}";
+}
+
 }  // namespace tenax::bench

@@ -1,8 +1,5 @@
 #include "bench/plan.hpp"
 
-#include <cstdio>
-#include <functional>
-
 #include "bench/scenarios.hpp"
 
 namespace tenax::bench {
@@ -22,7 +19,18 @@ const std::vector<scenario>& scenarios() {
       {"due-index", "timers found after --workflows of them were deleted", run_due_index},
       {"disk", "bytes on disk of a finished workflow", run_disk},
       {"soak", "memory and throughput over --seconds", run_soak},
+      {"memory-results", "peak memory: --fan results of --payload bytes at once",
+       run_memory_results},
+      {"memory-inputs", "peak memory: an input of --fan results of --payload bytes",
+       run_memory_inputs},
+      {"memory-ready", "peak memory: --workflows of --fan ready actions each", run_memory_ready},
+      {"fan-in", "one action that refers to --fan small results", run_fan_in},
+      {"shared-result", "one result that --fan actions refer to", run_shared_result},
+      {"overdue", "new timers beside --workflows overdue ones", run_overdue},
+      {"lanes", "a lane that hangs with --workflows waiting, and another lane", run_lanes},
       {"selfcheck", "checks the bench's own statistics", run_selfcheck},
+      {"overdue-fill", "", run_overdue_fill, true},
+      {"lanes-part", "", run_lanes_part, true},
       {"timers-part", "", run_timers_part, true},
       {"recovery-fill", "", run_recovery_fill, true},
       {"soak-limit", "", run_soak_limit, true},
@@ -48,6 +56,26 @@ params defaults_of(const std::string& scenario) {
   }
   if (scenario == "due-index") p.workflows = 5'000'000;
   if (scenario == "disk") p.workflows = 50'000;
+  if (scenario == "memory-results" || scenario == "memory-inputs") {
+    p.fan = scenario == "memory-results" ? 800 : 400;
+    p.payload_bytes = 1'000'000;
+    p.handlers = "blocking";
+  }
+  if (scenario == "memory-ready") {
+    p.workflows = 30;
+    p.fan = 20'000;
+  }
+  if (scenario == "fan-in") {
+    p.fan = 19'999;
+    p.payload_bytes = 30;
+    p.handlers = "blocking";
+  }
+  if (scenario == "shared-result") p.payload_bytes = 1'000'000;
+  if (scenario == "overdue") p.rate = 200;
+  if (scenario == "lanes") {
+    p.workflows = 1'000'000;
+    p.handlers = "blocking";
+  }
   if (scenario == "soak") {
     p.seconds = 600;
     p.rate = 5'000;
@@ -85,6 +113,25 @@ class planner {
   void add_soak() {
     auto& p = add("soak");
     if (!full_) p.seconds = 10;
+    entries_.back().once = true;
+  }
+  /// What must stay bounded, whatever waits.
+  void add_bounds() {
+    add("memory-results").fan = pick(100, 800);
+    add("memory-inputs").fan = pick(50, 400);
+    for (const char* handlers : {"in_place", "blocking"}) {
+      auto& p = add("memory-ready");
+      p.handlers = handlers;
+      p.workflows = pick(3, 30);
+    }
+    add("fan-in").fan = pick(2'000, 19'999);
+    for (const char* handlers : {"in_place", "blocking"}) {
+      auto& p = add("shared-result");
+      p.handlers = handlers;
+      p.fan = pick(100, 1'000);
+    }
+    add("overdue").workflows = pick(10'000, 100'000);
+    add("lanes").workflows = pick(20'000, 1'000'000);
     entries_.back().once = true;
   }
   [[nodiscard]] bool full() const noexcept { return full_; }
@@ -149,181 +196,15 @@ std::vector<plan_entry> plan_all(bool full, const std::string& durability) {
   }
   plan.add("due-index").workflows = plan.pick(100'000, 5'000'000);
   plan.add("disk").workflows = plan.pick(10'000, 50'000);
+  plan.add_bounds();
   plan.add_soak();
   return plan.take();
 }
 
-// --- the figures ---
-
-namespace {
-
-const row* find_row(const std::vector<row>& rows, const std::string& scenario) {
-  for (const auto& r : rows) {
-    if (r.p.scenario == scenario && !r.numbers.empty()) return &r;
-  }
-  return nullptr;
-}
-
-std::string text(const char* format, double a, double b = 0) {
-  char out[160];
-  std::snprintf(out, sizeof out, format, a, b);  // NOLINT: formats are ours
-  return out;
-}
-
-double median(const row& r, const std::string& name) {
-  const auto* s = r.find(name);
-  return s == nullptr ? 0 : s->median;
-}
-
-figure throughput(const row& r, const std::string& name) {
-  const double rate = median(r, "actions_per_s");
-  const double ratio = median(r, "ratio_to_caf_journal");
-  return {name,
-          ">= 100,000 actions/s or >= 0.60 of CAF + journal",
-          text("%.0f actions/s, limit %.0f", rate, median(r, "limit_caf_journal_actions_per_s")),
-          rate,
-          ratio,
-          rate >= 100'000 || ratio >= 0.6,
-          ""};
-}
-
-figure at_most(const row& r, const std::string& name, const std::string& target,
-               const std::string& number, const char* format, double most) {
-  const auto* s = r.find(number);
-  const double value = s == nullptr ? 0 : s->median;
-  return {name, target, text(format, value), value, value / most, s != nullptr && value <= most,
-          ""};
-}
-
-/// Nothing is faster than what it is made of, and no time measured on a busy machine is a proof.
-std::string doubt_about(const row& r, bool of_time) {
-  if (!r.failure.empty()) return "a run failed: " + r.failure;
-  const bool counts = r.p.scenario == "timers" || r.p.scenario == "recovery" ||
-                      r.p.scenario == "scale" || r.p.scenario == "due-index";
-  const std::size_t promised = r.p.scenario == "due-index" ? 5'000'000 : 1'000'000;
-  if (counts && r.p.workflows < promised) {
-    return text("measured with %.0f workflows, not %.0f", static_cast<double>(r.p.workflows),
-                static_cast<double>(promised));
-  }
-  if (const auto real = defaults_of(r.p.scenario);
-      r.p.scenario == "soak" &&
-      (r.p.seconds < real.seconds || r.p.warmup_seconds < real.warmup_seconds)) {
-    return text("measured for %.0f s after %.1f s of warm-up", r.p.seconds, r.p.warmup_seconds);
-  }
-  if (!of_time) return "";
-  const double others = median(r, others_cpu);
-  if (others > others_cpu_most) return text("others kept %.2f cores busy", others);
-  const auto* latency = r.find("ratio_to_fdatasync");
-  if (latency != nullptr && latency->median < 0.9) return "faster than its limit: disturbed";
-  for (const char* name : {"ratio_to_caf_journal", "ratio_to_rocksdb"}) {
-    const auto* s = r.find(name);
-    if (s != nullptr && s->median > 1.1) return std::string(name) + " is above 1: disturbed";
-  }
-  return "";
-}
-
-}  // namespace
-
-std::vector<figure> check_figures(const std::vector<row>& rows) {
-  std::vector<figure> out;
-  const auto with = [&](const std::string& scenario, const std::string& name,
-                        const std::function<figure(const row&)>& make, bool of_time = true) {
-    const auto* r = find_row(rows, scenario);
-    out.push_back(r != nullptr ? make(*r) : figure{.name = name, .measured = "not measured"});
-    if (r != nullptr) out.back().doubt = doubt_about(*r, of_time);
-  };
-  with("sequential", "3-step sequential, 1,024 in flight",
-       [](const row& r) { return throughput(r, "3-step sequential, 1,024 in flight"); });
-  with("latency", "one workflow, p50", [](const row& r) {
-    const double ratio = median(r, "ratio_to_fdatasync");
-    return figure{
-        "one workflow, p50",
-        "<= 1.5 x dependent commits x fdatasync p50",
-        text("%.2f ms, limit %.2f ms", median(r, "latency_p50_ms"), median(r, "limit_p50_ms")),
-        median(r, "latency_p50_ms"),
-        ratio,
-        ratio > 0 && ratio <= 1.5};
-  });
-  with("fan-out", "fan-out 1,000 + join, 64 in flight",
-       [](const row& r) { return throughput(r, "fan-out 1,000 + join, 64 in flight"); });
-  with(
-      "timers", "sleeping workflow, memory",
-      [](const row& r) {
-        return at_most(r, "sleeping workflow, memory", "<= 200 B each", "memory_per_sleeper_bytes",
-                       "%.0f B", 200);
-      },
-      false);
-  with("timers", "wake-up lateness p99", [](const row& r) {
-    return at_most(r, "wake-up lateness p99", "< 100 ms", "late_p99_ms", "%.1f ms", 100);
-  });
-  with("recovery", "start to accepting submits", [](const row& r) {
-    return at_most(r, "start to accepting submits", "<= 2 s", "accepting_s", "%.2f s", 2);
-  });
-  with("recovery", "start to first due timers", [](const row& r) {
-    return at_most(r, "start to first due timers", "<= 10 s", "first_timer_s", "%.2f s", 10);
-  });
-  with("recovery", "latest timer after a start", [](const row& r) {
-    return at_most(r, "latest timer after a start", "<= 10 s", "late_max_s", "%.2f s", 10);
-  });
-  with(
-      "disk", "finished 3-step workflow on disk",
-      [](const row& r) {
-        return at_most(r, "finished 3-step workflow on disk", "<= 1,024 B",
-                       "disk_bytes_per_workflow", "%.0f B", 1'024);
-      },
-      false);
-  with("scale", "an action with 1,000,000 in the store", [](const row& r) {
-    const double ratio = median(r, "cpu_ratio_to_1000_workflows");
-    return figure{"an action with 1,000,000 in the store",
-                  "<= 1.1 x its CPU with 1,000 in the store",
-                  text("%.1f us, limit %.1f us", median(r, "settled_cpu_us_per_action"),
-                       median(r, "limit_1000_workflows_settled_cpu_us_per_action")),
-                  median(r, "settled_cpu_us_per_action"),
-                  ratio,
-                  ratio > 0 && ratio <= 1.1,
-                  ""};
-  });
-  with("due-index", "due index after 5,000,000 deletes", [](const row& r) {
-    return at_most(r, "due index after 5,000,000 deletes", "first timer found within 0.1 ms",
-                   "find_again_p50_us", "%.1f us", 100);
-  });
-  with("soak", "memory over a soak", [](const row& r) {
-    const double growth = median(r, "rss_growth_of_second_half_percent");
-    const double ratio = median(r, "ratio_rss_to_rocksdb");
-    return figure{"memory over a soak",
-                  "grows <= 5 % in half 2, <= 1.25 x RocksDB alone",
-                  text("%.1f %%, %.0f MB", growth, median(r, "rss_last_bytes") / 1e6),
-                  growth,
-                  ratio,
-                  ratio > 0 && ratio <= 1.25 && growth <= 5,
-                  ""};
-  });
-  return out;
-}
-
-void print_figures(const std::vector<figure>& figures) {
-  std::printf("\n%-38s %-50s %-40s %7s  %s\n", "figure", "target", "measured (median)", "ratio",
-              "");
-  for (const auto& f : figures) {
-    const char* verdict = !f.doubt.empty() ? "UNSURE" : f.passed ? "PASS" : "MISS";
-    std::printf("%-38s %-50s %-40s %7.2f  %s%s%s\n", f.name.c_str(), f.target.c_str(),
-                f.measured.c_str(), f.ratio, verdict, f.doubt.empty() ? "" : ": ", f.doubt.c_str());
-  }
-  std::fflush(stdout);
-}
-
-json figures_json(const std::vector<figure>& figures) {
-  json out = json::array();
-  for (const auto& f : figures) {
-    out.push_back({{"name", f.name},
-                   {"target", f.target},
-                   {"measured", f.measured},
-                   {"value", f.value},
-                   {"ratio", f.ratio},
-                   {"passed", f.passed && f.doubt.empty()},
-                   {"doubt", f.doubt}});
-  }
-  return out;
+std::vector<plan_entry> plan_bounds(bool full, const std::string& durability) {
+  planner plan(full, durability);
+  plan.add_bounds();
+  return plan.take();
 }
 
 }  // namespace tenax::bench

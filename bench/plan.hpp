@@ -1,4 +1,4 @@
-// plan.hpp - which scenarios run with which sizes, and the figures that tenax promises.
+// plan.hpp - which scenarios run with which sizes.
 // Depends on bench/harness.
 #pragma once
 
@@ -21,18 +21,7 @@ struct plan_entry {
 [[nodiscard]] std::vector<plan_entry> plan_all(bool full, const std::string& durability);
 /// What the figures need.
 [[nodiscard]] std::vector<plan_entry> plan_check(bool full, const std::string& durability);
-
-struct figure {
-  std::string name;
-  std::string target;
-  std::string measured;
-  double value = 0;  ///< what the target is about
-  double ratio = 0;  ///< to the limit or the target
-  bool passed = false;
-  std::string doubt;  ///< why neither a pass nor a miss counts; "" if it does
-};
-[[nodiscard]] std::vector<figure> check_figures(const std::vector<row>& rows);
-void print_figures(const std::vector<figure>& figures);
-[[nodiscard]] json figures_json(const std::vector<figure>& figures);
+/// What stays bounded, whatever waits.
+[[nodiscard]] std::vector<plan_entry> plan_bounds(bool full, const std::string& durability);
 
 }  // namespace tenax::bench

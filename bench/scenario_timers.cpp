@@ -8,6 +8,7 @@
 
 #include "bench/limits.hpp"
 #include "bench/payload.hpp"
+#include "bench/plan.hpp"
 #include "bench/scenarios.hpp"
 #include "bench/sleepers.hpp"
 #include "storage/data_dir.hpp"
@@ -16,29 +17,6 @@
 namespace tenax::bench {
 
 namespace {
-
-void rest(double seconds) { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); }
-
-/// Waits until every one of `count` workflows has been taken up, its first call made, and nothing
-/// is committed any more. Returns when that was.
-std::int64_t wait_asleep(const engine& e, std::size_t count) {
-  std::uint64_t last = 0;
-  std::int64_t since = now_ns();
-  const std::int64_t begun = since;
-  while (true) {
-    const auto s = e.stats();
-    if (s.commits != last) since = now_ns();
-    last = s.commits;
-    if (s.attempts >= count && now_ns() - since > 200'000'000) return since;
-    require(now_ns() - begun < 600'000'000'000, "the sleepers are not asleep after 600 s");
-    rest(0.01);
-  }
-}
-
-/// Seconds that making so many sleepers may take at most: they must not wake before all are asleep.
-double allowance(const params& p) {
-  return p.allow_seconds > 0 ? p.allow_seconds : static_cast<double>(p.workflows) / 6'000 + 5;
-}
 
 void report_creation_limit(run_result& out, const params& p) {
   std::vector<workflow_shape> shapes;
@@ -50,6 +28,21 @@ void report_creation_limit(run_result& out, const params& p) {
   histogram took;
   probe.run(std::min(p.limit_seconds, 1.0), took);
   report_fdatasync(out, took);
+}
+
+/// What an action costs that is one step of three, with no timer.
+void report_wake_cpu_limit(run_result& out, const params& p) {
+  auto q = defaults_of("sequential");
+  q.durability = p.durability;
+  q.limits = false;
+  q.seconds = p.seconds;
+  q.warmup_seconds = p.warmup_seconds;
+  q.dir = p.dir + "/part-sequential";
+  std::filesystem::create_directories(q.dir);
+  const double cpu = run_in_child(q, 600).get("cpu_us_per_action");
+  std::filesystem::remove_all(q.dir);
+  out.set("limit_sequential_cpu_us_per_action", cpu);
+  out.set("ratio_wake_cpu_to_sequential_action", out.get("wake_cpu_us_each") / cpu);
 }
 
 }  // namespace
@@ -117,6 +110,7 @@ run_result run_timers(const params& p) {
   out.set("memory_per_sleeper_bytes",
           (full.get("rss_bytes") - empty) / static_cast<double>(p.workflows));
   out.series = full.series;
+  report_wake_cpu_limit(out, p);
   if (p.limits) report_creation_limit(out, p);
   return out;
 }

@@ -25,6 +25,15 @@ run_result run_due_index(const params& p);
 run_result run_disk(const params& p);
 run_result run_soak(const params& p);
 run_result run_soak_limit(const params& p);
+run_result run_memory_results(const params& p);
+run_result run_memory_inputs(const params& p);
+run_result run_memory_ready(const params& p);
+run_result run_fan_in(const params& p);
+run_result run_shared_result(const params& p);
+run_result run_overdue(const params& p);
+run_result run_overdue_fill(const params& p);
+run_result run_lanes(const params& p);
+run_result run_lanes_part(const params& p);
 run_result run_selfcheck(const params& p);
 
 }  // namespace tenax::bench

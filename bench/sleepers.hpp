@@ -3,7 +3,9 @@
 #pragma once
 
 #include <charconv>
+#include <chrono>
 #include <mutex>
+#include <thread>
 
 #include "bench/bulk.hpp"
 #include "bench/machine.hpp"
@@ -24,6 +26,31 @@ inline workflow_spec sleeper(std::int64_t sleep_ms) {
                 static_cast<long long>(sleep_ms / 1000), static_cast<int>(sleep_ms % 1000));
   s.actions[0].input = input;
   return s;
+}
+
+inline void rest(double seconds) {
+  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+}
+
+/// Waits until every one of `count` workflows has been taken up, its first call made, and nothing
+/// is committed any more. Returns when that was.
+inline std::int64_t wait_asleep(const engine& e, std::size_t count) {
+  std::uint64_t last = 0;
+  std::int64_t since = now_ns();
+  const std::int64_t begun = since;
+  while (true) {
+    const auto s = e.stats();
+    if (s.commits != last) since = now_ns();
+    last = s.commits;
+    if (s.attempts >= count && now_ns() - since > 200'000'000) return since;
+    require(now_ns() - begun < 600'000'000'000, "the sleepers are not asleep after 600 s");
+    rest(0.01);
+  }
+}
+
+/// Seconds that making so many sleepers may take at most: they must not wake before all are asleep.
+inline double allowance(const params& p) {
+  return p.allow_seconds > 0 ? p.allow_seconds : static_cast<double>(p.workflows) / 6'000 + 5;
 }
 
 /// Lateness of wake-ups. Those due before `not_before_ms` count from then: the engine was not
