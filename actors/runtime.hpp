@@ -125,7 +125,7 @@ struct runtime {
         journal(j),
         rules(o.handlers, o.retry, o.limits),
         random(seed),
-        budget(o.memory_bytes_max / 2) {}
+        budget(o.memory_bytes_max / 8) {}
 
   [[nodiscard]] time_ms now_ms() const { return wall.now_ms(); }
   /// Whether the due actor has read past this time, so that it must be told of a new timer.

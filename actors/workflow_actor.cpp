@@ -275,6 +275,7 @@ void workflow_process::commit(storage::flush when) {
   flush_wanted_ = false;
   if (when == storage::flush::lazy) {
     rt_->journal.append(batch, when, {});
+    batch.clear();  // gives the memory of a large one back
     return;
   }
   in_flight_ = true;
@@ -283,6 +284,7 @@ void workflow_process::commit(storage::flush when) {
   std::swap(next_, pending_);
   (void)TENAX_FAILPOINT(pending_.ended ? "terminal.before" : "handler.done_before_commit");
   rt_->journal.append(batch, when, tell_committed(caf::strong_actor_ptr{ctrl()}));
+  batch.clear();
   if (TENAX_PLANTED(1)) settle(pending_);  // acts before the commit
 }
 

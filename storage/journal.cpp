@@ -48,9 +48,9 @@ struct group {
   }
 
   /// A burst must not hold its memory for ever.
-  static constexpr std::size_t keep_bytes_max = std::size_t{8} << 20;
+  static constexpr std::size_t keep_bytes_max = std::size_t{4} << 20;
   /// What one write holds: RocksDB copies it twice. A larger commit is written alone.
-  static constexpr std::size_t bytes_max = std::size_t{16} << 20;
+  static constexpr std::size_t bytes_max = std::size_t{8} << 20;
   static constexpr std::size_t keep_acks_max = 64 * 1024;
 };
 

@@ -113,7 +113,8 @@ rocksdb::Options writer_options(const store_options& opts) {
   o.max_total_wal_size = 64u << 20;
   o.db_write_buffer_size = opts.write_buffer_bytes;
   o.write_buffer_size = std::max<std::size_t>(opts.write_buffer_bytes / 2, 64u << 10);
-  o.max_write_buffer_number = 4;
+  // Half a buffer more than is asked for, while two are on their way to tables.
+  o.max_write_buffer_number = 3;
   // About 25 bits a key: most look-ups are for what has long left the memtables.
   o.memtable_prefix_bloom_size_ratio = 0.02;
   o.memtable_whole_key_filtering = true;

@@ -233,7 +233,7 @@ BOOST_AUTO_TEST_CASE(a_group_never_exceeds_what_one_write_can_hold) {
   target.release();
   journal->close();
   BOOST_TEST(acked == 40);
-  BOOST_TEST(target.largest() <= std::size_t{16} << 20);
+  BOOST_TEST(target.largest() <= std::size_t{8} << 20);
   std::vector<std::string> in_order;
   for (int n = 0; n < 40; ++n) in_order.push_back(std::to_string(n));
   BOOST_TEST(target.keys() == in_order, boost::test_tools::per_element());
