@@ -29,24 +29,36 @@ workflow_spec with_deadline(const char* name, std::int64_t ms) {
   auto s = sleeper(3'600'000);
   s.name = name;
   s.deadline = milliseconds(std::max<std::int64_t>(ms, 1));
+  s.reference = std::to_string(wall_ms() + ms);
   return s;
 }
 
 /// Lateness of three kinds of timers, to the moment their workflow's end was durable.
 class lateness {
  public:
-  /// Both clocks are the wall clock. `reference` of a new wait: when it was submitted and due.
+  /// `reference` is when it was due, by the wall clock.
   void ended(const workflow_summary& s) {
     const std::int64_t now = wall_ms();
     const std::lock_guard lock(mutex_);
-    if (s.name == "new-wait") {
-      std::int64_t due = 0;
-      std::from_chars(s.reference.data(), s.reference.data() + s.reference.size(), due);
-      new_wait_.record(now - due);
-    } else if (s.deadline_at) {
-      const auto due = s.deadline_at->time_since_epoch().count();
-      (s.name == "new-deadline" ? new_deadline_ : old_deadline_).record(now - due);
-    }
+    std::int64_t due = 0;
+    std::from_chars(s.reference.data(), s.reference.data() + s.reference.size(), due);
+    auto& kind = s.name == "new-wait"       ? new_wait_
+                 : s.name == "new-deadline" ? new_deadline_
+                                            : old_deadline_;
+    kind.record(now - due);
+  }
+  /// Those that have not fired count as so late: `waits` and `deadlines` are the new ones.
+  void give_up(std::size_t waits, std::size_t deadlines, std::int64_t late_ms, run_result& out) {
+    const std::lock_guard lock(mutex_);
+    double missing = 0;
+    const auto fill_up = [&](histogram& h, std::size_t expected) {
+      for (; h.count() < expected; ++missing) h.record(late_ms);
+    };
+    fill_up(new_wait_, waits);
+    out.set("missing_new_waits", missing);
+    fill_up(new_deadline_, deadlines);
+    fill_up(old_deadline_, old_deadlines);
+    out.set("missing", missing);
   }
   [[nodiscard]] std::size_t count() const {
     const std::lock_guard lock(mutex_);
@@ -154,12 +166,14 @@ run_result run_overdue(const params& p) {
     rest(0.002);
     require(since() < 600, std::to_string(woke) + " overdue timers have fired after 600 s");
   }
-  const auto expected = fresh.submitted() - fresh.refused() + old_deadlines;
-  const double until = since() + 120;
+  const auto expected = fresh.submitted() + old_deadlines;
+  constexpr double patience_seconds = 20;
+  const double until = since() + patience_seconds;
   while (late.count() < expected && since() < until) rest(0.01);
-  require(late.count() == expected, "some of the new timers have not fired after 120 s");
   out.set("crowd_gone_s", static_cast<double>(crowd_gone_ns - begun) / 1e9);
   out.set("refused", static_cast<double>(fresh.refused()));
+  late.give_up((fresh.submitted() + 1) / 2, fresh.submitted() / 2,
+               static_cast<std::int64_t>(patience_seconds * 1e3), out);
   late.report(out);
   out.set("peak_rss_mb", static_cast<double>(peak_rss_bytes()) / 1e6);
   e.close();

@@ -24,14 +24,20 @@ action_options mode_of(const params& p) {
   return how;
 }
 
+struct last_result {
+  std::atomic<std::int64_t> ns{0};
+  std::atomic<double> cpu{0};  ///< of the process
+};
+
 /// "make" returns a document of p.payload_bytes, the same one for each attempt of an action.
-void add_make_handler(options& o, const params& p, std::atomic<std::int64_t>& last_ns) {
+void add_make_handler(options& o, const params& p, last_result& last) {
   o.handlers.add(
       "make",
-      [bytes = p.payload_bytes, &last_ns](const action_context& c) {
+      [bytes = p.payload_bytes, &last](const action_context& c) {
         fast_random random(std::hash<std::string_view>{}(c.idempotency_key));
         auto made = outcome::success(random_document(random, bytes));
-        last_ns = now_ns();
+        last.ns = now_ns();
+        last.cpu = cpu_seconds();
         return made;
       },
       mode_of(p));
@@ -68,9 +74,9 @@ void run_one(run_result& out, const params& p, engine& e, const workflow_spec& s
 }  // namespace
 
 run_result run_memory_results(const params& p) {
-  std::atomic<std::int64_t> last_ns{0};
+  last_result last;
   auto o = engine_options(p);
-  add_make_handler(o, p, last_ns);
+  add_make_handler(o, p, last);
   auto e = open_engine(p, std::move(o));
   run_result out;
   run_one(out, p, e, makers(p));
@@ -79,15 +85,17 @@ run_result run_memory_results(const params& p) {
 }
 
 run_result run_memory_inputs(const params& p) {
-  std::atomic<std::int64_t> last_ns{0};
+  last_result last;
   std::atomic<std::int64_t> joined_ns{0};
   std::atomic<std::size_t> input_bytes{0};
+  std::atomic<double> joined_cpu{0};
   auto o = engine_options(p);
-  add_make_handler(o, p, last_ns);
+  add_make_handler(o, p, last);
   o.handlers.add(
       "join",
       [&](const action_context& c) {
         joined_ns = now_ns();
+        joined_cpu = cpu_seconds();
         input_bytes = c.input.size();
         return outcome::success();
       },
@@ -103,7 +111,8 @@ run_result run_memory_inputs(const params& p) {
   run_result out;
   run_one(out, p, e, spec);
   out.set("input_bytes", static_cast<double>(input_bytes.load()));
-  out.set("last_result_to_handler_s", static_cast<double>(joined_ns.load() - last_ns.load()) / 1e9);
+  out.set("last_result_to_handler_s", static_cast<double>(joined_ns.load() - last.ns.load()) / 1e9);
+  out.set("last_result_to_handler_cpu_s", joined_cpu - last.cpu);
   e.close();
   return out;
 }
