@@ -89,7 +89,7 @@ void action_process::go_on_in_place() {
   if (!call_) return;
   if (leaving_) {
     on_dropped();
-  } else if (!rt_->budget.may_start() && !TENAX_PLANTED(17)) {
+  } else if (!rt_->budget.may_start()) {
     rt_->budget.tell_when_may_start(this);
   } else if (call_->durable_first && !taken_) {
     on_taken();

@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "messages/interfaces.hpp"
+#include "model/failpoint.hpp"
 
 namespace tenax::actors {
 
@@ -22,9 +23,11 @@ class memory_budget {
   memory_budget& operator=(const memory_budget&) = delete;
 
   [[nodiscard]] bool may_start() const noexcept {
-    return results_ + inputs_ < bytes_max_ || closing_;
+    return results_ + inputs_ < bytes_max_ || closing_ || TENAX_PLANTED(17);
   }
-  [[nodiscard]] bool takes_results() const noexcept { return results_ < bytes_max_ || closing_; }
+  [[nodiscard]] bool takes_results() const noexcept {
+    return results_ < bytes_max_ || closing_ || TENAX_PLANTED(17);
+  }
   [[nodiscard]] std::size_t bytes() const noexcept { return results_ + inputs_; }
 
   void add_input(std::size_t bytes) noexcept { inputs_ += bytes; }

@@ -183,6 +183,7 @@ result<void> engine_core::start(const std::filesystem::path& dir) {
   }
   runtime_ = std::make_unique<runtime>(opts_, wall, *store_, *journal_, seed + 1);
   runtime_->opened_at_ms = wall.now_ms();
+  if (seams_.crowd_per_s != 0) runtime_->crowd_per_s = seams_.crowd_per_s;
   admitted_ = store_->current_totals().submitted;
   const handler_env env{wall, opts_.log, [rt = runtime_.get()] { return rt->may_start(); },
                         runtime_->budget, runtime_->attempts};

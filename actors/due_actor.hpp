@@ -39,8 +39,6 @@ class due_process final : public messages::due_actor::base {
   static constexpr std::size_t crowd_max = 1'024;       ///< the same
   static constexpr std::size_t batch_max = 256;         ///< of one lane in a message to the engine
   static constexpr std::size_t look_again_max = 4'096;  ///< workflows
-  /// The crowd is started at this rate, not all at once.
-  static constexpr std::int64_t crowd_per_ms = 10;
   /// Entries that are in time may be late by this before those that do not fit are a crowd.
   static constexpr time_ms behind_ms = 50;
 
@@ -68,7 +66,7 @@ class due_process final : public messages::due_actor::base {
     lane crowd;
     lane fresh;
     time_ms refill_at_ms = 0;  ///< look into the store again then
-    std::int64_t credit = 0;   ///< so many of the crowd may start now
+    std::int64_t credit = 0;   ///< so many thousandths of the crowd may start now
     time_ms credit_at_ms = 0;
     [[nodiscard]] bool deadlines() const { return which == storage::timer_group::deadline; }
   };

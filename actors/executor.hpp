@@ -114,6 +114,8 @@ class stepped_executor : public executor {
   [[nodiscard]] virtual bool takes_results() const = 0;
   /// Calls the handler of the n-th started call and sends its outcome.
   virtual void finish(std::size_t n) = 0;
+  /// Making an input is a step of its own, before the one that starts its handler.
+  bool slow_rendering = false;
   /// A crash: no handler of these is called any more.
   virtual void abandon() = 0;
   /// Calls that a thread may take.

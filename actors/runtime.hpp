@@ -82,6 +82,8 @@ struct runtime {
   /// 4,096).
   static constexpr std::int64_t armed_max = 4'096;
 
+  /// What is overdue is started at this rate, not all at once.
+  std::int64_t crowd_per_s = 10'000;
   /// Results and inputs that are kept parsed, for all who refer to them.
   static constexpr std::size_t documents_bytes_max = 16u << 20;
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "actors/executor.hpp"
+#include "model/failpoint.hpp"
 
 namespace tenax::actors {
 
@@ -66,7 +67,7 @@ class manual_executor final : public stepped_executor {
   }
   [[nodiscard]] std::size_t queued() const override {
     if (!env_.budget.may_start()) return 0;
-    return to_begin_.size() + to_render_.size() + lanes_.startable().size();
+    return rendered_.size() + to_begin_.size() + to_render_.size() + lanes_.startable().size();
   }
   [[nodiscard]] std::size_t started() const override { return started_.size(); }
   [[nodiscard]] const handler_call& started(std::size_t n) const override {
@@ -75,6 +76,8 @@ class manual_executor final : public stepped_executor {
   [[nodiscard]] bool takes_results() const override { return env_.budget.takes_results(); }
 
   void start(std::size_t n, bool quick) override {
+    if (n < rendered_.size()) return run(take(rendered_, n), quick, false);
+    n -= rendered_.size();
     if (n < to_begin_.size()) return run(take(to_begin_, n), quick, true);
     n -= to_begin_.size();
     if (n < to_render_.size()) return render_only(take(to_render_, n));
@@ -126,7 +129,18 @@ class manual_executor final : public stepped_executor {
   }
 
   void run(handler_call_ptr call, bool quick, bool recorded) {
+    const bool renders = call->render != nullptr;
     auto instead = render(*call);
+    if (renders && slow_rendering && !instead) {
+      if (TENAX_PLANTED(16)) (void)call->take();  // before its input was made, and never again
+      rendered_.push_back(std::move(call));
+      return;
+    }
+    if (TENAX_PLANTED(16) && call->is_taken()) {
+      env_.budget.add_input(call->input.size());
+      started_.push_back({std::move(call), env_.wall.now_ms()});
+      return tell_start(started_.back());
+    }
     const bool may_begin = env_.may_start() && call->is_open();
     if (may_begin && call->durable_first && !recorded && !instead) return tell_taken(*call);
     if (!may_begin || !call->take()) return end_unstarted(call);
@@ -153,11 +167,14 @@ class manual_executor final : public stepped_executor {
     for (const auto& call : lanes_.take_all()) drop(*call);
     for (const auto& call : to_render_) drop(*call);
     to_render_.clear();
-    for (const auto& call : to_begin_) end_unstarted(call);
-    to_begin_.clear();
+    for (auto* calls : {&to_begin_, &rendered_}) {
+      for (const auto& call : *calls) end_unstarted(call);
+      calls->clear();
+    }
   }
 
   const handler_env env_;
+  std::deque<handler_call_ptr> rendered_;  ///< a thread has them, and has made their input
   std::deque<handler_call_ptr> to_begin_;  ///< their start is durable
   std::deque<one_started> started_;
   bool stopped_ = false;

@@ -47,12 +47,14 @@ result<void> driver::open() {
   seams.seed = mix(setup_.seed, life_) | 1;
   seams.virtual_time = true;
   seams.env = setup_.env;
+  seams.crowd_per_s = setup_.crowd_per_s;
   seams.wrap_store = [this](std::unique_ptr<storage::store> real) {
     return control_store(std::move(real), control);
   };
   auto opened = actors::engine_core::open(setup_.dir, setup_.options, seams);
   if (!opened) return opened.error();
   core_ = std::move(*opened);
+  core_->manual().slow_rendering = setup_.slow_rendering;
   open_ = true;
   alive_ = std::make_shared<bool>(true);
   lazy_since_ms_.reset();
@@ -172,13 +174,20 @@ bool driver::commit(bool also_lazy) {
 
 std::size_t driver::queued() const { return core_->manual().queued(); }
 std::size_t driver::running() const { return core_->manual().started(); }
+std::size_t driver::bytes_in_flight() const { return core_->shared().budget.bytes(); }
 bool driver::takes_results() const { return core_->manual().takes_results(); }
 
 call_info driver::started_call(std::size_t n) const {
   const auto& call = core_->manual().started(n);
   const auto& spec = call.definition->spec;
-  return {spec.id,        spec.actions[call.action].key, call.action, call.attempt,
-          call.deferrals, call.stop.stop_requested()};
+  const auto& action = spec.actions[call.action];
+  return {spec.id,
+          action.key,
+          action.type,
+          call.action,
+          call.attempt,
+          call.deferrals,
+          call.stop.stop_requested()};
 }
 
 void driver::start_handler(std::size_t n, bool quick) {

@@ -42,6 +42,7 @@ class virtual_clock final : public model::clock {
 struct call_info {
   std::string_view workflow_id;
   std::string_view action_key;
+  std::string_view action_type;
   model::action_index action = 0;
   std::uint32_t attempt = 0;
   std::uint32_t deferrals = 0;
@@ -54,6 +55,8 @@ struct driver_setup {
   tenax::options options;
   time_ms start_ms = 0;
   std::uint64_t seed = 1;
+  std::int64_t crowd_per_s = 0;  ///< overdue timers that start a second; 0: as in an engine
+  bool slow_rendering = false;   ///< making an input is a step of its own
 };
 
 class driver {
@@ -111,6 +114,8 @@ class driver {
   [[nodiscard]] std::size_t running() const;  ///< those that have begun, the given up ones too
   /// Whether there is room for the outcomes of those; if not, they wait for a commit.
   [[nodiscard]] bool takes_results() const;
+  /// Charged to the memory budget.
+  [[nodiscard]] std::size_t bytes_in_flight() const;
   [[nodiscard]] call_info started_call(std::size_t n) const;
   /// `quick`: its start is reported with its end, or when time has passed.
   void start_handler(std::size_t n, bool quick = false);

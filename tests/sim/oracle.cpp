@@ -101,6 +101,11 @@ void oracle::check_start(const handler_start& s, const storage::loaded_workflow&
   const auto& action = w.state.actions[a];
   const auto& options = work_.options_of(w.definition->spec.actions[a].type);
   if (w.state.terminal()) fail("I10 " + name_of(s) + " started after the workflow's end");
+  if (punctual_since_ms_ != 0 && model::is_timed(action.phase) &&
+      action.due_at_ms > punctual_since_ms_ + 100) {
+    const auto late = engine_.clock.now_ms() - action.due_at_ms;
+    if (late > 1'100) fail(name_of(s) + " started " + std::to_string(late) + " ms late");
+  }
   const auto dependencies = workload::dependencies_of(w.definition->spec);
   for (const auto d : dependencies[a]) {
     const auto p = w.state.actions[d].phase;

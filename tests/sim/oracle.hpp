@@ -74,6 +74,11 @@ class oracle {
   void started(const handler_start& s);
   void ended(const action_context& call);
   void wall_stepped_back() { stepped_back_ = true; }
+  /// From now on timers that come due are not late, whatever is overdue, where nothing else holds
+  /// them up. Time passes only when nothing else is left to do.
+  void expect_punctual(bool yes, model::time_ms since_ms) {
+    punctual_since_ms_ = yes ? since_ms : 0;
+  }
 
   // --- lives ---
   /// After each open: what was in flight is known now.
@@ -98,6 +103,7 @@ class oracle {
   const workload& work_;
   testing::driver& engine_;
   std::string failure_;
+  model::time_ms punctual_since_ms_ = 0;  ///< 0: timers may be late
   std::map<std::string, ledger_entry> ledger_;
   using attempt_key = std::tuple<std::string, std::string, std::uint32_t, std::uint32_t>;
   std::set<attempt_key> started_ever_;

@@ -14,6 +14,7 @@ workload::workload(std::uint64_t seed, dice& d) : seed_(mix(seed, 1)), fallback_
   for (std::uint64_t n = 0; n < count; ++n) {
     types_.push_back({"type" + std::to_string(n), make_options(d)});
   }
+  large_ = d.chance(25);
 }
 
 retry_policy workload::make_policy(dice& d) {
@@ -131,7 +132,11 @@ std::string workload::value_of(std::string_view workflow_id, std::string_view ke
 
 std::string workload::result_of(std::string_view workflow_id, std::string_view key,
                                 std::uint32_t attempt) const {
-  return R"({"by":)" + std::to_string(attempt) + R"(,"v":)" + value_of(workflow_id, key) + "}";
+  std::string padding;
+  if (large_)
+    padding = R"(,"p":")" + std::string(5'000 + fate_of(workflow_id, key) % 800, 'x') + '"';
+  return R"({"by":)" + std::to_string(attempt) + R"(,"v":)" + value_of(workflow_id, key) + padding +
+         "}";
 }
 
 std::vector<std::vector<std::size_t>> workload::dependencies_of(const workflow_spec& spec) {

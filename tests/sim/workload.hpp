@@ -51,6 +51,9 @@ class workload {
   static constexpr milliseconds defer_max{20'000};
   static constexpr std::uint32_t defers_max = 2;
 
+  /// Some worlds have results that are not kept in memory.
+  [[nodiscard]] std::size_t result_bytes_max() const noexcept { return large_ ? 6'000 : 100; }
+
  private:
   [[nodiscard]] std::string value_of(std::string_view workflow_id, std::string_view key) const;
   [[nodiscard]] std::uint64_t fate_of(std::string_view workflow_id, std::string_view key) const;
@@ -60,6 +63,7 @@ class workload {
                                        const action_spec& action) const;
 
   std::uint64_t seed_;
+  bool large_ = false;
   std::vector<action_type> types_;
   retry_policy fallback_;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -67,6 +68,8 @@ class world {
   void safety_step();
   bool engine_step(bool patient);
   void start_handler(std::size_t n);
+  void check_lanes();
+  void check_memory();
   bool finish_a_handler(bool patient);
   void pass_time(bool to_the_next_timer);
   void after_commit();
@@ -113,6 +116,8 @@ testing::driver_setup world::setup() {
   s.start_ms = start_ms;
   s.seed = how_.seed;
   s.options = make_options();
+  s.slow_rendering = true;
+  if (dice_.chance(40)) s.crowd_per_s = 1;
   return s;
 }
 
@@ -125,7 +130,8 @@ options world::make_options() {
   o.write_buffer_bytes = 4u << 20;
   if (dice_.chance(50)) o.active_workflows_max = 1 + dice_.below(4);
   if (dice_.chance(10)) o.open_workflows_max = 1 + dice_.below(4);
-  if (dice_.chance(10)) o.memory_bytes_max = 1'000 + dice_.below(10'000);
+  o.handler_threads = 1 + dice_.below(6);
+  if (dice_.chance(20)) o.memory_bytes_max = 1'000 + dice_.below(50'000);
   if (dice_.chance(60)) o.timer_horizon = milliseconds(dice_.between(1, 20'000));
   o.on_finished = [this](const workflow_summary& s) { oracle_.finished(s); };
   add_handlers(o);
@@ -204,6 +210,7 @@ void world::safety_phase() {
   for (std::uint64_t n = 0; n < budget && fine() && engine_.is_open(); ++n) {
     ++out_.steps;
     safety_step();
+    if (engine_.is_open()) check_memory();
   }
 }
 
@@ -251,6 +258,7 @@ void world::start_handler(std::size_t n) {
   engine_.start_handler(n, out_.starts % 2 == 1);
   if (engine_.running() == before) return;  // it had been revoked
   ++out_.starts;
+  check_lanes();
   const auto call = engine_.started_call(before);
   if (engine_.halted()) oracle_.fail("I18 a handler started after a failed commit");
   oracle_.started({call.workflow_id, call.action_key, call.attempt, call.deferrals});
@@ -262,8 +270,35 @@ void world::start_handler(std::size_t n) {
       (how_long < 80 ? dice_.between(1, 3'000) : dice_.between(3'000, 40'000));
 }
 
-/// False: those that run hang.
+/// No type has more threads than it may, those of given up handlers aside.
+void world::check_lanes() {
+  std::map<std::string, std::size_t> running;
+  for (std::size_t n = 0; n < engine_.running(); ++n) {
+    const auto call = engine_.started_call(n);
+    if (!call.stop_requested) ++running[std::string(call.action_type)];
+  }
+  for (const auto& [type, count] : running) {
+    const auto threads = engine_.options().handler_threads;
+    if (count > std::min(work_.options_of(type).max_running.value_or(threads), threads)) {
+      oracle_.fail(std::to_string(count) + " handlers of " + type + " run at once");
+    }
+  }
+}
+
+/// What waits for the disk or is in a handler: the budget, and what was let in last.
+void world::check_memory() {
+  constexpr std::size_t small_input = 200;
+  const std::size_t most = engine_.options().memory_bytes_max / 8 + 2 * work_.result_bytes_max() +
+                           engine_.running() * small_input;
+  const std::size_t now = engine_.bytes_in_flight();
+  if (now > most) {
+    oracle_.fail(std::to_string(now) + " bytes in flight, more than " + std::to_string(most));
+  }
+}
+
+/// False: those that run hang, or find no room for what they made.
 bool world::finish_a_handler(bool patient) {
+  if (!engine_.takes_results()) return false;
   const std::size_t running = engine_.running();
   const std::size_t first = dice_.below(running);
   for (std::size_t i = 0; i < running; ++i) {
@@ -460,6 +495,8 @@ void world::liveness_phase() {
   const bool works = !o.paused && !without_a_handler_ && !engine_.halted();
   if (!works || dice_.chance(50)) open_without_faults();
   if (!fine()) return;
+  oracle_.expect_punctual(o.memory_bytes_max >= 64u << 20 && o.active_workflows_max > 1'000,
+                          engine_.clock.now_ms());
   const time_ms give_up_at = engine_.clock.steady_ms() + time_needed();
   while (fine()) {
     if (++out_.steps > steps_max) return oracle_.fail("I11 no rest: " + oracle_.open_work());
@@ -489,6 +526,7 @@ void world::open_without_faults() {
   } else {
     engine_.crash();
   }
+  if (dice_.chance(60)) engine_.clock.pass(dice_.between(1, 5'000));  // what comes due is a crowd
   open();
 }
 
