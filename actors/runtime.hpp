@@ -98,6 +98,7 @@ struct runtime {
   std::atomic<std::int64_t> armed{0};       ///< timers that action actors hold
   std::atomic<std::uint64_t> residents{0};  ///< workflow actors
   std::atomic<std::int64_t> resting{0};     ///< of these, those that only wait for timers
+  std::atomic<std::int64_t> queued{0};      ///< ready actions in the rows of their workflows
   std::atomic<bool> backlog{false};         ///< workflows in the store wait for a place in memory
   std::atomic<bool> scan_asked{false};      ///< a `scan` is on its way to the engine actor
 

@@ -342,7 +342,7 @@ void workflow_process::try_start(action_index a) {
   }
   if (mine.at == place::waits) --waiting_;
   mine.at = place::queued;
-  ++queued_;
+  count_queued(1);
   auto& row = row_of(rules.entry);
   row.actions.push_back(a);
   take_turns(row);
@@ -431,7 +431,7 @@ void workflow_process::admit(action_index a, lane_place where) {
     ++in_place_;
   }
   if (def_->has_references[a]) set_input(*call);
-  --queued_;
+  count_queued(-1);
   mine.at = place::admitted;
   mine.call = call;
   (void)TENAX_FAILPOINT("workflow.before_spawn");
@@ -450,6 +450,12 @@ void workflow_process::spawn_child(action_index a, handler_call_ptr call, time_m
   ++children_;
 }
 
+/// Its own, and in the sum of all for engine_stats.
+void workflow_process::count_queued(std::int64_t by) {
+  queued_ += by;
+  rt_->queued.fetch_add(by, std::memory_order_relaxed);
+}
+
 /// Its call is over, or it waits no longer; a child stays for what comes.
 void workflow_process::rest(action_index a) {
   auto& mine = slots_[a];
@@ -458,7 +464,7 @@ void workflow_process::rest(action_index a) {
       --waiting_;
       break;
     case place::queued:
-      --queued_;
+      count_queued(-1);
       break;
     case place::admitted:
       if (!mine.call->is_blocking()) --in_place_;

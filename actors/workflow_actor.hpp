@@ -112,6 +112,7 @@ class workflow_process final : public messages::workflow_actor::base {
   void watch(action_index a, time_ms due_at_ms);
   void spawn_child(action_index a, handler_call_ptr call, time_ms due_at_ms);
   void rest(action_index a);
+  void count_queued(std::int64_t by);
   void detach(action_index a);
   void detach_all();
   void update_rest();
@@ -137,7 +138,7 @@ class workflow_process final : public messages::workflow_actor::base {
   std::uint32_t last_serial_ = 0;  ///< of the children
   std::size_t children_ = 0;       ///< alive, those that were told to leave too
   std::size_t waiting_ = 0;        ///< actions in place::waits
-  std::size_t queued_ = 0;         ///< actions in place::queued
+  std::int64_t queued_ = 0;        ///< actions in place::queued
   std::size_t in_place_ = 0;       ///< admitted actions whose handlers run in place
   std::unordered_map<model::action_index, std::shared_ptr<const std::string>>
       results_;                 ///< small ones, of actions that inputs refer to

@@ -8,6 +8,7 @@
 #include <caf/scheduled_actor.hpp>
 #include <caf/scheduler/test_coordinator.hpp>
 
+#include "actors/caf_thread.hpp"
 #include "actors/core.hpp"
 #include "storage/verify.hpp"
 
@@ -33,12 +34,12 @@ std::string_view next_message_type(caf::scheduled_actor& actor) {
 
 driver::driver(driver_setup setup) : clock(setup.start_ms), setup_(std::move(setup)) {}
 
-driver::~driver() { close(); }
+driver::~driver() { (void)close(); }
 
 // --- lives ---
 
 result<void> driver::open() {
-  close();
+  (void)close();
   core_.reset();  // it holds the directory
   ++life_;
   actors::core_seams seams;
@@ -60,10 +61,10 @@ result<void> driver::open() {
   return {};
 }
 
-void driver::close() {
-  if (!std::exchange(open_, false)) return;
+result<void> driver::close(std::optional<milliseconds> patience) {
+  if (!std::exchange(open_, false)) return {};
   traced("close");
-  core_->close();
+  return core_->close(patience);
 }
 
 void driver::crash() {
@@ -156,7 +157,10 @@ void driver::deliver(std::size_t n) {
   if (auto* actor = dynamic_cast<caf::scheduled_actor*>(scheduler.jobs.front())) {
     traced(next_message_type(*actor), actor->id());
   }
-  scheduler.run_once();
+  {
+    const actors::caf_visit here;
+    scheduler.run_once();
+  }
   note_lazy();
 }
 

@@ -148,7 +148,11 @@ result<void> virtual_engine::drain() {
 }
 
 void virtual_engine::close() {
-  if (impl_) impl_->engine.close();
+  if (impl_) (void)impl_->engine.close();
+}
+result<void> virtual_engine::close(milliseconds timeout) {
+  if (!impl_) return closed_error();
+  return impl_->engine.close(timeout);
 }
 
 engine_stats virtual_engine::stats() const {
@@ -212,12 +216,12 @@ result<void> virtual_engine::crash_and_reopen(options opts) {
 }
 
 result<void> virtual_engine::reopen() {
-  impl_->engine.close();
+  (void)impl_->engine.close();
   return impl_->engine.open();
 }
 
 result<void> virtual_engine::reopen(options opts) {
-  impl_->engine.close();
+  (void)impl_->engine.close();
   impl_->engine.options() = std::move(opts);
   return impl_->engine.open();
 }
