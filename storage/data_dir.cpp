@@ -78,7 +78,7 @@ struct claims {
   std::set<std::pair<dev_t, ino_t>> held;
 };
 claims& all_claims() {
-  static claims instance;
+  static auto& instance = *new claims;  // never destroyed: a static engine ends late
   return instance;
 }
 
