@@ -34,12 +34,12 @@ std::string_view next_message_type(caf::scheduled_actor& actor) {
 
 driver::driver(driver_setup setup) : clock(setup.start_ms), setup_(std::move(setup)) {}
 
-driver::~driver() { (void)close(); }
+driver::~driver() { close(); }
 
 // --- lives ---
 
 result<void> driver::open() {
-  (void)close();
+  close();
   core_.reset();  // it holds the directory
   ++life_;
   actors::core_seams seams;
@@ -61,7 +61,13 @@ result<void> driver::open() {
   return {};
 }
 
-result<void> driver::close(std::optional<milliseconds> patience) {
+void driver::close() {
+  if (!std::exchange(open_, false)) return;
+  traced("close");
+  (void)core_->close();
+}
+
+result<void> driver::close(milliseconds patience) {
   if (!std::exchange(open_, false)) return {};
   traced("close");
   return core_->close(patience);

@@ -70,9 +70,10 @@ class driver {
   /// Whether commands and queries have an engine to answer them, be it a closed one: from an open
   /// that succeeded until a crash or the next open.
   [[nodiscard]] bool answers() const noexcept { return core_ != nullptr; }
-  /// A clean end: what is decided becomes durable. With patience, handlers that have begun are left
-  /// behind (errors: timed_out, it names them).
-  result<void> close(std::optional<milliseconds> patience = std::nullopt);
+  /// A clean end: what is decided becomes durable.
+  void close();
+  /// The same, but handlers that have begun are left behind (errors: timed_out, it names them).
+  result<void> close(milliseconds patience);
   /// Killed: what is not durable is lost. Those who wait for an answer get none.
   void crash();
   /// For the next open.

@@ -148,7 +148,7 @@ result<void> virtual_engine::drain() {
 }
 
 void virtual_engine::close() {
-  if (impl_) (void)impl_->engine.close();
+  if (impl_) impl_->engine.close();
 }
 result<void> virtual_engine::close(milliseconds timeout) {
   if (!impl_) return closed_error();
@@ -216,12 +216,12 @@ result<void> virtual_engine::crash_and_reopen(options opts) {
 }
 
 result<void> virtual_engine::reopen() {
-  (void)impl_->engine.close();
+  impl_->engine.close();
   return impl_->engine.open();
 }
 
 result<void> virtual_engine::reopen(options opts) {
-  (void)impl_->engine.close();
+  impl_->engine.close();
   impl_->engine.options() = std::move(opts);
   return impl_->engine.open();
 }

@@ -344,7 +344,8 @@ BOOST_AUTO_TEST_CASE(a_handler_that_was_given_up_is_named_in_the_log_and_counted
   engine->run_until_idle();
   BOOST_TEST(engine->stats().handlers_stuck == 0U);
   BOOST_TEST(!action("w").stuck_attempt.has_value());
-  BOOST_TEST(said.size() == 2U);
+  engine->advance(seconds(2));
+  BOOST_TEST(said.size() == 1U);  // the second returned within its two seconds
 }
 
 /// One thread: one runs, the lane lets 64 in ahead, and the rest stand in their workflows' rows.
