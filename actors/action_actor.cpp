@@ -133,7 +133,8 @@ void action_process::run_in_place() {
 messages::handler_ended action_process::call_in_place() {
   messages::handler_ended m;
   m.started_at_ms = rt_->now_ms();
-  const handler_env env{rt_->wall, rt_->opts.log, nullptr, rt_->budget, rt_->attempts};
+  const handler_env env{rt_->wall, rt_->opts.log, nullptr, rt_->budget, rt_->attempts, nullptr};
+  rt_->attempts.fetch_add(1, std::memory_order_relaxed);
   m.what = actors::call_handler(*call_, env, m.started_at_ms);
   m.bytes = bytes_of(m.what);
   rt_->budget.add_result(m.bytes);

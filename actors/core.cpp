@@ -12,6 +12,7 @@
 #include <spdlog/logger.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
+#include "actors/caf_thread.hpp"
 #include "actors/engine_actor.hpp"
 #include "actors/scheduler.hpp"
 #include "model/assert.hpp"
@@ -140,7 +141,10 @@ std::optional<error> check_options(const options& o) {
 }  // namespace
 
 engine_core::engine_core(options opts, const core_seams& seams)
-    : opts_(with_defaults(std::move(opts), seams.virtual_time)), seams_(seams) {}
+    : kept_options_(
+          std::make_shared<const options>(with_defaults(std::move(opts), seams.virtual_time))),
+      opts_(*kept_options_),
+      seams_(seams) {}
 
 result<std::unique_ptr<engine_core>> engine_core::open(const std::filesystem::path& dir,
                                                        options opts, const core_seams& seams) {
@@ -185,8 +189,12 @@ result<void> engine_core::start(const std::filesystem::path& dir) {
   runtime_->opened_at_ms = wall.now_ms();
   if (seams_.crowd_per_s != 0) runtime_->crowd_per_s = seams_.crowd_per_s;
   admitted_ = store_->current_totals().submitted;
-  const handler_env env{wall, opts_.log, [rt = runtime_.get()] { return rt->may_start(); },
-                        runtime_->budget, runtime_->attempts};
+  const handler_env env{wall,
+                        opts_.log,
+                        [rt = runtime_.get()] { return rt->may_start(); },
+                        runtime_->budget,
+                        runtime_->attempts,
+                        kept_options_};
   config_ = std::make_unique<caf::actor_system_config>();
   if (seams_.virtual_time) {
     auto manual = make_stepped_executor(opts_.handlers, opts_.handler_threads, env);
@@ -199,13 +207,22 @@ result<void> engine_core::start(const std::filesystem::path& dir) {
     config_->load<engine_scheduler>();
   }
   runtime_->handlers = executor_.get();
+  if (seams_.virtual_time) {
+    const caf_visit here;
+    start_actors();
+  } else {
+    on_thread_of_its_own([this] { start_actors(); });
+  }
+  return {};
+}
+
+void engine_core::start_actors() {
   system_ = std::make_unique<caf::actor_system>(*config_);
   engine_ = system_->spawn<engine_process>(runtime_.get(), [this] {
     const std::lock_guard lock(end_mutex_);
     actors_ended_ = true;
     end_signal_.notify_all();
   });
-  return {};
 }
 
 namespace {
@@ -473,9 +490,19 @@ void engine_core::request(std::string id, messages::request::command what,
 }
 
 result<workflow_view> engine_core::get(std::string_view id) const {
-  return storage::read_view(
+  auto view = storage::read_view(
       *store_, id, [this](std::string_view type) { return opts_.handlers.find(type) != nullptr; },
       runtime_->now_ms());
+  if (!view) return view;
+  for (const auto& call : executor_->stuck()) {
+    if (call.workflow_id != id) continue;
+    const auto action =
+        std::find_if(view->actions.begin(), view->actions.end(),
+                     [&](const action_view& a) { return a.key == call.action_key; });
+    if (action == view->actions.end()) continue;
+    action->stuck_attempt = std::max(action->stuck_attempt.value_or(0), call.attempt);
+  }
+  return view;
 }
 
 result<std::vector<due_view>> engine_core::due_by(storage::timer_kind kind, std::size_t limit,
@@ -499,6 +526,10 @@ engine_stats engine_core::stats() const {
   s.syncs = journal.syncs;
   s.attempts = runtime_->attempts;
   s.late_results = runtime_->late_results;
+  const auto load = executor_->load();
+  s.handlers_running = load.running;
+  s.handlers_stuck = load.stuck;
+  s.actions_waiting = static_cast<std::uint64_t>(runtime_->queued.load()) + load.waiting;
   s.epoch = store_->epoch();
   return s;
 }
@@ -526,6 +557,7 @@ std::size_t engine_core::pending_submits() const {
 void engine_core::end_actors() {
   caf::anon_send(engine_, messages::shut_down{});
   if (seams_.virtual_time) {
+    const caf_visit here;
     auto& scheduler = dynamic_cast<caf::scheduler::test_coordinator&>(system_->scheduler());
     do {
       scheduler.run();
@@ -538,16 +570,56 @@ void engine_core::end_actors() {
   engine_ = nullptr;
 }
 
-void engine_core::close() {
-  if (!system_) return;
+void engine_core::end_system() {
+  if (seams_.virtual_time) {
+    // Delayed messages hold their receivers; the coordinator would deliver them at its end.
+    dynamic_cast<caf::scheduler::test_coordinator&>(system_->scheduler()).clock().cancel_all();
+    const caf_visit here;
+    return system_.reset();
+  }
+  try {
+    on_thread_of_its_own([this] { system_.reset(); });
+  } catch (const std::system_error&) {  // no more threads for this process
+    const caf_visit here;
+    system_.reset();
+  }
+}
+
+namespace {
+
+/// Names the first of them, and lists them all.
+error left_behind(const std::vector<stuck_call>& calls, milliseconds patience) {
+  constexpr std::size_t named_max = 10;
+  std::string text = std::to_string(calls.size()) + " handlers have not returned within " +
+                     std::to_string(patience.count()) + " ms and were left behind: ";
+  std::vector<fault> all;
+  for (const auto& call : calls) {
+    const std::string attempt = "attempt " + std::to_string(call.attempt);
+    if (all.size() < named_max) {
+      text += (all.empty() ? "workflow " : "; workflow ") + call.workflow_id + ", action " +
+              call.action_key + " (" + attempt + ")";
+    }
+    all.push_back({call.workflow_id + "/" + call.action_key, attempt + " still runs"});
+  }
+  if (calls.size() > named_max) text += "; ...";
+  return {errc::timed_out, std::move(text), std::move(all)};
+}
+
+}  // namespace
+
+result<void> engine_core::close(std::optional<milliseconds> patience) {
+  if (!system_) return {};
   {
     // From here on no call reaches the actors or the journal; what did is waited for.
     const std::lock_guard lock(calls_mutex_);
-    if (std::exchange(closed_, true)) return;
+    if (std::exchange(closed_, true)) return {};
   }
+  // A sum with a time point must not overflow.
+  if (patience && *patience > limits{}.delay_max) patience.reset();
+  if (patience) patience = std::max(*patience, milliseconds(0));
   runtime_->closing = true;
   runtime_->waiters.close(error(errc::closing, "the engine was closed"));
-  executor_->stop();
+  const auto left = executor_->stop(patience);
   if (!seams_.virtual_time) {
     std::unique_lock lock(calls_mutex_);
     submits_changed_.wait(lock, [this] { return submits_.empty(); });
@@ -555,12 +627,10 @@ void engine_core::close() {
     stepped_journal_->step(true);
   }
   end_actors();
-  if (seams_.virtual_time) {
-    // Delayed messages hold their receivers; the coordinator would deliver them at its end.
-    dynamic_cast<caf::scheduler::test_coordinator&>(system_->scheduler()).clock().cancel_all();
-  }
   journal_->close();  // first: its thread tells actors
-  system_.reset();
+  end_system();
+  if (left.empty()) return {};
+  return left_behind(left, *patience);
 }
 
 void engine_core::crash() {
@@ -572,9 +642,9 @@ void engine_core::crash() {
   stepped_executor_->abandon();
   dynamic_cast<caf::scheduler::test_coordinator&>(system_->scheduler()).clock().cancel_all();
   end_actors();
-  system_.reset();
+  end_system();
 }
 
-engine_core::~engine_core() { close(); }
+engine_core::~engine_core() { (void)close(); }
 
 }  // namespace tenax::actors

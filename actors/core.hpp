@@ -81,8 +81,14 @@ class engine_core {
   /// No new submits, no new starts; running handlers go on, and so do submits that had begun.
   void start_draining();
   [[nodiscard]] std::size_t pending_submits() const;
-  [[nodiscard]] std::size_t running_handlers() const { return executor_->running(); }
-  void close();
+  /// Those given up too.
+  [[nodiscard]] std::size_t running_handlers() const {
+    const auto load = executor_->load();
+    return load.running + load.stuck;
+  }
+  /// Waits for handlers without end, or until they have had `patience` to stop. Errors: timed_out
+  /// (those that have not are left behind); it is closed all the same. Does nothing the next time.
+  result<void> close(std::optional<milliseconds> patience = std::nullopt);
 
   // For virtual time only.
   [[nodiscard]] caf::actor_system& system() noexcept { return *system_; }
@@ -107,15 +113,19 @@ class engine_core {
   void answer_joined(submit_op& op, const error* failure);
   static void tell_submitted(void* context, const error* failure) noexcept;
   void finish_submit(submit_op& op, const error* failure);
+  void start_actors();
   void end_actors();
+  void end_system();
 
-  const options opts_;
+  /// Kept by the threads of handlers that are left behind, too.
+  const std::shared_ptr<const options> kept_options_;
+  const options& opts_;
   const core_seams seams_;
   std::unique_ptr<storage::store> store_;
   std::unique_ptr<storage::journal> journal_;
   storage::stepped_journal* stepped_journal_ = nullptr;
   std::unique_ptr<runtime> runtime_;
-  std::unique_ptr<executor> executor_;
+  std::shared_ptr<executor> executor_;
   stepped_executor* stepped_executor_ = nullptr;
   std::unique_ptr<id_source> ids_;
 

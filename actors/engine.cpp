@@ -2,11 +2,13 @@
 #include "tenax/engine.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <future>
 #include <utility>
 
 #include "actors/core.hpp"
+#include "storage/forks.hpp"
 #include "storage/views.hpp"
 
 namespace tenax {
@@ -16,7 +18,18 @@ using actors::engine_core;
 class engine::impl {
  public:
   explicit impl(std::unique_ptr<engine_core> c) : core(std::move(c)) {}
+  impl(const impl&) = delete;
+  impl& operator=(const impl&) = delete;
+  /// In a child its threads do not exist, its locks may be held for ever, its files are the
+  /// parent's.
+  ~impl() {
+    if (is_forked()) (void)core.release();
+  }
+  [[nodiscard]] bool is_forked() const noexcept { return forks_ != storage::forks(); }
   std::unique_ptr<engine_core> core;
+
+ private:
+  const unsigned forks_ = storage::forks();
 };
 
 namespace {
@@ -42,7 +55,23 @@ class waiting {
   std::future<result<T>> future_ = promise_->get_future();
 };
 
-error moved_from() { return {errc::closing, "the engine was moved from"}; }
+template <class Impl>
+std::optional<error> cannot_answer(const std::unique_ptr<Impl>& p) {
+  if (!p) return error(errc::closing, "the engine was moved from");
+  if (!p->is_forked()) return std::nullopt;
+  return error(errc::stopped, "the engine belongs to the process that this one was forked from");
+}
+
+/// RocksDB's threads, one set for all stores of a process, do not exist in a child.
+std::optional<error> cannot_open() {
+  static std::atomic<std::int64_t> first_opened_in{-1};
+  const std::int64_t here = storage::forks();
+  std::int64_t first = -1;
+  if (first_opened_in.compare_exchange_strong(first, here) || first == here) return std::nullopt;
+  return error(errc::stopped,
+               "this process was forked from one that had opened an engine: it can open one "
+               "after exec only");
+}
 
 }  // namespace
 
@@ -52,35 +81,36 @@ engine& engine::operator=(engine&&) noexcept = default;
 engine::~engine() = default;
 
 result<engine> engine::open(const std::filesystem::path& data_dir, options opts) {
+  if (auto no = cannot_open()) return std::move(*no);
   auto core = engine_core::open(data_dir, std::move(opts));
   if (!core) return core.error();
   return engine(std::make_unique<impl>(std::move(*core)));
 }
 
 result<submission> engine::submit(const workflow_spec& spec) {
-  if (!impl_) return moved_from();
+  if (auto no = cannot_answer(impl_)) return std::move(*no);
   waiting<submission> answer;
   impl_->core->submit(spec, answer.callback());
   return answer.get();
 }
 
 result<submission> engine::submit_json(std::string_view json) {
-  if (!impl_) return moved_from();
+  if (auto no = cannot_answer(impl_)) return std::move(*no);
   auto spec = parse_spec(json, impl_->core->bounds());
   if (!spec) return spec.error();
   return submit(*spec);
 }
 
 void engine::submit_async(const workflow_spec& spec, std::function<void(result<submission>)> done) {
-  if (!impl_) {
-    if (done) done(moved_from());
+  if (auto no = cannot_answer(impl_)) {
+    if (done) done(std::move(*no));
     return;
   }
   impl_->core->submit(spec, std::move(done));
 }
 
 result<workflow_summary> engine::await(std::string_view id, std::optional<milliseconds> timeout) {
-  if (!impl_) return moved_from();
+  if (auto no = cannot_answer(impl_)) return std::move(*no);
   waiting<workflow_summary> answer;
   const std::string key(id);
   const auto ticket = impl_->core->on_end(key, answer.callback());
@@ -92,40 +122,40 @@ result<workflow_summary> engine::await(std::string_view id, std::optional<millis
 }
 
 result<workflow_summary> engine::summary(std::string_view id) const {
-  if (!impl_) return moved_from();
+  if (auto no = cannot_answer(impl_)) return std::move(*no);
   return storage::read_summary(impl_->core->store(), id);
 }
 
 result<workflow_view> engine::get(std::string_view id) const {
-  if (!impl_) return moved_from();
+  if (auto no = cannot_answer(impl_)) return std::move(*no);
   return impl_->core->get(id);
 }
 
 result<page<workflow_summary>> engine::list(const list_query& query) const {
-  if (!impl_) return moved_from();
+  if (auto no = cannot_answer(impl_)) return std::move(*no);
   return storage::list_page(impl_->core->store(), query);
 }
 
 result<std::vector<history_event>> engine::history(std::string_view id, std::uint64_t after,
                                                    std::size_t limit) const {
-  if (!impl_) return moved_from();
+  if (auto no = cannot_answer(impl_)) return std::move(*no);
   return storage::read_history(impl_->core->store(), id, after, limit);
 }
 
 result<std::vector<due_view>> engine::list_retry_eligible(std::size_t limit,
                                                           std::optional<wall_time> now) const {
-  if (!impl_) return moved_from();
+  if (auto no = cannot_answer(impl_)) return std::move(*no);
   return impl_->core->due_by(storage::timer_kind::retry, limit, now);
 }
 
 result<std::vector<due_view>> engine::list_ready_scheduled(std::size_t limit,
                                                            std::optional<wall_time> now) const {
-  if (!impl_) return moved_from();
+  if (auto no = cannot_answer(impl_)) return std::move(*no);
   return impl_->core->due_by(storage::timer_kind::schedule, limit, now);
 }
 
 result<void> engine::cancel(std::string_view id, std::string reason) {
-  if (!impl_) return moved_from();
+  if (auto no = cannot_answer(impl_)) return std::move(*no);
   waiting<ok_t> answer;
   impl_->core->request(std::string(id), model::cancel{std::move(reason)},
                        [done = answer.callback()](result<void> r) { done(std::move(r)); });
@@ -136,7 +166,7 @@ result<void> engine::cancel(std::string_view id, std::string reason) {
 
 result<void> engine::resolve(std::string_view id, std::string_view action_key,
                              resolution decision) {
-  if (!impl_) return moved_from();
+  if (auto no = cannot_answer(impl_)) return std::move(*no);
   waiting<ok_t> answer;
   impl_->core->request(std::string(id), std::pair(std::string(action_key), std::move(decision)),
                        [done = answer.callback()](result<void> r) { done(std::move(r)); });
@@ -146,7 +176,7 @@ result<void> engine::resolve(std::string_view id, std::string_view action_key,
 }
 
 result<void> engine::drain(milliseconds timeout) {
-  if (!impl_) return moved_from();
+  if (auto no = cannot_answer(impl_)) return std::move(*no);
   impl_->core->start_draining();
   // More than ten years is for ever: a sum with a time point must not overflow.
   const bool for_ever = timeout > limits{}.delay_max;
@@ -165,15 +195,24 @@ result<void> engine::drain(milliseconds timeout) {
 }
 
 void engine::close() {
-  if (impl_) impl_->core->close();
+  if (!cannot_answer(impl_)) (void)impl_->core->close();
 }
 
 result<void> engine::backup(const std::filesystem::path& target) const {
-  if (!impl_) return moved_from();
+  if (auto no = cannot_answer(impl_)) return std::move(*no);
   return impl_->core->backup(target);
 }
 
-engine_stats engine::stats() const { return impl_ ? impl_->core->stats() : engine_stats{}; }
-bool engine::healthy() const noexcept { return impl_ && !impl_->core->halted(); }
+result<void> engine::close(milliseconds timeout) {
+  if (auto no = cannot_answer(impl_)) return std::move(*no);
+  return impl_->core->close(timeout);
+}
+
+engine_stats engine::stats() const {
+  return cannot_answer(impl_) ? engine_stats{} : impl_->core->stats();
+}
+bool engine::healthy() const noexcept {
+  return impl_ && !impl_->is_forked() && !impl_->core->halted();
+}
 
 }  // namespace tenax

@@ -93,7 +93,6 @@ outcome call_handler(const handler_call& call, const handler_env& env,
   context.now = wall_time(milliseconds(now_ms));
   context.stop = call.stop.get_token();
   context.log = &env.log;
-  env.attempts.fetch_add(1, std::memory_order_relaxed);
   try {
     return call.entry->run(context);
   } catch (...) {  // what it has done, nobody knows
@@ -124,6 +123,13 @@ void tell_ended(const handler_call& call, model::time_ms at_ms, outcome what, st
 void drop(handler_call& call) {
   (void)call.revoke();
   caf::anon_send(call.reply_to, messages::call_dropped{});
+}
+
+void leave_behind(handler_call& call, model::time_ms at_ms) {
+  tell_ended(call, at_ms,
+             outcome::unknown("closed", "the engine was closed while the handler ran on"), 0);
+  call.reply_to = nullptr;
+  call.place.give_back();
 }
 
 bool announces_at_once(const handler_call& call) noexcept {

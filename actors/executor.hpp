@@ -31,6 +31,9 @@ struct handler_env {
   std::function<bool()> may_start;
   memory_budget& budget;
   std::atomic<std::uint64_t>& attempts;
+  /// What a handler refers to (its function, `log`): lives as long as one runs, be it longer than
+  /// the engine.
+  std::shared_ptr<const void> keep;
 };
 
 /// Renders the call's input. What it gives comes of the attempt instead of a call.
@@ -48,6 +51,13 @@ struct stuck_call {
   std::string workflow_id;
   std::string action_key;
   std::uint32_t attempt = 0;
+};
+
+/// How much there is to do.
+struct executor_load {
+  std::size_t running = 0;  ///< handlers that run and were not given up
+  std::size_t stuck = 0;    ///< handlers that were given up and have not returned
+  std::size_t waiting = 0;  ///< calls that wait for a thread
 };
 
 class executor {
@@ -77,11 +87,13 @@ class executor {
   void take_back(const handler_call& call);
   /// The call was taken and given up: its thread counts no longer, and gets a substitute.
   virtual void give_up(const handler_call& call) = 0;
-  /// Drops what waits, asks what runs to stop, waits for it.
-  virtual void stop() = 0;
-  /// Handlers that run and were not given up.
-  [[nodiscard]] virtual std::size_t running() const = 0;
-  /// Handlers that were given up and have not returned.
+  /// Drops what waits, asks what runs to stop, waits for it: without `patience` to the end, else so
+  /// long. Handlers that run on after that are left behind and returned: for their actions they
+  /// have stopped, their outcomes go nowhere, and they touch nothing of the engine any more but
+  /// what handler_env::keep holds. Does nothing when it is called again.
+  virtual std::vector<stuck_call> stop(std::optional<milliseconds> patience) = 0;
+  [[nodiscard]] virtual executor_load load() const = 0;
+  /// Handlers that were given up, or left behind, and have not returned.
   [[nodiscard]] virtual std::vector<stuck_call> stuck() const = 0;
 
  protected:
@@ -97,7 +109,8 @@ class executor {
 /// what a parallel action does meanwhile would move the start's time.
 inline constexpr milliseconds announce_after{1};
 
-[[nodiscard]] std::unique_ptr<executor> make_pool_executor(const handler_registry& types,
+/// Threads of handlers that were left behind keep it.
+[[nodiscard]] std::shared_ptr<executor> make_pool_executor(const handler_registry& types,
                                                            std::size_t threads, handler_env env);
 
 /// For virtual time, one thread: the test starts and finishes calls, in any order.
@@ -136,6 +149,8 @@ void tell_rendered(const handler_call& call);
 void tell_ended(const handler_call& call, model::time_ms at_ms, outcome what, std::size_t bytes);
 /// It never begins.
 void drop(handler_call& call);
+/// For its action it has stopped; nothing of the engine stays in the call.
+void leave_behind(handler_call& call, model::time_ms at_ms);
 /// A timeout counts from the announcement.
 [[nodiscard]] bool announces_at_once(const handler_call& call) noexcept;
 

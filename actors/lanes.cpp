@@ -112,6 +112,12 @@ std::vector<handler_call_ptr> lanes::take_all() {
   return out;
 }
 
+std::size_t lanes::waiting() const noexcept {
+  std::size_t n = 0;
+  for (const auto& l : all_) n += l->calls.size();
+  return n;
+}
+
 std::vector<const handler_call*> lanes::startable() const {
   std::vector<const handler_call*> out;
   for (const auto& l : all_) {

@@ -59,6 +59,8 @@ class lanes {
   std::vector<handler_call_ptr> take_all();
 
   [[nodiscard]] std::size_t running() const noexcept { return running_; }
+  /// Calls that wait for a thread.
+  [[nodiscard]] std::size_t waiting() const noexcept;
   /// Calls that wait for a thread, and may have one now. For tests that choose.
   [[nodiscard]] std::vector<const handler_call*> startable() const;
   handler_call_ptr take(const handler_call& which);

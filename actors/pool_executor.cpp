@@ -1,5 +1,6 @@
 // The executor of a running engine: threads.
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -15,7 +16,7 @@ namespace tenax::actors {
 
 namespace {
 
-class pool_executor final : public executor {
+class pool_executor final : public executor, public std::enable_shared_from_this<pool_executor> {
  public:
   pool_executor(const handler_registry& types, std::size_t threads, handler_env env)
       : executor(types, threads),
@@ -27,11 +28,11 @@ class pool_executor final : public executor {
       for (std::size_t n = 0; n < threads_base_; ++n) add_thread();
       announcer_ = std::thread([this] { announce_late(); });
     } catch (const std::system_error&) {  // no more threads for this process
-      stop();
+      stop(std::nullopt);
       throw;
     }
   }
-  ~pool_executor() override { stop(); }
+  ~pool_executor() override { stop(std::nullopt); }
 
   void submit(handler_call_ptr call) override {
     bool wake = false;
@@ -77,7 +78,7 @@ class pool_executor final : public executor {
       lanes_.ended(*found->call->place.where);
       place = std::move(found->call->place);
       ++stuck_;
-      collect_ended();
+      if (!stopping_) collect_ended();
       if (!stopping_ && alive_ < threads_base_ + std::min(stuck_, stuck_max_)) {
         try {
           add_thread();
@@ -94,13 +95,13 @@ class pool_executor final : public executor {
     if (wake) wake_.notify_one();
   }
 
-  void stop() override {
+  std::vector<stuck_call> stop(std::optional<milliseconds> patience) override {
     std::vector<handler_call_ptr> dropped;
     std::vector<handler_call_ptr> begun;
     std::vector<handler_call_ptr> running;
     {
       const std::lock_guard lock(mutex_);
-      stopping_ = true;
+      if (std::exchange(stopping_, true)) return {};
       dropped = lanes_.take_all();
       std::move(to_render_.begin(), to_render_.end(), std::back_inserter(dropped));
       to_render_.clear();
@@ -119,7 +120,8 @@ class pool_executor final : public executor {
       call->stop.request_stop();
     }
     wake_.notify_all();
-    for (auto& w : workers_) {
+    auto left = patience ? leave_after(*patience) : std::vector<stuck_call>();
+    for (auto& w : workers_) {  // but for those left behind
       if (w.thread.joinable()) w.thread.join();
     }
     {
@@ -128,27 +130,30 @@ class pool_executor final : public executor {
     }
     announcer_wake_.notify_one();
     if (announcer_.joinable()) announcer_.join();
+    return left;
   }
 
-  [[nodiscard]] std::size_t running() const override {
+  [[nodiscard]] executor_load load() const override {
     const std::lock_guard lock(mutex_);
-    return static_cast<std::size_t>(std::count_if(
+    const auto began = static_cast<std::size_t>(std::count_if(
         workers_.begin(), workers_.end(), [](const worker& w) { return w.call && w.began; }));
+    return {began - stuck_, stuck_, to_begin_.size() + to_render_.size() + lanes_.waiting()};
   }
 
   [[nodiscard]] std::vector<stuck_call> stuck() const override {
     std::vector<stuck_call> out;
     const std::lock_guard lock(mutex_);
     for (const auto& w : workers_) {
-      if (!w.call || !w.given_up) continue;
-      const auto& spec = w.call->definition->spec;
-      out.push_back({spec.id, spec.actions[w.call->action].key, w.call->attempt});
+      if (w.call && w.given_up) out.push_back(name_of(*w.call));
     }
     return out;
   }
 
  private:
   using steady = std::chrono::steady_clock;
+  /// Where a thread is, as far as it matters for leaving it behind. It says so itself, without the
+  /// lock: outside of a handler it comes back by itself.
+  enum class location : std::uint8_t { outside, in_handler, left_behind };
   /// A thread, and the call that it has.
   struct worker {
     std::thread thread;
@@ -159,13 +164,20 @@ class pool_executor final : public executor {
     bool announced = false;
     bool given_up = false;
     bool ended = false;  ///< the thread is about to end
+    std::atomic<location> where = location::outside;
+    std::shared_ptr<pool_executor> keep;  ///< of one that was left behind
   };
+
+  static stuck_call name_of(const handler_call& call) {
+    const auto& spec = call.definition->spec;
+    return {spec.id, spec.actions[call.action].key, call.attempt};
+  }
 
   /// Under the lock.
   void add_thread() {
     auto& made = workers_.emplace_back();
     try {
-      made.thread = std::thread([this, &made] { work(made); });
+      made.thread = std::thread([this, &made] { const auto keep = work(made); });
       ++alive_;
     } catch (...) {
       workers_.pop_back();
@@ -183,6 +195,40 @@ class pool_executor final : public executor {
     }
   }
 
+  /// Waits for all threads to end; after `patience` those in handlers are left behind.
+  std::vector<stuck_call> leave_after(milliseconds patience) {
+    const auto all_ended = [this] {
+      return std::all_of(workers_.begin(), workers_.end(), [](const worker& w) {
+        return w.ended || w.where == location::left_behind;
+      });
+    };
+    std::vector<stuck_call> left;
+    std::unique_lock lock(mutex_);
+    thread_ended_.wait_for(lock, patience, all_ended);
+    while (!all_ended()) {
+      std::vector<std::pair<handler_call_ptr, model::time_ms>> calls;
+      for (auto& w : workers_) {
+        auto in_handler = location::in_handler;
+        if (!w.where.compare_exchange_strong(in_handler, location::left_behind)) continue;
+        w.keep = shared_from_this();
+        w.thread.detach();
+        if (!std::exchange(w.announced, true)) --unannounced_;
+        if (!std::exchange(w.given_up, true)) {
+          lanes_.ended(*w.call->place.where);
+          ++stuck_;
+        }
+        left.push_back(name_of(*w.call));
+        calls.emplace_back(w.call, w.at_ms);
+      }
+      lock.unlock();
+      for (const auto& [call, at_ms] : calls) leave_behind(*call, at_ms);
+      lock.lock();
+      // The others make an input, or are about to enter or to leave a handler: for moments.
+      thread_ended_.wait_for(lock, milliseconds(1), all_ended);
+    }
+    return left;
+  }
+
   [[nodiscard]] bool has_work() const {
     return !to_begin_.empty() || (!to_render_.empty() && rendering_ < rendering_max) ||
            lanes_.can_pick();
@@ -196,7 +242,8 @@ class pool_executor final : public executor {
     return true;
   }
 
-  void work(worker& mine) {
+  /// Returns what has to outlive the thread's last step in here.
+  std::shared_ptr<pool_executor> work(worker& mine) {
     std::unique_lock lock(mutex_);
     while (!stopping_) {
       if (!has_work()) {
@@ -224,12 +271,15 @@ class pool_executor final : public executor {
         mine.call = lanes_.pick();
         run(mine, lock, false);
       }
-      if (alive_ > threads_base_ + stuck_) {  // a handler is back whose thread had a substitute
-        mine.ended = true;
-        --alive_;
-        return unlock_and_wake(lock);
-      }
+      // A handler is back whose thread had a substitute.
+      if (alive_ > threads_base_ + stuck_) break;
     }
+    mine.ended = true;
+    --alive_;
+    thread_ended_.notify_all();
+    auto keep = std::move(mine.keep);
+    unlock_and_wake(lock);
+    return keep;
   }
 
   /// For a handler that runs in place, on an actor's thread.
@@ -283,7 +333,16 @@ class pool_executor final : public executor {
     if (at_once) tell_started(*call, at_ms);
     const std::size_t input_bytes = call->input.size();
     env_.budget.add_input(input_bytes);
+    env_.attempts.fetch_add(1, std::memory_order_relaxed);
+    mine.where = location::in_handler;
     auto result = call_handler(*call, env_, at_ms);
+    if (auto here = location::in_handler;
+        !mine.where.compare_exchange_strong(here, location::outside)) {  // the engine may be gone
+      lock.lock();
+      mine.call.reset();
+      --stuck_;
+      return;
+    }
     std::string().swap(call->input);
     env_.budget.drop_input(input_bytes);
     env_.budget.wait_for_results();
@@ -353,6 +412,7 @@ class pool_executor final : public executor {
   const std::size_t stuck_max_;  ///< substitutes
   std::condition_variable wake_;
   std::condition_variable announcer_wake_;
+  std::condition_variable thread_ended_;
   // Guarded by mutex_.
   std::deque<handler_call_ptr> to_begin_;  ///< their start is durable
   std::size_t rendering_ = 0;
@@ -370,9 +430,9 @@ class pool_executor final : public executor {
 
 }  // namespace
 
-std::unique_ptr<executor> make_pool_executor(const handler_registry& types, std::size_t threads,
+std::shared_ptr<executor> make_pool_executor(const handler_registry& types, std::size_t threads,
                                              handler_env env) {
-  return std::make_unique<pool_executor>(types, threads, std::move(env));
+  return std::make_shared<pool_executor>(types, threads, std::move(env));
 }
 
 }  // namespace tenax::actors

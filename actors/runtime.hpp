@@ -105,6 +105,7 @@ struct runtime {
   std::atomic<std::int64_t> armed{0};       ///< timers that action actors hold
   std::atomic<std::uint64_t> residents{0};  ///< workflow actors
   std::atomic<std::int64_t> resting{0};     ///< of these, those that only wait for timers
+  std::atomic<std::int64_t> queued{0};      ///< ready actions in the rows of their workflows
   /// Of the workflows in memory, about.
   std::atomic<std::size_t> loaded_bytes{0};
   [[nodiscard]] bool memory_is_full() const noexcept {

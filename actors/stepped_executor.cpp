@@ -38,11 +38,20 @@ class manual_executor final : public stepped_executor {
     }
   }
 
-  void stop() override {
+  /// Time does not pass in here: with patience, it has passed, and nothing more returns.
+  std::vector<stuck_call> stop(std::optional<milliseconds> patience) override {
     drop_waiting();
     env_.budget.close();
     for (const auto& one : started_) one.call->stop.request_stop();
+    if (patience) {
+      for (auto& one : started_) {
+        if (!std::exchange(one.given_up, true)) lanes_.ended(*one.call->place.where);
+        leave_behind(*one.call, one.at_ms);
+      }
+      return stuck();
+    }
     while (!started_.empty()) finish(0);
+    return {};
   }
 
   void abandon() override {
@@ -52,9 +61,11 @@ class manual_executor final : public stepped_executor {
     started_.clear();
   }
 
-  [[nodiscard]] std::size_t running() const override {
-    return static_cast<std::size_t>(std::count_if(
-        started_.begin(), started_.end(), [](const one_started& one) { return !one.given_up; }));
+  [[nodiscard]] executor_load load() const override {
+    const auto stuck = static_cast<std::size_t>(std::count_if(
+        started_.begin(), started_.end(), [](const one_started& one) { return one.given_up; }));
+    return {started_.size() - stuck, stuck,
+            to_begin_.size() + to_render_.size() + lanes_.waiting()};
   }
   [[nodiscard]] std::vector<stuck_call> stuck() const override {
     std::vector<stuck_call> out;
@@ -92,6 +103,7 @@ class manual_executor final : public stepped_executor {
   void finish(std::size_t n) override {
     const one_started one = std::move(started_[n]);
     started_.erase(started_.begin() + static_cast<std::ptrdiff_t>(n));
+    env_.attempts.fetch_add(1, std::memory_order_relaxed);
     auto result = call_handler(*one.call, env_, one.at_ms);
     env_.budget.drop_input(one.call->input.size());
     std::string().swap(one.call->input);

@@ -711,6 +711,10 @@ void workflow_process::make_room() {
 }
 
 void workflow_process::check_idle() {
+  if (queued_ != queued_told_) {  // for engine_stats
+    rt_->queued += queued_ - queued_told_;
+    queued_told_ = queued_;
+  }
   update_rest();
   if (in_flight_ || children_ > 0 || queued_ > 0 || !engine_) return;
   if (!rt_->halted && (!changes_.empty() || !next_.effects.empty())) return;

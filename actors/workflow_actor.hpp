@@ -142,7 +142,8 @@ class workflow_process final : public messages::workflow_actor::base {
   std::uint32_t last_serial_ = 0;  ///< of the children
   std::size_t children_ = 0;       ///< alive, those that were told to leave too
   std::size_t waiting_ = 0;        ///< actions in place::waits
-  std::size_t queued_ = 0;         ///< actions in place::queued
+  std::int64_t queued_ = 0;        ///< actions in place::queued
+  std::int64_t queued_told_ = 0;   ///< of these, counted in runtime::queued
   std::size_t in_place_ = 0;       ///< admitted actions whose handlers run in place
   /// Of children whose handlers ran as they were made.
   std::vector<messages::attempt_report> reports_;

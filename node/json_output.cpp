@@ -122,6 +122,7 @@ json to_json(const action_view& a) {
     out["last_error"] = {{"class", a.last_error->error_class}, {"message", a.last_error->message}};
   put_time(out, "started_at", a.started_at);
   put_time(out, "closed_at", a.closed_at);
+  if (a.stuck_attempt) out["stuck_attempt"] = *a.stuck_attempt;
   put_bytes(out, "input", a.input);
   if (a.result) put_bytes(out, "result", *a.result);
   return out;

@@ -185,6 +185,10 @@ std::string render_workflow(const workflow_view& w, const show_context& c) {
       if (!note.empty()) note += "; ";
       note += "interrupted " + std::to_string(a.recoveries) + "x";
     }
+    if (a.stuck_attempt) {
+      if (!note.empty()) note += "; ";
+      note += "attempt " + std::to_string(*a.stuck_attempt) + " was given up and still runs";
+    }
     t.add({printable(a.key), printable(a.type), std::string{to_string(a.status)},
            std::to_string(a.attempts), or_dash(a.started_at), took(a, c.now),
            a.depends_on.empty() ? "-" : names(a.depends_on, 2), std::move(note)});

@@ -1,18 +1,40 @@
 // tenax::reader: queries on a data directory without an engine.
+#include <optional>
+#include <utility>
+
+#include "storage/forks.hpp"
 #include "storage/store.hpp"
 #include "storage/views.hpp"
 #include "tenax/engine.hpp"
 
 namespace tenax {
 
-namespace {
-error moved_from() { return {errc::closing, "the reader was moved from"}; }
-}  // namespace
-
 class reader::impl {
  public:
+  impl() = default;
+  impl(const impl&) = delete;
+  impl& operator=(const impl&) = delete;
+  /// In a child its locks may be held for ever, and its temporary directory is the parent's.
+  ~impl() {
+    if (is_forked()) (void)store.release();
+  }
+  [[nodiscard]] bool is_forked() const noexcept { return forks_ != storage::forks(); }
   std::unique_ptr<storage::reading_store> store;
+
+ private:
+  const unsigned forks_ = storage::forks();
 };
+
+namespace {
+
+template <class Impl>
+std::optional<error> cannot_answer(const std::unique_ptr<Impl>& p) {
+  if (!p) return error(errc::closing, "the reader was moved from");
+  if (!p->is_forked()) return std::nullopt;
+  return error(errc::stopped, "the reader belongs to the process that this one was forked from");
+}
+
+}  // namespace
 
 reader::reader(std::unique_ptr<impl> p) noexcept : impl_(std::move(p)) {}
 reader::reader(reader&&) noexcept = default;
@@ -28,33 +50,33 @@ result<reader> reader::open(const std::filesystem::path& data_dir) {
 }
 
 result<void> reader::refresh() {
-  if (!impl_) return moved_from();
+  if (auto no = cannot_answer(impl_)) return std::move(*no);
   return impl_->store->refresh();
 }
 
 result<workflow_summary> reader::summary(std::string_view id) const {
-  if (!impl_) return moved_from();
+  if (auto no = cannot_answer(impl_)) return std::move(*no);
   return storage::read_summary(*impl_->store, id);
 }
 
 result<workflow_view> reader::get(std::string_view id) const {
-  if (!impl_) return moved_from();
+  if (auto no = cannot_answer(impl_)) return std::move(*no);
   return storage::read_view(*impl_->store, id, {}, 0);
 }
 
 result<page<workflow_summary>> reader::list(const list_query& query) const {
-  if (!impl_) return moved_from();
+  if (auto no = cannot_answer(impl_)) return std::move(*no);
   return storage::list_page(*impl_->store, query);
 }
 
 result<std::vector<history_event>> reader::history(std::string_view id, std::uint64_t after,
                                                    std::size_t limit) const {
-  if (!impl_) return moved_from();
+  if (auto no = cannot_answer(impl_)) return std::move(*no);
   return storage::read_history(*impl_->store, id, after, limit);
 }
 
 engine_stats reader::stats() const {
-  if (!impl_) return {};
+  if (cannot_answer(impl_)) return {};
   const auto totals = impl_->store->current_totals();
   engine_stats out;
   out.submitted = totals.submitted;

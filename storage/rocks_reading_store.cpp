@@ -156,9 +156,7 @@ struct opened_database {
   opened_database() = default;
   opened_database(opened_database&&) = default;
   opened_database& operator=(opened_database&&) = delete;
-  ~opened_database() {
-    if (db) db->Close().PermitUncheckedError();
-  }
+  ~opened_database() { rocks_statics<reading_store>::close(db); }
 };
 
 /// Nothing in `out.db` if somebody has begun to write meanwhile.
@@ -169,6 +167,7 @@ rocksdb::Status open_read_only(const fs::path& dir, opened_database& out) {
   rocksdb::DB* opened = nullptr;
   const auto status = rocksdb::DB::OpenForReadOnly(options, database, &opened);
   out.db.reset(opened);
+  rocks_statics<reading_store>::note_open();
   const bool alone = !data_dir_owner(dir) && announced_state(*options.env, database) == out.state;
   if (alone) return status;
   if (out.db) out.db->Close().PermitUncheckedError();
@@ -190,6 +189,7 @@ result<void> open_secondary(const fs::path& dir, rocksdb::Env* env, opened_datab
   }
   if (!status.ok()) return open_error(dir, status);
   out.db.reset(opened);
+  rocks_statics<reading_store>::note_open();
   return catch_up(*out.db);
 }
 

@@ -60,8 +60,7 @@ class rocks_store final : public store, public row_source {
     if (p_.on_machine && !failed_ && (p_.sync || p_.db->SyncWAL().ok())) {
       (void)record_last_write(p_.dir, p_.db->GetLatestSequenceNumber());
     }
-    p_.db->Close().PermitUncheckedError();
-    p_.db.reset();
+    rocks_statics<store>::close(p_.db);
     p_.claim.reset();
   }
   rocks_store(const rocks_store&) = delete;
@@ -308,6 +307,7 @@ result<std::unique_ptr<store>> open_store(const std::filesystem::path& dir,
     return is_lock_failure(status) ? locked_error(dir) : open_error(dir, status);
   }
   p.db.reset(opened);
+  rocks_statics<store>::note_open();
   const rocks_reads reads(*p.db);
   // A failed read here ends the opening; the handle must be closed before the claim goes.
   const auto close_with = [&p](const error& e) {

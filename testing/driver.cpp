@@ -8,6 +8,7 @@
 #include <caf/scheduled_actor.hpp>
 #include <caf/scheduler/test_coordinator.hpp>
 
+#include "actors/caf_thread.hpp"
 #include "actors/core.hpp"
 #include "storage/verify.hpp"
 
@@ -65,7 +66,13 @@ result<void> driver::open() {
 void driver::close() {
   if (!std::exchange(open_, false)) return;
   traced("close");
-  core_->close();
+  (void)core_->close();
+}
+
+result<void> driver::close(milliseconds patience) {
+  if (!std::exchange(open_, false)) return {};
+  traced("close");
+  return core_->close(patience);
 }
 
 void driver::crash() {
@@ -158,7 +165,10 @@ void driver::deliver(std::size_t n) {
   if (auto* actor = dynamic_cast<caf::scheduled_actor*>(scheduler.jobs.front())) {
     traced(next_message_type(*actor), actor->id());
   }
-  scheduler.run_once();
+  {
+    const actors::caf_visit here;
+    scheduler.run_once();
+  }
   note_lazy();
 }
 

@@ -75,6 +75,8 @@ class driver {
   [[nodiscard]] bool answers() const noexcept { return core_ != nullptr; }
   /// A clean end: what is decided becomes durable.
   void close();
+  /// The same, but handlers that have begun are left behind (errors: timed_out, it names them).
+  result<void> close(milliseconds patience);
   /// Killed: what is not durable is lost. Those who wait for an answer get none.
   void crash();
   /// For the next open.

@@ -150,6 +150,10 @@ result<void> virtual_engine::drain() {
 void virtual_engine::close() {
   if (impl_) impl_->engine.close();
 }
+result<void> virtual_engine::close(milliseconds timeout) {
+  if (!impl_) return closed_error();
+  return impl_->engine.close(timeout);
+}
 
 engine_stats virtual_engine::stats() const {
   return impl_ && impl_->engine.answers() ? impl_->engine.stats() : engine_stats{};

@@ -3,7 +3,12 @@
 // destruction. One that was moved from answers `closing`, is not healthy and has counted nothing;
 // so does a reader. No call throws. Handlers must not call `close`, `drain` or `await`; handlers
 // that run in place, and callbacks, may call only `submit_async` and queries: the rest waits for
-// the thread that they are on.
+// the thread that they are on. Any thread may open, move, close and destroy an engine.
+//
+// After fork() the engine is the parent's: in the child every call answers `stopped`, the engine is
+// not healthy and has counted nothing, and its destructor does nothing, and leaves its memory; the
+// same for a reader. A child of a process that had an engine open cannot open one before it calls
+// exec.
 #pragma once
 
 #include <filesystem>
@@ -47,6 +52,11 @@ struct engine_stats {
   std::uint64_t late_results =
       0;                    ///< outcomes that came after their attempt was given up, since open
   std::uint64_t epoch = 0;  ///< grows at each open
+  // Now; a reader cannot tell.
+  std::uint64_t handlers_running = 0;  ///< blocking ones, those that were given up not included
+  /// Given up (timeout, cancel, close) and not returned; engine::get names them.
+  std::uint64_t handlers_stuck = 0;
+  std::uint64_t actions_waiting = 0;  ///< ready: for a place in their lane, or a thread
 };
 
 class engine {
@@ -114,6 +124,19 @@ class engine {
   /// the next open. Queries still work; the directory is free for another engine once this one is
   /// destroyed. Idempotent.
   void close();
+  /// As close, but handlers have only so long to return; those that run on after it are left
+  /// behind, and the engine is closed all the same: what was decided is durable, the directory is
+  /// free once this is destroyed, which waits for nobody. For its workflow such an attempt was
+  /// stopped: made again at the next open, though the old handler may still run, or in doubt if it
+  /// is `at_most_once`; what the handler returns goes nowhere. Its function and
+  /// tenax::options::log stay alive until the last has returned (then the last thread destroys
+  /// them); what they refer to is the program's to keep, and a handler must not use the engine any
+  /// more once that is destroyed. For handlers that block: those that run in place, and writes to
+  /// the disk, are waited for. Negative: 0; more than ten years: without limit. Once the engine is
+  /// closed this does nothing. Errors: timed_out (it was closed; the message names attempts that
+  /// were left behind, `error::faults()` all, each with the path WORKFLOW/ACTION), closing (moved
+  /// from), stopped (forked).
+  result<void> close(milliseconds timeout);
 
   /// Copies the data directory to `target`, while the engine works on: absent, or an empty
   /// directory, outside the data directory, in a directory that exists. Everything acknowledged

@@ -104,6 +104,9 @@ struct action_view {
   std::optional<wall_time> closed_at;
   std::string input;                  ///< as submitted
   std::optional<std::string> result;  ///< of a completed action
+  /// The latest attempt that was given up (timeout, cancel, close) and whose handler still runs; a
+  /// new attempt may run beside it. Only engine::get can tell; a reader cannot.
+  std::optional<std::uint32_t> stuck_attempt;
 };
 
 struct workflow_view {

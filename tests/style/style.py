@@ -71,6 +71,7 @@ WORDS = [
      "only named files may start threads or sleep, so that simulation can run without", {
          "storage/journal.*": "the one writer thread",
          "actors/pool_executor.*": "the bounded pool for blocking handlers",
+        "actors/caf_thread.hpp": "a step of CAF that must leave nothing for the caller's thread",
          "actors/engine.*": "drain waits on its caller's thread",
          "actors/scheduler.*": "CAF's clock thread",
          "handlers/exec*": "waits for a child process",

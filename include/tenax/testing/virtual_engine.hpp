@@ -73,6 +73,8 @@ class virtual_engine {
   /// Errors: timed_out (held handlers still run).
   result<void> drain();
   void close();
+  /// Held handlers are left behind: their code never runs.
+  result<void> close(milliseconds timeout);
   [[nodiscard]] engine_stats stats() const;
   [[nodiscard]] bool healthy() const noexcept;
 

@@ -309,4 +309,94 @@ BOOST_AUTO_TEST_CASE(a_handler_that_hangs_does_not_hold_up_a_late_retry) {
   BOOST_TEST(engine->running_handlers()[1].attempt == 2U);
 }
 
+BOOST_AUTO_TEST_CASE(a_handler_that_was_given_up_is_named_in_the_log_and_counted) {
+  std::vector<std::string> said;
+  opts.log = [&](log_level level, std::string_view message) {
+    if (level == log_level::warning) said.emplace_back(message);
+  };
+  open().hold_handlers();
+  submit(one("w", "slow"));
+  submit(one("v", "ok"));
+  engine->advance(milliseconds(9'999));
+  BOOST_TEST(engine->stats().handlers_running == 2U);
+  BOOST_TEST(engine->stats().handlers_stuck == 0U);
+  BOOST_TEST(!action("w").stuck_attempt.has_value());
+  // when its start_to_close has passed
+  engine->advance(milliseconds(1));
+  BOOST_TEST(engine->stats().handlers_running == 1U);
+  BOOST_TEST(engine->stats().handlers_stuck == 1U);
+  BOOST_TEST(action("w").stuck_attempt.value() == 1U);
+  BOOST_TEST(!action("v").stuck_attempt.has_value());
+  engine->advance(milliseconds(1'999));
+  BOOST_TEST(said.empty());
+  // and two seconds more
+  engine->advance(milliseconds(1));
+  BOOST_TEST_REQUIRE(said.size() == 1U);
+  BOOST_TEST(said[0] ==
+             "workflow w, action a: the handler of slow (attempt 1) was given up and asked to stop "
+             "2 s ago, and has not returned; 1 such handlers keep a thread");
+  // the second attempt hangs as well: the latest is shown
+  engine->advance(seconds(14));
+  BOOST_TEST(engine->stats().handlers_stuck == 2U);
+  BOOST_TEST(action("w").stuck_attempt.value() == 2U);
+  // once they have returned nothing is left of it
+  engine->release_handlers();
+  engine->run_until_idle();
+  BOOST_TEST(engine->stats().handlers_stuck == 0U);
+  BOOST_TEST(!action("w").stuck_attempt.has_value());
+  engine->advance(seconds(2));
+  BOOST_TEST(said.size() == 1U);  // the second returned within its two seconds
+}
+
+/// One thread: one runs, the lane lets 64 in ahead, and the rest stand in their workflows' rows.
+BOOST_AUTO_TEST_CASE(ready_actions_that_wait_for_a_thread_are_counted) {
+  opts.handler_threads = 1;
+  open().hold_handlers();
+  auto spec = workflow_builder("test").id("w");
+  for (int n = 0; n < 100; ++n) spec.action("a" + std::to_string(n), "ok");
+  submit(spec);
+  engine->run_until_idle();
+  BOOST_TEST(engine->stats().handlers_running == 1U);
+  BOOST_TEST(engine->stats().actions_waiting == 99U);
+  engine->release_handlers();
+  (void)must(engine->run_until_end("w"));
+  BOOST_TEST(engine->stats().actions_waiting == 0U);
+  BOOST_TEST(engine->stats().handlers_running == 0U);
+  // and what a cancel takes out of the row is not
+  engine->hold_handlers();
+  submit(spec.id("v"));
+  engine->run_until_idle();
+  must(engine->cancel("v"));
+  engine->run_until_idle();
+  BOOST_TEST(engine->stats().actions_waiting == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(attempts_that_a_close_leaves_behind_count_as_stopped) {
+  action_options once;
+  once.delivery = delivery::at_most_once;
+  handle_ok("once", once);
+  open().hold_handlers();
+  submit(one("again", "ok"));
+  submit(one("once", "once"));
+  submit(one("given_up", "slow"));
+  engine->advance(seconds(11));
+  const auto closed = engine->close(milliseconds(100));
+  BOOST_TEST_REQUIRE(!closed.has_value());
+  BOOST_TEST(closed.error().code() == errc::timed_out);
+  BOOST_TEST(closed.error().message() ==
+             "3 handlers have not returned within 100 ms and were left behind: workflow again, "
+             "action a (attempt 1); workflow once, action a (attempt 1); workflow given_up, "
+             "action a (attempt 1)");
+  BOOST_TEST(engine->stats().handlers_stuck == 3U);
+  engine->release_handlers();
+  must(engine->reopen());
+  BOOST_TEST(must(engine->run_until_end("again")).status == workflow_status::completed);
+  BOOST_TEST(action("again").attempts == 2U);
+  BOOST_TEST(action("again").recoveries == 0U);
+  BOOST_TEST(action("once").waiting == waiting_for::decision);
+  BOOST_TEST(must(engine->run_until_end("given_up")).status == workflow_status::completed);
+  BOOST_TEST(events("given_up", "late_result").empty());
+  BOOST_TEST(calls.size() == 2U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -86,6 +86,10 @@ BOOST_AUTO_TEST_CASE(field_names_stay) {
   for (const auto* name :
        {"key", "type", "depends_on", "status", "waiting", "attempts", "retry_count", "recoveries"})
     BOOST_TEST(a.contains(name), name);
+  BOOST_TEST(!a.contains("stuck_attempt"));
+  action_view stuck;
+  stuck.stuck_attempt = 2;
+  BOOST_TEST(to_json(stuck)["stuck_attempt"] == 2);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

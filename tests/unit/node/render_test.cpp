@@ -95,6 +95,19 @@ BOOST_AUTO_TEST_CASE(an_action_in_flight_is_not_called_running_when_nothing_runs
   BOOST_TEST(contains(render_waiting({}, a, {at_ms(0), "", false}), "was running"));
 }
 
+BOOST_AUTO_TEST_CASE(an_attempt_that_was_given_up_and_still_runs_is_shown) {
+  auto a = action("a");
+  a.waiting = waiting_for::decision;
+  a.stuck_attempt = 3;
+  const std::string text = "attempt 3 was given up and still runs";
+  BOOST_TEST(contains(render_workflow(workflow({a}), running), "; " + text));
+  auto ended = workflow({a});
+  ended.summary.status = workflow_status::cancelled;
+  BOOST_TEST(contains(render_workflow(ended, running), text));
+  a.stuck_attempt.reset();
+  BOOST_TEST(!contains(render_workflow(workflow({a}), running), "still runs"));
+}
+
 BOOST_AUTO_TEST_CASE(large_workflows_hide_what_is_completed) {
   std::vector<action_view> many;
   for (int i = 0; i < 300; ++i) {
