@@ -46,7 +46,7 @@ class engine_life {
   [[nodiscard]] std::uint64_t failures(errc code) const {
     return failures_[static_cast<std::size_t>(code)];
   }
-  void close() { core_->close(); }
+  void close() { (void)core_->close(); }
 
  private:
   void submit(std::uint32_t n);

@@ -102,6 +102,7 @@ class engine_fixture {
     setup.dir = "/stepped";
     setup.env = stepped_disk.get();
     setup.options = opts;
+    setup.slow_rendering = slow_rendering;
     must(stepped.emplace(std::move(setup)).open());
     return *stepped;
   }
@@ -165,6 +166,7 @@ class engine_fixture {
   }
 
   options opts;
+  bool slow_rendering = false;  ///< of open_stepped: making an input is a step of its own
   virtual_options how;
   std::vector<handled> calls;
   std::optional<virtual_engine> engine;
