@@ -28,6 +28,7 @@ struct core_seams {
   std::uint64_t seed = 0;              ///< 0: from the operating system
   bool virtual_time = false;           ///< CAF's test coordinator, stepped journal and executor
   void* env = nullptr;                 ///< a rocksdb::Env; null: the machine's
+  lane_bounds lanes;                   ///< at most what active_workflows_max leads to
   /// Puts something between the engine and its store: counters, faults. Null: nothing.
   std::function<std::unique_ptr<storage::store>(std::unique_ptr<storage::store>)> wrap_store =
       nullptr;

@@ -47,6 +47,7 @@ result<void> driver::open() {
   seams.seed = mix(setup_.seed, life_) | 1;
   seams.virtual_time = true;
   seams.env = setup_.env;
+  seams.lanes = {setup_.lane_ahead, setup_.lane_row_max};
   seams.wrap_store = [this](std::unique_ptr<storage::store> real) {
     return control_store(std::move(real), control);
   };

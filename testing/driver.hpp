@@ -54,6 +54,9 @@ struct driver_setup {
   tenax::options options;
   time_ms start_ms = 0;
   std::uint64_t seed = 1;
+  /// Of each lane: let in beyond those that may run, and workflows in its row.
+  std::size_t lane_ahead = 64;
+  std::size_t lane_row_max = 1'024;
 };
 
 class driver {

@@ -32,7 +32,7 @@ class world {
         disk_(testing::make_memory_disk()),
         engine_(setup()),
         oracle_(work_, engine_),
-        submits_max_(1 + dice_.below(7)) {
+        submits_max_(dice_.chance(80) ? 1 + dice_.below(7) : 8 + dice_.below(12)) {
     engine_.on_step = how.on_step;
     engine_.control.fate = [this](std::uint64_t) {
       return std::exchange(next_fate_, write_fate::good);
@@ -113,6 +113,10 @@ testing::driver_setup world::setup() {
   s.start_ms = start_ms;
   s.seed = how_.seed;
   s.options = make_options();
+  if (dice_.chance(60)) {  // full lanes
+    s.lane_ahead = 0;
+    s.lane_row_max = 1 + dice_.below(2);
+  }
   return s;
 }
 
@@ -124,6 +128,7 @@ options world::make_options() {
   o.cache_bytes = 1u << 20;
   o.write_buffer_bytes = 4u << 20;
   if (dice_.chance(50)) o.active_workflows_max = 1 + dice_.below(4);
+  if (dice_.chance(70)) o.handler_threads = 1 + dice_.below(4);
   if (dice_.chance(10)) o.open_workflows_max = 1 + dice_.below(4);
   if (dice_.chance(10)) o.memory_bytes_max = 1'000 + dice_.below(10'000);
   if (dice_.chance(60)) o.timer_horizon = milliseconds(dice_.between(1, 20'000));
