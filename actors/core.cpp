@@ -206,6 +206,12 @@ result<void> engine_core::start(const std::filesystem::path& dir) {
     config_->set("scheduler.max-threads", opts_.scheduler_threads);
     config_->load<engine_scheduler>();
   }
+  // Who waits in a row is not busy, who is let in is: a few lanes that stand still must leave most
+  // of active_workflows_max to the others.
+  auto lanes = seams_.lanes;
+  lanes.row_max = std::max<std::size_t>(1, std::min(lanes.row_max, opts_.active_workflows_max / 2));
+  lanes.ahead = std::min(lanes.ahead, 1 + opts_.active_workflows_max / 32);
+  executor_->bound_lanes(lanes);
   runtime_->handlers = executor_.get();
   if (seams_.virtual_time) {
     const caf_visit here;

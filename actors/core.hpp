@@ -29,6 +29,7 @@ struct core_seams {
   bool virtual_time = false;           ///< CAF's test coordinator, stepped journal and executor
   void* env = nullptr;                 ///< a rocksdb::Env; null: the machine's
   std::int64_t crowd_per_s = 0;        ///< runtime::crowd_per_s; 0: as there
+  lane_bounds lanes;                   ///< at most what active_workflows_max leads to
   /// Puts something between the engine and its store: counters, faults. Null: nothing.
   std::function<std::unique_ptr<storage::store>(std::unique_ptr<storage::store>)> wrap_store =
       nullptr;

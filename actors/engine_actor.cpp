@@ -6,11 +6,17 @@
 
 #include "actors/due_actor.hpp"
 #include "actors/workflow_actor.hpp"
+#include "model/failpoint.hpp"
 
 namespace tenax::actors {
 
 using model::action_index;
 using model::no_action;
+
+namespace {
+/// Entries of the listing that are read in one step: tens of microseconds to a millisecond.
+constexpr std::size_t listing_step = 1'000;
+}  // namespace
 
 engine_process::engine_process(caf::actor_config& cfg, runtime* rt, std::function<void()> on_end)
     : messages::engine_actor::base(cfg),
@@ -21,6 +27,7 @@ engine_process::engine_process(caf::actor_config& cfg, runtime* rt, std::functio
 engine_process::behavior_type engine_process::make_behavior() {
   set_exception_handler([this](std::exception_ptr& e) -> caf::error { rt_->die(e); });
   due_ = spawn<due_process>(rt_, messages::engine_actor{this});
+  find_lanes();
   if (!rt_->opts.paused) {
     rt_->backlog = listed_left_ = true;  // recovery: whatever is open and runnable in the store
     send(this, messages::scan{});
@@ -34,6 +41,16 @@ engine_process::behavior_type engine_process::make_behavior() {
           [this](const messages::scan&) {
             rt_->scan_asked = false;
             take_more();
+          },
+          [this](const messages::scan_on&) {
+            scan_on_ = false;
+            take_more();
+          },
+          [this](const messages::left_out& m) { on_left_out(m); },
+          [this](const messages::lane_low& m) { on_lane_low(m); },
+          [this](const messages::read_lanes&) {
+            read_lanes_sent_ = false;
+            read_lanes();
           },
           [this](const messages::scan_later&) {
             scan_later_ = false;
@@ -65,8 +82,8 @@ std::int64_t engine_process::room() const {
 }
 
 engine_process::resident& engine_process::load(const std::string& id,
-                                               messages::workflow_box_ptr box,
-                                               time_ms listed_at_ms) {
+                                               messages::workflow_box_ptr box, time_ms listed_at_ms,
+                                               lane* expects) {
   auto& place = residents_[id];
   rt_->residents = residents_.size();
   if (box) {  // takes up its work as soon as it runs
@@ -76,7 +93,7 @@ engine_process::resident& engine_process::load(const std::string& id,
   }
   place.actor =
       spawn<workflow_process, caf::lazy_init>(rt_, messages::engine_actor{this}, due_, id, nullptr);
-  tell(place, messages::begin{listed_at_ms});
+  tell(place, messages::begin{listed_at_ms, expects});
   return place;
 }
 
@@ -90,6 +107,16 @@ void engine_process::adopt(const messages::workflow_box_ptr& box) {
     return;
   }
   const bool runnable = box->state.listed_as() == model::index_class::active;
+  // One of a higher priority than others may find room in a full row: it tries.
+  const auto priority = box->definition->spec.priority;
+  const bool may_go_first = priority > least_priority_;
+  least_priority_ = std::min(least_priority_, priority);
+  if (const auto mask = box->state.lanes();
+      runnable && finds_full_rows(mask) && (!may_go_first || room() <= 0)) {
+    leave_to_lanes(mask, box->state.created_at_ms, box->definition->spec.id);
+    hand_over_timers(*box);
+    return;
+  }
   if (runnable && (room() <= 0 || rt_->backlog)) {
     leave_in_store(*box);
     return;
@@ -180,6 +207,7 @@ void engine_process::take_more() {
   if (ending_) return;
   take_wakes();
   take_listed();
+  read_lanes();
 }
 
 void engine_process::take_wakes() {
@@ -197,7 +225,7 @@ void engine_process::take_wakes() {
 
 /// Takes up runnable workflows from the store, oldest first, in steps that are worth a seek.
 void engine_process::take_listed() {
-  if (rt_->opts.paused || rt_->halted) return;
+  if (rt_->opts.paused || rt_->halted || scan_on_) return;
   if (!listed_left_) {
     // Wake-ups that wait for room are no reason to look: that crosses the deleted entries of all
     // workflows that were ever active.
@@ -213,21 +241,39 @@ void engine_process::take_listed() {
     }
     return;
   }
-  while (room() > 0 && (any_room || room() >= step || residents_.empty())) {
-    const auto limit = static_cast<std::size_t>(room());
+  for (bool passed_some = false;
+       room() > 0 && (any_room || room() >= step || residents_.empty());) {
+    if (passed_some) {  // a crowd that waits for lanes: others come between
+      scan_on_ = true;
+      scan_small_ = any_room;
+      send(this, messages::scan_on{});
+      return;
+    }
+    auto limit = static_cast<std::size_t>(room());
+    if (scan_passes_) limit = std::max(limit, listing_step);
     auto listed =
         rt_->store.listed(model::index_class::active, scan_from_ms_, scan_from_id_, limit);
     if (!listed) {
       return rt_->halt(listed.error());  // nobody would look again
     }
+    bool all = true;
     for (const auto& entry : *listed) {
       if (!residents_.contains(entry.workflow_id)) {
-        load(entry.workflow_id, nullptr, entry.created_at_ms);
+        if (finds_full_rows(entry.lanes)) {
+          leave_to_lanes(entry.lanes, entry.created_at_ms, entry.workflow_id);
+          passed_some = true;
+        } else if (room() > 0) {
+          load(entry.workflow_id, nullptr, entry.created_at_ms);
+        } else {
+          all = false;
+          break;
+        }
       }
       scan_from_ms_ = entry.created_at_ms;
       scan_from_id_ = entry.workflow_id + '\0';
     }
-    if (listed->size() < limit) {
+    scan_passes_ = passed_some;
+    if (all && listed->size() < limit) {
       // Nothing is left before the end; what is left from now on lowers this again.
       scan_from_ms_ = std::numeric_limits<time_ms>::max();
       scan_from_id_.clear();
@@ -236,6 +282,112 @@ void engine_process::take_listed() {
       return;
     }
   }
+}
+
+// --- lanes ---
+
+void engine_process::find_lanes() {
+  model::lane_mask in_place = 0;
+  for (const auto& [type, entry] : rt_->opts.handlers.all()) {
+    const auto bit = model::lane_mask{1} << model::lane_bit(type);
+    auto* const where = rt_->handlers->lane_of(&entry);
+    if (where == nullptr) {
+      in_place |= bit;
+      continue;
+    }
+    if (lanes_.size() <= where->number) lanes_.resize(where->number + 1);
+    lanes_[where->number].where = where;
+    lanes_[where->number].bit = bit;
+    lane_bits_ |= bit;
+  }
+  lane_bits_ &= ~in_place;
+  rt_->handlers->on_low([weak = caf::weak_actor_ptr{ctrl()}](lane& l) {
+    if (const auto engine = weak.lock()) {
+      caf::anon_send(caf::actor_cast<messages::engine_actor>(engine), messages::lane_low{&l});
+    }
+  });
+}
+
+/// Whether all that is ready has to wait for a lane whose row is full, or behind others that do.
+bool engine_process::finds_full_rows(model::lane_mask mask) const {
+  if (mask == 0 || (mask & ~lane_bits_) != 0) return false;
+  return std::all_of(lanes_.begin(), lanes_.end(), [&](const lane_wait& l) {
+    return (mask & l.bit) == 0 || l.left || rt_->handlers->room(*l.where) == 0;
+  });
+}
+
+void engine_process::leave_to_lanes(model::lane_mask mask, time_ms created_at_ms,
+                                    const std::string& id) {
+  for (auto& l : lanes_) {
+    if ((mask & l.bit) != 0) leave_to(l, created_at_ms, id);
+  }
+}
+
+void engine_process::leave_to(lane_wait& l, time_ms created_at_ms, const std::string& id) {
+  if (TENAX_PLANTED(20)) return;
+  if (!l.left || std::pair(created_at_ms, std::string_view(id)) <
+                     std::pair(l.from_ms, std::string_view(l.from_id))) {
+    l.from_ms = created_at_ms;
+    l.from_id = id;
+  }
+  l.left = true;
+  if (!l.reading && rt_->handlers->watch(*l.where)) begin_reading(l);
+}
+
+void engine_process::on_left_out(const messages::left_out& m) {
+  if (ending_) return;
+  leave_to(lanes_[m.lane->number], m.listed_at_ms, m.workflow_id);
+}
+
+void engine_process::begin_reading(lane_wait& l) {
+  l.reading = true;
+  ++lanes_reading_;
+  if (!std::exchange(read_lanes_sent_, true)) send(this, messages::read_lanes{});
+}
+
+void engine_process::on_lane_low(const messages::lane_low& m) {
+  auto& l = lanes_[m.lane->number];
+  if (l.left && !l.reading) begin_reading(l);
+}
+
+/// A step for each lane that has room. Without memory `take_more` comes back to it.
+void engine_process::read_lanes() {
+  if (lanes_reading_ == 0 || read_lanes_sent_ || ending_ || !rt_->may_start()) return;
+  for (auto& l : lanes_) {
+    if (!l.reading) continue;
+    if (rt_->halted || (rt_->memory_is_full() && !residents_.empty())) return;
+    read_lane(l);
+  }
+  if (lanes_reading_ > 0) {
+    read_lanes_sent_ = true;
+    send(this, messages::read_lanes{});
+  }
+}
+
+void engine_process::read_lane(lane_wait& l) {
+  auto room = rt_->handlers->room(*l.where);
+  if (room > 0) {
+    auto listed = rt_->store.listed(model::index_class::active, l.from_ms, l.from_id, listing_step);
+    if (!listed) return rt_->halt(listed.error());
+    std::size_t passed = 0;
+    for (; passed < listed->size() && room > 0; ++passed) {
+      const auto& entry = (*listed)[passed];
+      l.from_ms = entry.created_at_ms;
+      l.from_id = entry.workflow_id + '\0';
+      if ((entry.lanes & l.bit) == 0) continue;
+      if (const auto found = residents_.find(entry.workflow_id); found != residents_.end()) {
+        tell(found->second, messages::lane_room{l.where});
+        continue;
+      }
+      --room;
+      rt_->handlers->expect(*l.where);
+      load(entry.workflow_id, nullptr, entry.created_at_ms, l.where);
+    }
+    l.left = passed < listed->size() || listed->size() == listing_step;
+    if (l.left && room > 0) return;
+  }
+  l.reading = l.left && rt_->handlers->watch(*l.where);
+  if (!l.reading) --lanes_reading_;
 }
 
 /// Removes finished workflows, one batch in flight: the next look must not see what the last one
@@ -264,6 +416,7 @@ void engine_process::end_if_empty() {
   if (!residents_.empty() || removing_) return;
   send(due_, messages::shut_down{});
   due_ = nullptr;
+  rt_->handlers->on_low(nullptr);
   quit();
   if (on_end_) std::exchange(on_end_, nullptr)();
 }

@@ -18,16 +18,55 @@ void lane_place::give_back() {
   if (auto* owner = std::exchange(owner_, nullptr)) owner->leave(*std::exchange(where, nullptr));
 }
 
-std::optional<lane_place> executor::enter(lane& l, const messages::workflow_actor& who,
-                                          std::int32_t priority) {
+std::pair<entrance, lane_place> executor::enter(lane& l, const messages::workflow_actor& who,
+                                                std::int32_t priority, bool stays) {
+  messages::workflow_actor put_out;
+  entrance how{};
+  {
+    const std::lock_guard lock(mutex_);
+    how = lanes_.enter(l, who, priority, stays, put_out);
+  }
+  if (put_out) caf::anon_send(put_out, messages::put_out{&l});
+  return {how, how == entrance::in ? lane_place(*this, l) : lane_place()};
+}
+
+void executor::on_low(std::function<void(lane&)> tell) {
   const std::lock_guard lock(mutex_);
-  if (!lanes_.enter(l, who, priority)) return std::nullopt;
-  return lane_place(*this, l);
+  on_low_ = std::move(tell);
+}
+
+bool executor::watch(lane& l) {
+  const std::lock_guard lock(mutex_);
+  l.watched = !lanes_.is_low(l);
+  return !l.watched;
+}
+
+std::size_t executor::room(const lane& l) const {
+  const std::lock_guard lock(mutex_);
+  return lanes_.room(l);
+}
+
+void executor::expect(lane& l) {
+  const std::lock_guard lock(mutex_);
+  ++l.coming;
+}
+
+void executor::arrived(lane& l) {
+  const std::lock_guard lock(mutex_);
+  --l.coming;
+  tell_if_low(l);
+}
+
+void executor::tell_if_low(lane& l) {
+  if (!l.watched || !lanes_.is_low(l)) return;
+  l.watched = false;
+  if (on_low_) on_low_(l);
 }
 
 void executor::withdraw(lane& l, const messages::workflow_actor& who, std::int32_t priority) {
   const std::lock_guard lock(mutex_);
   lanes_.withdraw(l, who, priority);
+  tell_if_low(l);
 }
 
 void executor::leave(lane& l) {
@@ -35,6 +74,7 @@ void executor::leave(lane& l) {
   {
     const std::lock_guard lock(mutex_);
     lanes_.leave(l, next);
+    tell_if_low(l);
   }
   for (const auto& t : next) {
     caf::anon_send(t.workflow, messages::your_turn{std::make_shared<lane_place>(*this, *t.where)});

@@ -70,13 +70,27 @@ class executor {
   [[nodiscard]] lane* lane_of(const handler_registry::entry* type) const {
     return lanes_.find(type);
   }
-  /// A place at once, or `your_turn` later.
-  [[nodiscard]] std::optional<lane_place> enter(lane& l, const messages::workflow_actor& who,
-                                                std::int32_t priority);
+  /// Before anyone enters.
+  void bound_lanes(const lane_bounds& b) { lanes_.bound(b); }
+  /// A place at once; or `your_turn` later, and perhaps `put_out` instead; or neither, if it is
+  /// left out. `stays`: it cannot leave memory.
+  [[nodiscard]] std::pair<entrance, lane_place> enter(lane& l, const messages::workflow_actor& who,
+                                                      std::int32_t priority, bool stays);
   /// The workflow has nothing for its turn any more.
   void withdraw(lane& l, const messages::workflow_actor& who, std::int32_t priority);
   /// By lane_place.
   void leave(lane& l);
+
+  // --- for the engine actor: who is left out waits in the store ---
+  /// `tell` is called with a lock held, when a watched row has become low. Null: nobody.
+  void on_low(std::function<void(lane&)> tell);
+  /// True: the row is low. False: it will be told.
+  [[nodiscard]] bool watch(lane& l);
+  /// For how many more workflows the row has room.
+  [[nodiscard]] std::size_t room(const lane& l) const;
+  /// A workflow is taken up for it, and says `arrived` once it has entered, or not.
+  void expect(lane& l);
+  void arrived(lane& l);
 
   // --- calls ---
   /// For a call with a place: renders and runs it. For one that runs in place: renders it.
@@ -101,6 +115,12 @@ class executor {
   // Guarded by mutex_.
   lanes lanes_;
   std::deque<handler_call_ptr> to_render_;  ///< of handlers that run in place
+
+ private:
+  /// With mutex_ held, after whatever may have made the row low.
+  void tell_if_low(lane& l);
+
+  std::function<void(lane&)> on_low_;
 };
 
 /// The start of a handler that has run for so long (at most twice that) is announced; one that

@@ -15,6 +15,7 @@ lanes::lanes(const handler_registry& types, std::size_t threads)
     auto made = std::make_unique<lane>();
     made->running_max = std::min(entry.options.max_running.value_or(threads), threads);
     if (TENAX_PLANTED(19)) made->running_max = running_max_;  // one type may take all
+    made->number = all_.size();
     by_type_[&entry] = made.get();
     all_.push_back(std::move(made));
   }
@@ -29,15 +30,32 @@ lane* lanes::find(const handler_registry::entry* type) const {
   return found != by_type_.end() ? found->second : nullptr;
 }
 
-bool lanes::enter(lane& l, const messages::workflow_actor& who, std::int32_t priority) {
-  if (l.in_row == 0 && l.admitted < l.running_max + ahead) {
+entrance lanes::enter(lane& l, const messages::workflow_actor& who, std::int32_t priority,
+                      bool stays, messages::workflow_actor& put_out) {
+  if (l.in_row == 0 && l.admitted < l.running_max + bounds_.ahead) {
     ++l.admitted;
-    return true;
+    return entrance::in;
+  }
+  const bool full = l.in_row >= bounds_.row_max;
+  if (full && !stays) {
+    const auto last = std::prev(l.row.end());
+    if (last->first >= priority) return entrance::full;
+    put_out = std::move(last->second.back());
+    last->second.pop_back();
+    if (last->second.empty()) l.row.erase(last);
+    --l.in_row;
   }
   l.row[priority].push_back(who);
   ++l.in_row;
-  return false;
+  return full && stays ? entrance::beyond : entrance::row;
 }
+
+std::size_t lanes::room(const lane& l) const noexcept {
+  const std::size_t most = bounds_.fill_max();
+  return most - std::min(most, l.in_row + l.coming);
+}
+
+bool lanes::is_low(const lane& l) const noexcept { return l.in_row + l.coming <= bounds_.low(); }
 
 void lanes::withdraw(lane& l, const messages::workflow_actor& who, std::int32_t priority) {
   const auto rank = l.row.find(priority);
@@ -51,7 +69,7 @@ void lanes::withdraw(lane& l, const messages::workflow_actor& who, std::int32_t 
 
 void lanes::leave(lane& l, std::vector<turn>& out) {
   --l.admitted;
-  while (l.in_row > 0 && l.admitted < l.running_max + ahead) {
+  while (l.in_row > 0 && l.admitted < l.running_max + bounds_.ahead) {
     const auto rank = l.row.begin();
     out.push_back({std::move(rank->second.front()), &l});
     rank->second.pop_front();

@@ -5,6 +5,9 @@
 // A lane lets in as many as may run, and some ahead, so that threads have work while the next is
 // fetched. Workflows take turns: the lane asks the first in its row for one action, and that
 // workflow goes to the end of the row. A higher priority goes first, in its lane and between lanes.
+//
+// Rows are bounded. Who finds its row full is left out: it leaves memory, and the engine actor
+// takes it up from the store when the row is low. Why nobody is forgotten there: engine_actor.hpp.
 #pragma once
 
 #include <cstddef>
@@ -27,11 +30,29 @@ struct turn {
   lane* where = nullptr;
 };
 
+struct lane_bounds {
+  /// Let in beyond those that may run: what threads take while the next are fetched.
+  std::size_t ahead = 64;
+  /// Workflows in a row; at least 1. Fewer than those in flight of one type at a time, and they
+  /// would leave memory between two actions.
+  std::size_t row_max = 1'024;
+
+  /// Workflows in the store are taken up until so many stand in the row: who is in memory comes
+  /// back with its next action and finds room.
+  [[nodiscard]] std::size_t fill_max() const noexcept { return row_max < 4 ? 1 : row_max / 4 * 3; }
+  /// With so many in the row it is low, and the next are taken up.
+  [[nodiscard]] std::size_t low() const noexcept { return fill_max() / 2; }
+};
+
+enum class entrance : std::uint8_t {
+  in,      ///< let in
+  row,     ///< it stands in the row and gets its turn
+  beyond,  ///< the same, though the row is full
+  full     ///< left out
+};
+
 class lanes {
  public:
-  /// Let in beyond those that may run: what threads take while the next are fetched.
-  static constexpr std::size_t ahead = 64;
-
   /// `threads`: as many calls of one type may run, unless it says less; a quarter more, at least
   /// one, of all types together, so that none can take all threads.
   lanes(const handler_registry& types, std::size_t threads);
@@ -40,12 +61,20 @@ class lanes {
   /// The lane of a blocking type of the registry.
   [[nodiscard]] lane* find(const handler_registry::entry* type) const;
 
-  /// True: let in. False: the workflow stands in the row and gets its turn.
-  bool enter(lane& l, const messages::workflow_actor& who, std::int32_t priority);
+  void bound(const lane_bounds& b) noexcept { bounds_ = b; }
+  [[nodiscard]] const lane_bounds& bounds() const noexcept { return bounds_; }
+
+  /// `stays`: it cannot leave memory, so it is not left out. `put_out`: who lost its place in a
+  /// full row to one of a higher priority.
+  entrance enter(lane& l, const messages::workflow_actor& who, std::int32_t priority, bool stays,
+                 messages::workflow_actor& put_out);
   /// It has nothing for its turn any more.
   void withdraw(lane& l, const messages::workflow_actor& who, std::int32_t priority);
   /// A place is free; those whose turn has come are added to `out`, and are let in already.
   void leave(lane& l, std::vector<turn>& out);
+  /// For how many more workflows the row has room.
+  [[nodiscard]] std::size_t room(const lane& l) const noexcept;
+  [[nodiscard]] bool is_low(const lane& l) const noexcept;
 
   /// A call that was let in: it waits for a thread.
   void push(handler_call_ptr call);
@@ -68,6 +97,7 @@ class lanes {
  private:
   [[nodiscard]] bool may_run(const lane& l) const;
 
+  lane_bounds bounds_;
   std::size_t running_max_;
   std::size_t running_ = 0;
   std::vector<std::unique_ptr<lane>> all_;
@@ -81,6 +111,9 @@ struct lane {
   std::size_t running = 0;
   std::size_t admitted = 0;  ///< let in and not over
   std::size_t in_row = 0;
+  std::size_t coming = 0;  ///< workflows that are taken up from the store for it
+  bool watched = false;    ///< the engine is to be told, once, when the row is low
+  std::size_t number = 0;  ///< among the lanes
   std::map<std::int32_t, std::deque<messages::workflow_actor>, std::greater<>> row;
   std::deque<handler_call_ptr> calls;  ///< wait for a thread
 };

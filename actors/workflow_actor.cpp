@@ -53,6 +53,7 @@ workflow_process::behavior_type workflow_process::make_behavior() {
           [this](const messages::begin& m) {
             ++received_;
             on_begin(m.listed_at_ms);
+            if (m.lane != nullptr) rt_->handlers->arrived(*m.lane);
           },
           [this](const messages::action_due& m) { on_action_due(m.action); },
           [this](const messages::action_gone&) {
@@ -60,6 +61,11 @@ workflow_process::behavior_type workflow_process::make_behavior() {
             pump();
           },
           [this](const messages::your_turn& m) { on_your_turn(m); },
+          [this](const messages::put_out& m) { on_put_out(m); },
+          [this](const messages::lane_room& m) {
+            ++received_;
+            on_lane_room(m);
+          },
           [this](const messages::timer_due& m) {
             ++received_;
             on_timer(m);
@@ -70,6 +76,7 @@ workflow_process::behavior_type workflow_process::make_behavior() {
           },
           [this](const messages::dismissed&) {
             if (resting_) rt_->resting.fetch_sub(1, std::memory_order_relaxed);
+            rt_->queued -= static_cast<std::int64_t>(queued_told_);
             engine_ = nullptr;
             due_ = nullptr;
             quit();
@@ -370,7 +377,9 @@ void workflow_process::try_start(action_index a) {
   }
   if (mine.at == place::waits) --waiting_;
   mine.at = place::queued;
+  mine.timed = due;
   ++queued_;
+  timed_queued_ += due ? 1 : 0;
   auto& row = row_of(rules.entry);
   row.actions.push_back(a);
   take_turns(row);
@@ -386,8 +395,15 @@ workflow_process::ready_row& workflow_process::row_of(const handler_registry::en
   for (auto& row : rows_) {
     if (row.where == where) return row;
   }
-  rows_.push_back({where, {}, false});
-  return rows_.back();
+  auto& made = rows_.emplace_back();
+  made.where = where;
+  return made;
+}
+
+workflow_process::ready_row* workflow_process::row_in(const lane* where) {
+  const auto found = std::find_if(rows_.begin(), rows_.end(),
+                                  [where](const ready_row& r) { return r.where == where; });
+  return found == rows_.end() ? nullptr : &*found;
 }
 
 /// The first action of the row that still waits there; the others are forgotten.
@@ -410,22 +426,53 @@ void workflow_process::take_turns(ready_row& row) {
       if (const auto a = next_of(row)) admit(*a, {});
       continue;
     }
+    const bool stays = timed_queued_ > 0;
+    if (row.left_out && !stays) return;
     const auto a = next_of(row);
     if (!a) return;
-    auto where = rt_->handlers->enter(*row.where, this, def_->spec.priority);
-    if (!where) {
-      row.actions.push_front(*a);
-      row.in_turn = true;
-      return;
+    auto [how, where] = rt_->handlers->enter(*row.where, this, def_->spec.priority, stays);
+    row.left_out = how == entrance::full;
+    if (how == entrance::in) {
+      admit(*a, std::move(where));
+      continue;
     }
-    admit(*a, std::move(*where));
+    row.actions.push_front(*a);
+    row.in_turn = how != entrance::full;
+    row.beyond = how == entrance::beyond;
+    if (row.left_out) send(engine_, messages::left_out{id_, state_.created_at_ms, row.where});
+    return;
   }
 }
 
+/// Whether all that waits has found full rows, so that it waits in the store as well as here.
+bool workflow_process::is_left_out() {
+  return std::all_of(rows_.begin(), rows_.end(), [this](ready_row& row) {
+    const auto first = next_of(row);
+    if (first) row.actions.push_front(*first);
+    return !first || row.left_out;
+  });
+}
+
+void workflow_process::on_put_out(const messages::put_out& m) {
+  auto* const row = row_in(m.lane);
+  if (row == nullptr) return;
+  row->in_turn = false;
+  take_turns(*row);
+  pump();
+}
+
+void workflow_process::on_lane_room(const messages::lane_room& m) {
+  if (auto* const row = row_in(m.lane); row != nullptr && row->left_out) {
+    row->left_out = false;
+    take_turns(*row);
+    return pump();
+  }
+  check_idle();
+}
+
 void workflow_process::on_your_turn(const messages::your_turn& m) {
-  const auto row = std::find_if(rows_.begin(), rows_.end(),
-                                [&](const ready_row& r) { return r.where == m.place->where; });
-  if (row == rows_.end()) return;
+  auto* const row = row_in(m.place->where);
+  if (row == nullptr) return;
   row->in_turn = false;
   // Without a use for it the place goes back with the message.
   if (const auto a = shutting_down_ ? std::nullopt : next_of(*row)) {
@@ -458,7 +505,7 @@ void workflow_process::admit(action_index a, lane_place where) {
     ++in_place_;
   }
   if (def_->has_references[a]) set_input(*call);
-  --queued_;
+  unqueue(mine);
   mine.at = place::admitted;
   mine.call = call;
   (void)TENAX_FAILPOINT("workflow.before_spawn");
@@ -475,6 +522,11 @@ void workflow_process::admit(action_index a, lane_place where) {
       send(mine.child, messages::run_attempt{std::move(call)});
     }
   }
+}
+
+void workflow_process::unqueue(slot& mine) {
+  --queued_;
+  timed_queued_ -= std::exchange(mine.timed, false) ? 1 : 0;
 }
 
 template <caf::spawn_options How>
@@ -494,7 +546,7 @@ void workflow_process::rest(action_index a) {
       --waiting_;
       break;
     case place::queued:
-      --queued_;
+      unqueue(mine);
       break;
     case place::admitted:
       if (!mine.call->is_blocking()) --in_place_;
@@ -518,6 +570,7 @@ void workflow_process::detach_all() {
   for (action_index a = 0; a < slots_.size(); ++a) detach(a);
   for (auto& row : rows_) {
     row.actions.clear();
+    row.left_out = false;
     if (std::exchange(row.in_turn, false)) {
       rt_->handlers->withdraw(*row.where, this, def_->spec.priority);
     }
@@ -690,8 +743,11 @@ void workflow_process::on_shut_down() {
 
 /// Tells the engine when a place for a running workflow has become free.
 void workflow_process::update_rest() {
-  const bool rests = !in_flight_ && changes_.empty() && children_ > 0 && waiting_ == children_;
-  if (rests && rt_->memory_is_full() && !shutting_down_) return make_room();
+  const bool stands = std::any_of(rows_.begin(), rows_.end(),
+                                  [](const ready_row& r) { return r.in_turn && !r.beyond; });
+  const bool rests =
+      !in_flight_ && changes_.empty() && waiting_ == children_ && (stands || children_ > 0);
+  if (rests && waiting_ > 0 && rt_->memory_is_full() && !shutting_down_) return make_room();
   if (rests == resting_) return;
   resting_ = rests;
   // Before the look at the backlog, in the one order that all threads see (take_wakes, adopt).
@@ -712,11 +768,12 @@ void workflow_process::make_room() {
 
 void workflow_process::check_idle() {
   if (queued_ != queued_told_) {  // for engine_stats
-    rt_->queued += queued_ - queued_told_;
+    rt_->queued += static_cast<std::int64_t>(queued_) - static_cast<std::int64_t>(queued_told_);
     queued_told_ = queued_;
   }
   update_rest();
-  if (in_flight_ || children_ > 0 || queued_ > 0 || !engine_) return;
+  if (in_flight_ || children_ > 0 || !engine_) return;
+  if (queued_ > 0 && !is_left_out()) return;
   if (!rt_->halted && (!changes_.empty() || !next_.effects.empty())) return;
   if (idle_at_ == received_ + 1) return;
   idle_at_ = received_ + 1;

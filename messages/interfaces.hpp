@@ -53,6 +53,10 @@ using workflow_actor = caf::typed_actor<
     caf::reacts_to<action_gone>,
     // From the executor: a place in a lane, for the next action that waits for it.
     caf::reacts_to<your_turn>,
+    // From the executor: the place in the row is lost.
+    caf::reacts_to<put_out>,
+    // From the engine: the row that was full may have room.
+    caf::reacts_to<lane_room>,
     // From the engine: a timer of the due index has come.
     caf::reacts_to<timer_due>,
     // From the engine: a command of a user.
@@ -74,8 +78,16 @@ using engine_actor = caf::typed_actor<
     caf::reacts_to<wake_all>,
     // From the API: a command for a workflow.
     caf::reacts_to<request_ptr>,
+    // From a workflow: it has found the row of a lane full.
+    caf::reacts_to<left_out>,
+    // From the executor: the row of a lane is low.
+    caf::reacts_to<lane_low>,
+    // INTERNAL: look on for workflows of lanes that have room.
+    caf::reacts_to<read_lanes>,
     // INTERNAL: take up workflows from the store.
     caf::reacts_to<scan>,
+    // INTERNAL: the same, after a step that has found none.
+    caf::reacts_to<scan_on>,
     // INTERNAL: the same, after a while, also for a few places.
     caf::reacts_to<scan_later>,
     // INTERNAL: look for finished workflows that may leave the store.

@@ -16,6 +16,7 @@
 
 namespace tenax::actors {
 struct handler_call;
+struct lane;
 class lane_place;
 }  // namespace tenax::actors
 
@@ -83,7 +84,17 @@ struct idle {  ///< this workflow has nothing to do
   std::uint64_t received = 0;  ///< messages that it had from the engine
   std::size_t bytes = 0;       ///< that it takes in memory
 };
+struct left_out {  ///< this workflow has found a full row: it may leave memory
+  std::string workflow_id;
+  time_ms listed_at_ms = 0;
+  actors::lane* lane = nullptr;
+};
+struct lane_low {  ///< from the executor: a row has room, and workflows in the store wait for it
+  actors::lane* lane = nullptr;
+};
+struct read_lanes {};  ///< INTERNAL: look on for them
 struct scan {};        ///< INTERNAL: take up the next workflows from the store
+struct scan_on {};     ///< INTERNAL: the same, after a step that has found none
 struct scan_later {};  ///< INTERNAL: the same, after a while
 struct sweep {};       ///< INTERNAL: remove finished workflows that may go
 struct shut_down {};   ///< end everything; also to workflow and action actors
@@ -108,8 +119,15 @@ struct declined {  ///< this workflow was not taken up: no memory
 };
 
 // To a workflow actor.
-struct begin {               ///< from the engine: take up your work, if there is memory
-  time_ms listed_at_ms = 0;  ///< where it is listed; 0: a timer or a command follows
+struct begin {                   ///< from the engine: take up your work, if there is memory
+  time_ms listed_at_ms = 0;      ///< where it is listed; 0: a timer or a command follows
+  actors::lane* lane = nullptr;  ///< which expects it, if one does
+};
+struct lane_room {  ///< from the engine: the row may have room again for who was left out
+  actors::lane* lane = nullptr;
+};
+struct put_out {  ///< from the executor: the place in the row is lost to a higher priority
+  actors::lane* lane = nullptr;
 };
 struct committed {
   bool ok = false;
@@ -185,7 +203,13 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::adopt)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::wake_all)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::idle)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::declined)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::left_out)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::lane_low)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::lane_room)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::put_out)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::read_lanes)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::scan)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::scan_on)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::scan_later)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::sweep)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::shut_down)

@@ -18,7 +18,32 @@ std::optional<action_index> definition::find(std::string_view key) const {
   return *found;
 }
 
+/// FNV-1a (www.isthe.com/chongo/tech/comp/fnv).
+std::uint8_t lane_bit(std::string_view type) noexcept {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : type) hash = (hash ^ static_cast<std::uint8_t>(c)) * 0x100000001b3;
+  return static_cast<std::uint8_t>(hash % lane_bits);
+}
+
 namespace {
+
+void find_lanes(definition& def) {
+  std::vector<std::uint8_t> all;
+  all.reserve(def.size());
+  const std::string* last = nullptr;  // mostly the same again
+  for (const auto& a : def.spec.actions) {
+    if (last == nullptr || *last != a.type) {
+      const auto bit = lane_bit(a.type);
+      const auto known = std::find(def.lanes.begin(), def.lanes.end(), bit);
+      all.push_back(static_cast<std::uint8_t>(known - def.lanes.begin()));
+      if (known == def.lanes.end()) def.lanes.push_back(bit);
+    } else {
+      all.push_back(all.back());
+    }
+    last = &a.type;
+  }
+  if (def.lanes.size() > 1) def.lane_of = std::move(all);
+}
 
 /// Of what an object holds on the heap; short strings lie in the object itself.
 std::size_t heap_bytes(const std::string& s) { return s.capacity() > 15 ? s.capacity() + 1 : 0; }
@@ -31,7 +56,8 @@ std::size_t memory_bytes(const definition& def) {
   const auto& spec = def.spec;
   std::size_t sum = sizeof def + heap_bytes(spec.input) + heap_bytes(spec.description) +
                     heap_bytes(spec.actions) + heap_bytes(def.dependencies) +
-                    heap_bytes(def.dependants) + heap_bytes(def.by_key) + def.size() / 4;
+                    heap_bytes(def.dependants) + heap_bytes(def.by_key) + heap_bytes(def.lane_of) +
+                    def.size() / 4;
   for (const auto& a : spec.actions) {
     sum += heap_bytes(a.key) + heap_bytes(a.type) + heap_bytes(a.input) + heap_bytes(a.reason) +
            heap_bytes(a.depends_on);
@@ -78,6 +104,7 @@ definition_ptr compile(workflow_spec spec) {
     needs.erase(std::unique(needs.begin(), needs.end()), needs.end());
     for (const action_index need : needs) def->dependants[need].push_back(i);
   }
+  find_lanes(*def);
   def->bytes = memory_bytes(*def);
   return def;
 }

@@ -16,6 +16,16 @@ namespace tenax::model {
 using action_index = std::uint32_t;
 inline constexpr action_index no_action = 0xffff'ffff;
 
+/// Which lanes something belongs to: a bit for each action type, which types can share. Stored.
+using lane_mask = std::uint64_t;
+inline constexpr unsigned lane_bits = 62;
+/// Something is executing.
+inline constexpr lane_mask executing_lane = lane_mask{1} << lane_bits;
+/// Nobody knows.
+inline constexpr lane_mask any_lane = ~lane_mask{0};
+/// Of a type, below `lane_bits`; the same in every build.
+[[nodiscard]] std::uint8_t lane_bit(std::string_view type) noexcept;
+
 struct definition {
   workflow_spec spec;  ///< with its id
   /// Per action, ascending and without duplicates: depends_on, the one before if sequential, and
@@ -25,7 +35,10 @@ struct definition {
   std::vector<bool> has_references;                   ///< the action's input must be rendered
   std::vector<bool> is_referenced;                    ///< an input refers to the action's result
   std::vector<action_index> by_key;                   ///< in the order of the keys
-  std::size_t bytes = 0;                              ///< of memory, about
+  std::vector<std::uint8_t> lanes;                    ///< bits of its types, each once
+  std::vector<std::uint8_t>
+      lane_of;            ///< per action: its place in `lanes`; empty: all have the first
+  std::size_t bytes = 0;  ///< of memory, about
 
   definition() = default;
   definition(const definition&) = delete;  // shared, not copied

@@ -47,6 +47,7 @@ void change_set::begin(const workflow_state& state) {
   id = last_id.fetch_add(1, std::memory_order_relaxed) + 1;
   creates = state.seq == 0;
   old_class = state.listed_as();
+  old_lanes = state.lanes();
   old_deadline_at_ms = state.deadline_at_ms;
   first_seq = state.seq + 1;
   events.clear();
@@ -60,8 +61,24 @@ workflow_state initial_state(const definition& def) {
   return state;
 }
 
+namespace {
+
+/// One ready action more (by 1) or less (by -1). `counts` says so already.
+void count_ready(const definition& def, workflow_state& state, action_index a, int by) {
+  const std::size_t at = def.lane_of.empty() ? 0 : def.lane_of[a];
+  const lane_mask bit = lane_mask{1} << def.lanes[at];
+  const std::uint32_t ready = def.lane_of.empty()
+                                  ? state.count(phase::ready)
+                                  : (state.ready_by_lane[at] += static_cast<std::uint32_t>(by));
+  state.ready_lanes = ready > 0 ? state.ready_lanes | bit : state.ready_lanes & ~bit;
+}
+
+}  // namespace
+
 void derive(const definition& def, workflow_state& state) {
   state.counts.fill(0);
+  state.ready_lanes = 0;
+  state.ready_by_lane.assign(def.lane_of.empty() ? 0 : def.lanes.size(), 0);
   for (action_index a = 0; a < def.size(); ++a) {
     auto& action = state.actions[a];
     action.touched_in = 0;
@@ -71,6 +88,7 @@ void derive(const definition& def, workflow_state& state) {
           return p != phase::completed && p != phase::skipped;
         }));
     ++state.counts[static_cast<std::size_t>(action.phase)];
+    if (action.phase == phase::ready) count_ready(def, state, a, 1);
   }
 }
 
@@ -92,9 +110,13 @@ class application {
   }
 
   void move(action_state& action, phase to) {
-    --state_.counts[static_cast<std::size_t>(action.phase)];
+    const phase from = std::exchange(action.phase, to);
+    --state_.counts[static_cast<std::size_t>(from)];
     ++state_.counts[static_cast<std::size_t>(to)];
-    action.phase = to;
+    if ((from == phase::ready) != (to == phase::ready)) {
+      const auto a = static_cast<action_index>(&action - state_.actions.data());
+      count_ready(def_, state_, a, to == phase::ready ? 1 : -1);
+    }
     if (!is_timed(to)) action.due_at_ms = 0;
   }
 

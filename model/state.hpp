@@ -81,6 +81,9 @@ struct workflow_state {
   std::string reason;  ///< why it failed or was cancelled
   std::vector<action_state> actions;
   std::array<std::uint32_t, phase_count> counts{};  ///< actions by phase
+  // Derived, not stored here: the listing has them.
+  std::vector<std::uint32_t> ready_by_lane;  ///< as definition::lanes; empty if that is one at most
+  lane_mask ready_lanes = 0;                 ///< of the ready actions
 
   [[nodiscard]] std::uint32_t count(phase p) const noexcept {
     return counts[static_cast<std::size_t>(p)];
@@ -90,6 +93,10 @@ struct workflow_state {
   /// active: something is ready or executing; parked: all that is open waits for a timer or a
   /// person.
   [[nodiscard]] index_class listed_as() const noexcept;
+  /// Of what is ready or executing. Derived: not known of a state without its actions.
+  [[nodiscard]] lane_mask lanes() const noexcept {
+    return ready_lanes | (count(phase::executing) > 0 ? executing_lane : 0);
+  }
 };
 
 /// What has changed since the last commit: the next batch.
@@ -103,6 +110,7 @@ struct change_set {
   std::uint64_t id = 0;  ///< unique and > 0; `begin` sets it
   bool creates = false;  ///< holds workflow_created: definition and index entry are new
   index_class old_class = index_class::active;
+  lane_mask old_lanes = 0;
   time_ms old_deadline_at_ms = 0;
   std::uint64_t first_seq = 0;  ///< of events.front()
   std::vector<event> events;    ///< seq first_seq, first_seq + 1, ...
@@ -125,7 +133,7 @@ void apply(const definition& def, workflow_state& state, event e, change_set& ch
 [[nodiscard]] std::string check_applicable(const definition& def, const workflow_state& state,
                                            const event& e);
 
-/// Recomputes what is derived (open_dependencies, counts) after loading stored records.
+/// Recomputes what is derived (open_dependencies, counts, lanes) after loading stored records.
 void derive(const definition& def, workflow_state& state);
 
 }  // namespace tenax::model

@@ -117,13 +117,17 @@ class commit_encoder {
   void put_listing() {
     const auto listed_as = after_.listed_as();
     const bool moves = changes_.creates || changes_.old_class != listed_as;
-    if (!moves) return;
-    if (!changes_.creates) {
+    const bool says_other =
+        listed_as == model::index_class::active && changes_.old_lanes != after_.lanes();
+    if (!moves && !says_other) return;
+    if (moves && !changes_.creates) {
       keys::listing(b_.key, changes_.old_class, after_.created_at_ms, id_);
       out_.remove(b_.key);
     }
     keys::listing(b_.key, listed_as, after_.created_at_ms, id_);
-    out_.put(b_.key, def_.spec.name);
+    records::encode_listing(def_.spec.name, listed_as, after_.lanes(), b_.value);
+    out_.put(b_.key, b_.value);
+    if (!moves) return;
     if (changes_.creates) ++out_.delta.submitted;
     switch (listed_as) {
       case model::index_class::completed:

@@ -38,6 +38,9 @@ void encode_definition(const model::definition& def, std::string& out);
 std::size_t encode_history(std::span<const model::event> events, std::string& out);
 void encode_number(std::uint64_t value, std::string& out);
 void encode_totals(const totals& value, std::string& out);
+/// Without record version and checksum. `lanes` is told of active workflows only.
+void encode_listing(std::string_view name, model::index_class listed_as, model::lane_mask lanes,
+                    std::string& out);
 /// Any bytes.
 void encode_bytes(std::string_view bytes, std::string& out);
 
@@ -65,6 +68,8 @@ struct state_record {
                                           std::vector<read_store::stored_event>& out);
 [[nodiscard]] result<std::uint64_t> decode_number(std::string_view key, std::string_view value);
 [[nodiscard]] result<totals> decode_totals(std::string_view key, std::string_view value);
+/// Sets name and lanes of `out`. Takes any bytes: what says nothing of lanes is of any.
+void decode_listing(std::string_view value, list_entry& out);
 /// A view into `value`.
 [[nodiscard]] result<std::string_view> decode_bytes(std::string_view key, std::string_view value);
 

@@ -275,6 +275,20 @@ result<totals> decode_totals(std::string_view key, std::string_view value) {
   return totals{m.submitted(), m.completed(), m.failed(), m.cancelled(), m.removed()};
 }
 
+void decode_listing(std::string_view value, list_entry& out) {
+  const auto end = value.find('\0');
+  out.name = value.substr(0, end);
+  out.lanes = model::any_lane;
+  if (end == std::string_view::npos || end + 1 == value.size()) return;
+  model::lane_mask lanes = 0;
+  for (const char c : value.substr(end + 1)) {
+    const auto bit = static_cast<std::uint8_t>(c);
+    if (bit > model::lane_bits || lanes >> bit != 0) return;  // not ascending
+    lanes |= model::lane_mask{1} << bit;
+  }
+  out.lanes = lanes;
+}
+
 result<std::string_view> decode_bytes(std::string_view key, std::string_view value) {
   return open(key, value);
 }

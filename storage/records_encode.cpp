@@ -1,6 +1,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <limits>
 
@@ -193,6 +194,17 @@ void encode_totals(const totals& value, std::string& out) {
   m.set_cancelled(value.cancelled);
   m.set_removed(value.removed);
   seal(m, out);
+}
+
+/// The name, and behind a zero byte, which no name has, a byte for each lane, ascending.
+void encode_listing(std::string_view name, model::index_class listed_as, model::lane_mask lanes,
+                    std::string& out) {
+  out.assign(name);
+  if (listed_as != model::index_class::active || lanes == model::any_lane) return;
+  out.push_back('\0');
+  for (; lanes != 0; lanes &= lanes - 1) {
+    out.push_back(static_cast<char>(std::countr_zero(lanes)));
+  }
 }
 
 void encode_bytes(std::string_view bytes, std::string& out) {

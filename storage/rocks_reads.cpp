@@ -317,7 +317,7 @@ class list_stream {
     if (!it_->Valid()) return std::optional<list_entry>();
     auto entry = keys::decode_listing(view(it_->key()));
     if (!entry) return records::corrupt_at(view(it_->key()), "not a listing index entry");
-    entry->name = view(it_->value());
+    records::decode_listing(view(it_->value()), *entry);
     return entry;
   }
   void next() { it_->Next(); }

@@ -56,6 +56,8 @@ struct list_entry {
   time_ms created_at_ms = 0;
   std::string workflow_id;
   std::string name;
+  /// Of what is ready or executing; any_lane where the entry does not say.
+  model::lane_mask lanes = model::any_lane;
 };
 
 struct loaded_workflow {

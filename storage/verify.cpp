@@ -154,14 +154,20 @@ void store_check::end_workflow() {
   const auto& listed = *expected.listed;
   ++by_class_[static_cast<std::size_t>(listed.listed_as)];
   keys::listing(key, listed.listed_as, listed.created_at_ms, id);
-  const auto name = get(key);
+  const auto value = get(key);
   if (failed_) return;
-  if (!name) {
+  if (!value) {
     findings_.add("I14", id, "it is not in the listing index where its state says");
   } else {
     ++listed_found_;
-    if (expected.name_known && *name != listed.name)
+    list_entry found;
+    records::decode_listing(*value, found);
+    if (expected.name_known && found.name != listed.name)
       findings_.add("I14", id, "listed under another name");
+    if (listed.lanes != model::any_lane && found.lanes != model::any_lane &&
+        found.lanes != listed.lanes) {
+      findings_.add("I14", id, "listed with other lanes than its state has");
+    }
   }
   for (const auto& timer : expected.due) {
     keys::due(key, timer);

@@ -303,6 +303,12 @@ expected_rows workflow_check::finish() {
   out.listed = list_entry{state.listed_as(), state.created_at_ms, id_,
                           definition_ ? definition_->spec.name : std::string()};
   out.name_known = definition_ != nullptr;
+  if (definition_ && complete && out.listed->listed_as == model::index_class::active &&
+      state.actions.size() == definition_->size()) {
+    auto all = state;
+    model::derive(*definition_, all);
+    out.listed->lanes = all.lanes();
+  }
   add_expected_due(id_, 0, state.actions, out.due);
   if (auto deadline = expected_deadline(id_, state)) out.due.push_back(std::move(*deadline));
   return out;

@@ -49,6 +49,7 @@ result<void> driver::open() {
   seams.virtual_time = true;
   seams.env = setup_.env;
   seams.crowd_per_s = setup_.crowd_per_s;
+  seams.lanes = {setup_.lane_ahead, setup_.lane_row_max};
   seams.wrap_store = [this](std::unique_ptr<storage::store> real) {
     return control_store(std::move(real), control);
   };

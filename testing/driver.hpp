@@ -57,6 +57,9 @@ struct driver_setup {
   std::uint64_t seed = 1;
   std::int64_t crowd_per_s = 0;  ///< overdue timers that start a second; 0: as in an engine
   bool slow_rendering = false;   ///< making an input is a step of its own
+  /// Of each lane: let in beyond those that may run, and workflows in its row.
+  std::size_t lane_ahead = 64;
+  std::size_t lane_row_max = 1'024;
 };
 
 class driver {

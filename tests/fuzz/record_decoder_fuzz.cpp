@@ -148,13 +148,24 @@ void try_meta(std::string_view value) {
   }
 }
 
+void try_listing(std::string_view value) {
+  storage::list_entry read;
+  records::decode_listing(value, read);
+  require(value.starts_with(read.name) && read.name.find('\0') == std::string::npos);
+  std::string encoded;
+  records::encode_listing(read.name, model::index_class::active, read.lanes, encoded);
+  storage::list_entry again;
+  records::decode_listing(encoded, again);
+  require(again.name == read.name && again.lanes == read.lanes);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   const std::string value = data[0] % 2 == 0 ? sealed(bytes) : std::string(bytes);
-  switch (data[0] / 2 % 5) {
+  switch (data[0] / 2 % 6) {
     case 0:
       try_state(value);
       break;
@@ -166,6 +177,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     case 3:
       try_history(value);
+      break;
+    case 4:
+      try_listing(value);
       break;
     default:
       try_meta(value);

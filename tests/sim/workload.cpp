@@ -10,7 +10,7 @@ namespace tenax::sim {
 using testing::mix;
 
 workload::workload(std::uint64_t seed, dice& d) : seed_(mix(seed, 1)), fallback_(make_policy(d)) {
-  const std::uint64_t count = 2 + d.below(4);
+  const std::uint64_t count = d.chance(80) ? 2 + d.below(4) : 1;
   for (std::uint64_t n = 0; n < count; ++n) {
     types_.push_back({"type" + std::to_string(n), make_options(d)});
   }
@@ -42,6 +42,7 @@ retry_policy workload::make_policy(dice& d) {
 action_options workload::make_options(dice& d) {
   action_options o;
   if (d.chance(25)) o.mode = run_mode::in_place;
+  if (o.mode == run_mode::blocking && d.chance(40)) o.max_running = 1 + d.below(2);
   if (d.chance(20)) o.delivery = delivery::at_most_once;
   if (d.chance(75)) o.retry = make_policy(d);
   if (d.chance(35)) o.start_to_close = milliseconds(d.between(200, 15'000));

@@ -33,7 +33,7 @@ class world {
         disk_(testing::make_memory_disk()),
         engine_(setup()),
         oracle_(work_, engine_),
-        submits_max_(1 + dice_.below(7)) {
+        submits_max_(dice_.chance(80) ? 1 + dice_.below(7) : 8 + dice_.below(12)) {
     engine_.on_step = how.on_step;
     engine_.control.fate = [this](std::uint64_t) {
       return std::exchange(next_fate_, write_fate::good);
@@ -118,6 +118,10 @@ testing::driver_setup world::setup() {
   s.options = make_options();
   s.slow_rendering = true;
   if (dice_.chance(40)) s.crowd_per_s = 1;
+  if (dice_.chance(60)) {  // full lanes
+    s.lane_ahead = 0;
+    s.lane_row_max = 1 + dice_.below(2);
+  }
   return s;
 }
 

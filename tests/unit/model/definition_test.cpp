@@ -34,6 +34,23 @@ BOOST_AUTO_TEST_CASE(actions_without_dependencies_are_independent) {
   BOOST_TEST(def->dependants[0].empty());
 }
 
+/// Stored: another hash would make old listing entries wrong.
+BOOST_AUTO_TEST_CASE(the_lane_of_a_type_never_changes) {
+  BOOST_TEST(lane_bit("") == 0xcbf29ce484222325 % 62);
+  BOOST_TEST(lane_bit("a") == 0xaf63dc4c8601ec8c % 62);
+  BOOST_TEST(lane_bit("foobar") == 0x85944171f73967e8 % 62);
+}
+
+BOOST_AUTO_TEST_CASE(types_have_their_lanes_once) {
+  const auto one = compile(workflow_builder("w").action("a", "x").action("b", "x"));
+  BOOST_TEST((one->lanes == std::vector<std::uint8_t>{lane_bit("x")}));
+  BOOST_TEST(one->lane_of.empty());
+  const auto two =
+      compile(workflow_builder("w").action("a", "x").action("b", "y").action("c", "x"));
+  BOOST_TEST((two->lanes == std::vector<std::uint8_t>{lane_bit("x"), lane_bit("y")}));
+  BOOST_TEST((two->lane_of == std::vector<std::uint8_t>{0, 1, 0}));
+}
+
 BOOST_AUTO_TEST_CASE(find_knows_every_key_and_no_other) {
   const auto def = compile(workflow_builder("w").action("a", "noop").action("b", "noop"));
   BOOST_TEST(def->find("a").value() == 0u);

@@ -111,6 +111,28 @@ BOOST_AUTO_TEST_CASE(states_round_trip) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_listing_entry_round_trips_and_one_without_lanes_is_of_any) {
+  std::string value;
+  list_entry read;
+  for (const model::lane_mask lanes :
+       {model::lane_mask{1}, model::lane_mask{1} << 61 | 2, model::executing_lane,
+        model::executing_lane | 0x3fff'ffff'ffff'ffff}) {
+    records::encode_listing("name", model::index_class::active, lanes, value);
+    records::decode_listing(value, read);
+    BOOST_TEST(read.name == "name");
+    BOOST_TEST(read.lanes == lanes);
+  }
+  for (const std::string_view other :
+       {std::string_view("name"), std::string_view("name\0", 5), std::string_view("name\0\1\1", 7),
+        std::string_view("name\0\2\1", 7), std::string_view("name\0\x3f", 6)}) {
+    records::decode_listing(other, read);
+    BOOST_TEST(read.name == "name");
+    BOOST_TEST(read.lanes == model::any_lane);
+  }
+  records::encode_listing("name", model::index_class::parked, 1, value);
+  BOOST_TEST(value == "name");
+}
+
 BOOST_AUTO_TEST_CASE(extreme_numbers_of_an_action_round_trip) {
   random_source r(2);
   random_workflow w(r, random_spec(r, "w", 1));

@@ -365,6 +365,17 @@ BOOST_AUTO_TEST_CASE(i14_indexes_both_directions) {
   BOOST_TEST(broken("r", [&](rocksdb::DB& db) {
     BOOST_REQUIRE(db.Put({}, first_of(db, keys::kind::listing, "r"), "another").ok());
   }));
+  // "another" has no lanes, which is of any: a row of an older program.
+  BOOST_TEST(broken("r", [&](rocksdb::DB& db) {
+    const auto key = first_of(db, keys::kind::listing, "r");
+    std::string value;
+    BOOST_REQUIRE(db.Get({}, key, &value).ok());
+    list_entry entry;
+    records::decode_listing(value, entry);
+    BOOST_REQUIRE(entry.lanes != model::any_lane);
+    records::encode_listing(entry.name, model::index_class::active, entry.lanes ^ 1, value);
+    BOOST_REQUIRE(db.Put({}, key, value).ok());
+  }));
   const std::vector<due_entry> strays{
       {5, timer_kind::retry, "r", 0},
       {5, timer_kind::retry, "r", 20},
