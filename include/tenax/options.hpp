@@ -54,8 +54,8 @@ struct options {
   /// Of what is in flight. Workflows that are busy in memory: beyond it the others wait on disk.
   /// What waits for the disk, duplicates of submits in flight included: beyond it submit is
   /// rejected (overloaded), but for an id that is there already. Results that wait for the disk,
-  /// and inputs in their handlers: beyond an eighth of it no attempt starts and outcomes wait for their
-  /// turn.
+  /// and inputs in their handlers: beyond an eighth of it no attempt starts and outcomes wait for
+  /// their turn.
   std::size_t memory_bytes_max = 64u << 20;
   milliseconds timer_horizon{60'000};          ///< timers beyond it take no memory; to 10 years
   std::size_t cache_bytes = 32u << 20;         ///< read cache
