@@ -112,7 +112,7 @@ void action_process::on_go_on() {
   if (held_) {
     proceed();
   } else {
-    run_in_place();
+    go_on_in_place();  // others may have filled the memory since it was taken
   }
 }
 

@@ -80,11 +80,23 @@ void lanes::leave(lane& l, std::vector<turn>& out) {
 }
 
 void lanes::push(handler_call_ptr call) {
-  auto& calls = call->place.where->calls;
-  // Behind all of the same or a higher priority; almost always at the end.
-  auto at = calls.end();
-  while (at != calls.begin() && (*std::prev(at))->priority < call->priority) --at;
-  calls.insert(at, std::move(call));
+  auto& l = *call->place.where;
+  // Rounds go one after the other: the n-th call of a workflow that waits here is of the n-th round
+  // from now, so that those that were let in ahead do not stand in the way of others.
+  call->round = l.round;
+  const auto mine = std::find_if(l.calls.rbegin(), l.calls.rend(), [&](const handler_call_ptr& c) {
+    return c->definition == call->definition;
+  });
+  if (mine != l.calls.rend()) call->round = std::max(call->round, (*mine)->round + 1);
+  // Behind all of the same round and priority; mostly at the end.
+  auto at = l.calls.end();
+  while (at != l.calls.begin()) {
+    const auto& before = **std::prev(at);
+    if (before.priority > call->priority) break;
+    if (before.priority == call->priority && before.round <= call->round) break;
+    --at;
+  }
+  l.calls.insert(at, std::move(call));
 }
 
 bool lanes::may_run(const lane& l) const {
@@ -112,6 +124,7 @@ handler_call_ptr lanes::pick() {
   ++running_;
   auto call = std::move(best->calls.front());
   best->calls.pop_front();
+  best->round = std::max(best->round, call->round);
   return call;
 }
 
@@ -158,6 +171,7 @@ handler_call_ptr lanes::remove(const handler_call& call) {
 handler_call_ptr lanes::take(const handler_call& which) {
   ++which.place.where->running;
   ++running_;
+  which.place.where->round = std::max(which.place.where->round, which.round);
   return remove(which);
 }
 

@@ -115,7 +115,8 @@ struct lane {
   bool watched = false;    ///< the engine is to be told, once, when the row is low
   std::size_t number = 0;  ///< among the lanes
   std::map<std::int32_t, std::deque<messages::workflow_actor>, std::greater<>> row;
-  std::deque<handler_call_ptr> calls;  ///< wait for a thread
+  std::deque<handler_call_ptr> calls;  ///< wait for a thread; by priority, then by round
+  std::uint64_t round = 0;             ///< the latest of which a call was picked
 };
 
 }  // namespace tenax::actors

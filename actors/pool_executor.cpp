@@ -22,7 +22,7 @@ class pool_executor final : public executor, public std::enable_shared_from_this
       : executor(types, threads),
         env_(std::move(env)),
         threads_base_(threads + lanes::reserve_of(threads) + 1),  // one renders
-        stuck_max_(4 * threads) {
+        substitutes_max_(4 * threads) {
     try {
       const std::lock_guard lock(mutex_);
       for (std::size_t n = 0; n < threads_base_; ++n) add_thread();
@@ -75,11 +75,24 @@ class pool_executor final : public executor, public std::enable_shared_from_this
                                       [&](const worker& w) { return w.call.get() == &call; });
       if (found == workers_.end() || found->given_up) return;
       found->given_up = true;
+      ++stuck_;
+      if (substitutes_ >= substitutes_max_) {
+        // It keeps its place, so that the lane fills up and other types have their threads.
+        if (env_.log) {
+          env_.log(log_level::error,
+                   std::to_string(stuck_) + " handlers that were given up have not returned: the " +
+                       std::to_string(substitutes_max_) +
+                       " substitutes for their threads are used " +
+                       "up, and such handlers now take the places of their action type");
+        }
+        return;
+      }
+      ++substitutes_;
+      found->substituted = true;
       lanes_.ended(*found->call->place.where);
       place = std::move(found->call->place);
-      ++stuck_;
       if (!stopping_) collect_ended();
-      if (!stopping_ && alive_ < threads_base_ + std::min(stuck_, stuck_max_)) {
+      if (!stopping_ && alive_ < threads_base_ + substitutes_) {
         try {
           add_thread();
         } catch (const std::system_error& e) {
@@ -163,7 +176,8 @@ class pool_executor final : public executor, public std::enable_shared_from_this
     steady::time_point since;
     bool announced = false;
     bool given_up = false;
-    bool ended = false;  ///< the thread is about to end
+    bool substituted = false;  ///< given up, and takes no place in its lane any more
+    bool ended = false;        ///< the thread is about to end
     std::atomic<location> where = location::outside;
     std::shared_ptr<pool_executor> keep;  ///< of one that was left behind
   };
@@ -213,9 +227,10 @@ class pool_executor final : public executor, public std::enable_shared_from_this
         w.keep = shared_from_this();
         w.thread.detach();
         if (!std::exchange(w.announced, true)) --unannounced_;
-        if (!std::exchange(w.given_up, true)) {
+        if (!std::exchange(w.given_up, true)) ++stuck_;
+        if (!std::exchange(w.substituted, true)) {
           lanes_.ended(*w.call->place.where);
-          ++stuck_;
+          ++substitutes_;
         }
         left.push_back(name_of(*w.call));
         calls.emplace_back(w.call, w.at_ms);
@@ -272,7 +287,7 @@ class pool_executor final : public executor, public std::enable_shared_from_this
         run(mine, lock, false);
       }
       // A handler is back whose thread had a substitute.
-      if (alive_ > threads_base_ + stuck_) break;
+      if (alive_ > threads_base_ + substitutes_) break;
     }
     mine.ended = true;
     --alive_;
@@ -341,6 +356,7 @@ class pool_executor final : public executor, public std::enable_shared_from_this
       lock.lock();
       mine.call.reset();
       --stuck_;
+      --substitutes_;
       return;
     }
     std::string().swap(call->input);
@@ -356,8 +372,9 @@ class pool_executor final : public executor, public std::enable_shared_from_this
            std::optional<outcome> result) {
     const auto call = std::move(mine.call);
     if (mine.began && !mine.announced) --unannounced_;
-    if (std::exchange(mine.given_up, false)) {
-      --stuck_;
+    if (std::exchange(mine.given_up, false)) --stuck_;
+    if (std::exchange(mine.substituted, false)) {
+      --substitutes_;
     } else {
       lanes_.ended(*call->place.where);
     }
@@ -409,7 +426,7 @@ class pool_executor final : public executor, public std::enable_shared_from_this
 
   const handler_env env_;
   const std::size_t threads_base_;
-  const std::size_t stuck_max_;  ///< substitutes
+  const std::size_t substitutes_max_;  ///< substitutes
   std::condition_variable wake_;
   std::condition_variable announcer_wake_;
   std::condition_variable thread_ended_;
@@ -419,6 +436,7 @@ class pool_executor final : public executor, public std::enable_shared_from_this
   std::list<worker> workers_;
   std::size_t alive_ = 0;        ///< of these, threads that are not about to end
   std::size_t stuck_ = 0;        ///< handlers that were given up and have not returned
+  std::size_t substitutes_ = 0;  ///< of these, those whose thread may have a substitute
   std::size_t unannounced_ = 0;  ///< of the running handlers
   bool announcer_sleeps_ = false;
   std::size_t idle_ = 0;  ///< threads that wait
