@@ -51,7 +51,10 @@ action_process::behavior_type action_process::make_behavior() {
           [this](const messages::call_dropped&) { on_dropped(); },
           [this](const messages::run_attempt& m) { run(m.call); },
           [this](const messages::go_on&) { on_go_on(); },
-          [this](const messages::room&) { go_on_in_place(); },
+          [this](const messages::room&) {
+            go_on_in_place();
+            rt_->budget.pass_on();
+          },
           [this](const messages::wait_until& m) { wait(m.due_at_ms); },
           [this](const messages::leave&) { leave(); },
           [this](const messages::alarm& m) { on_alarm(m); },

@@ -44,6 +44,8 @@ class memory_budget {
 
   /// Sends `room` once an attempt may start. For actors; ask `may_start` first.
   void tell_when_may_start(messages::action_actor who);
+  /// By who was told: others wait too, and what it does need not give any bytes back.
+  void pass_on() { tell_waiters(); }
   /// Nobody waits any more, now and later: what is there becomes durable, or the engine has
   /// stopped.
   void close();

@@ -141,6 +141,33 @@ BOOST_AUTO_TEST_CASE(beyond_the_memory_budget_outcomes_wait_and_no_attempt_start
   }
 }
 
+/// However little they give back: 200 that make nothing, behind one large input.
+BOOST_AUTO_TEST_CASE(all_who_wait_for_memory_go_on_when_there_is_some) {
+  action_options here;
+  here.mode = run_mode::in_place;
+  handle_ok("holds");
+  handle(
+      "nothing", [](const action_context&) { return outcome::success(""); }, here);
+  const auto holder = with_large_input("w", "holds");
+  opts.memory_bytes_max = 8 * 10'000;
+  open().hold_handlers();
+  submit(holder);
+  engine->run_until_idle();
+  BOOST_TEST_REQUIRE(engine->finish_handler("large"));
+  engine->run_until_idle();
+  BOOST_TEST_REQUIRE(engine->running_handlers().size() == 1U);
+  workflow_builder many("test");
+  many.id("many");
+  for (int n = 0; n < 200; ++n) many.action("k" + std::to_string(n), "nothing");
+  submit(many);
+  engine->run_until_idle();
+  BOOST_TEST(status("many") == workflow_status::pending);
+  BOOST_TEST(engine->finish_handler("a", "w"));
+  engine->run_until_idle();
+  BOOST_TEST(status("many") == workflow_status::completed);
+  BOOST_TEST(status("w") == workflow_status::completed);
+}
+
 /// 20 workflows of which two at most find room in memory.
 BOOST_AUTO_TEST_CASE(workflows_beyond_the_memory_budget_wait_in_the_store) {
   handle_ok("ok");
