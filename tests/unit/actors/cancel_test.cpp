@@ -185,6 +185,7 @@ BOOST_AUTO_TEST_CASE(an_id_that_none_can_have_is_not_found_at_once) {
     BOOST_TEST(got == std::vector<errc>(4, errc::not_found), boost::test_tools::per_element());
   }
   BOOST_TEST(reads == 0);
+  d.control.read_fails = nullptr;
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -138,6 +138,7 @@ BOOST_AUTO_TEST_CASE(beyond_the_memory_budget_outcomes_wait_and_no_attempt_start
     BOOST_TEST(most <= 70'000U);
     BOOST_TEST(d.bytes_in_flight() == 0U);
     BOOST_TEST(d.stats().completed == 1U);
+    d.on_step = nullptr;
   }
 }
 
