@@ -630,7 +630,8 @@ result<void> engine_core::close(std::optional<milliseconds> patience) {
     std::unique_lock lock(calls_mutex_);
     submits_changed_.wait(lock, [this] { return submits_.empty(); });
   } else {
-    stepped_journal_->step(true);
+    while (stepped_journal_->step(true)) {
+    }
   }
   end_actors();
   journal_->close();  // first: its thread tells actors

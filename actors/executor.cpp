@@ -10,7 +10,6 @@
 #include <caf/send.hpp>
 
 #include "model/exception_text.hpp"
-#include "model/failpoint.hpp"
 
 namespace tenax::actors {
 
@@ -152,12 +151,27 @@ void tell_taken(const handler_call& call) {
   caf::anon_send(call.reply_to, messages::handler_taken{});
 }
 
-void tell_rendered(const handler_call& call) {
-  caf::anon_send(call.reply_to, messages::input_rendered{});
+void tell_ended(const handler_call& call, model::time_ms at_ms, outcome what,
+                memory_budget& budget) {
+  const std::size_t bytes = bytes_of(what);
+  budget.add_result(bytes);
+  caf::anon_send(call.reply_to, messages::handler_ended{at_ms, std::move(what), bytes});
 }
 
-void tell_ended(const handler_call& call, model::time_ms at_ms, outcome what, std::size_t bytes) {
-  caf::anon_send(call.reply_to, messages::handler_ended{at_ms, std::move(what), bytes});
+void render_in_place(handler_call& call, const handler_env& env) {
+  auto instead = render(call);
+  if (!env.may_start() || !call.is_open()) return drop(call);
+  if (!instead) {
+    caf::anon_send(call.reply_to, messages::input_rendered{});
+  } else {
+    (void)call.take();
+    tell_ended(call, env.wall.now_ms(), std::move(*instead), env.budget);
+  }
+}
+
+stuck_call name_of(const handler_call& call) {
+  const auto& spec = call.definition->spec;
+  return {spec.id, spec.actions[call.action].key, call.attempt};
 }
 
 void drop(handler_call& call) {
@@ -166,8 +180,8 @@ void drop(handler_call& call) {
 }
 
 void leave_behind(handler_call& call, model::time_ms at_ms) {
-  tell_ended(call, at_ms,
-             outcome::unknown("closed", "the engine was closed while the handler ran on"), 0);
+  auto what = outcome::unknown("closed", "the engine was closed while the handler ran on");
+  caf::anon_send(call.reply_to, messages::handler_ended{at_ms, std::move(what), 0});
   call.reply_to = nullptr;
   call.place.give_back();
 }

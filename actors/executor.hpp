@@ -52,6 +52,7 @@ struct stuck_call {
   std::string action_key;
   std::uint32_t attempt = 0;
 };
+[[nodiscard]] stuck_call name_of(const handler_call& call);
 
 /// How much there is to do.
 struct executor_load {
@@ -165,8 +166,11 @@ class stepped_executor : public executor {
 // --- what both kinds send ---
 void tell_started(const handler_call& call, model::time_ms at_ms);
 void tell_taken(const handler_call& call);
-void tell_rendered(const handler_call& call);
-void tell_ended(const handler_call& call, model::time_ms at_ms, outcome what, std::size_t bytes);
+/// Charges the outcome to the memory budget.
+void tell_ended(const handler_call& call, model::time_ms at_ms, outcome what,
+                memory_budget& budget);
+/// Renders for a handler that runs in place, and tells.
+void render_in_place(handler_call& call, const handler_env& env);
 /// It never begins.
 void drop(handler_call& call);
 /// For its action it has stopped; nothing of the engine stays in the call.

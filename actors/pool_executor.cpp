@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "actors/executor.hpp"
-#include "model/failpoint.hpp"
 
 namespace tenax::actors {
 
@@ -182,11 +181,6 @@ class pool_executor final : public executor, public std::enable_shared_from_this
     std::shared_ptr<pool_executor> keep;  ///< of one that was left behind
   };
 
-  static stuck_call name_of(const handler_call& call) {
-    const auto& spec = call.definition->spec;
-    return {spec.id, spec.actions[call.action].key, call.attempt};
-  }
-
   /// Under the lock.
   void add_thread() {
     auto& made = workers_.emplace_back();
@@ -302,15 +296,7 @@ class pool_executor final : public executor, public std::enable_shared_from_this
     ++rendering_;
     const auto call = mine.call;
     unlock_and_wake(lock);
-    auto instead = render(*call);
-    if (!env_.may_start() || !call->is_open()) {
-      drop(*call);
-    } else if (instead) {
-      (void)call->take();
-      tell_ended(*call, env_.wall.now_ms(), std::move(*instead), 0);
-    } else {
-      tell_rendered(*call);
-    }
+    render_in_place(*call, env_);
     lock.lock();
     --rendering_;
     mine.call.reset();
@@ -381,9 +367,7 @@ class pool_executor final : public executor, public std::enable_shared_from_this
     mine.began = false;
     lock.unlock();
     if (result) {
-      const std::size_t bytes = bytes_of(*result);
-      env_.budget.add_result(bytes);
-      tell_ended(*call, at_ms, std::move(*result), bytes);
+      tell_ended(*call, at_ms, std::move(*result), env_.budget);
     } else {
       drop(*call);
     }
@@ -426,7 +410,7 @@ class pool_executor final : public executor, public std::enable_shared_from_this
 
   const handler_env env_;
   const std::size_t threads_base_;
-  const std::size_t substitutes_max_;  ///< substitutes
+  const std::size_t substitutes_max_;
   std::condition_variable wake_;
   std::condition_variable announcer_wake_;
   std::condition_variable thread_ended_;

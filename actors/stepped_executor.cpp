@@ -70,9 +70,7 @@ class manual_executor final : public stepped_executor {
   [[nodiscard]] std::vector<stuck_call> stuck() const override {
     std::vector<stuck_call> out;
     for (const auto& one : started_) {
-      if (!one.given_up) continue;
-      const auto& spec = one.call->definition->spec;
-      out.push_back({spec.id, spec.actions[one.call->action].key, one.call->attempt});
+      if (one.given_up) out.push_back(name_of(*one.call));
     }
     return out;
   }
@@ -91,7 +89,7 @@ class manual_executor final : public stepped_executor {
     n -= rendered_.size();
     if (n < to_begin_.size()) return run(take(to_begin_, n), quick, true);
     n -= to_begin_.size();
-    if (n < to_render_.size()) return render_only(take(to_render_, n));
+    if (n < to_render_.size()) return render_in_place(*take(to_render_, n), env_);
     n -= to_render_.size();
     run(lanes_.take(*lanes_.startable()[n]), quick, false);
   }
@@ -108,9 +106,7 @@ class manual_executor final : public stepped_executor {
     env_.budget.drop_input(one.call->input.size());
     std::string().swap(one.call->input);
     if (!one.given_up) lanes_.ended(*one.call->place.where);
-    const std::size_t bytes = bytes_of(result);
-    env_.budget.add_result(bytes);
-    tell_ended(*one.call, one.at_ms, std::move(result), bytes);
+    tell_ended(*one.call, one.at_ms, std::move(result), env_.budget);
     one.call->place.give_back();
   }
 
@@ -132,14 +128,6 @@ class manual_executor final : public stepped_executor {
     return call;
   }
 
-  void render_only(const handler_call_ptr& call) {
-    auto instead = render(*call);
-    if (!env_.may_start() || !call->is_open()) return drop(*call);
-    if (!instead) return tell_rendered(*call);
-    (void)call->take();
-    tell_ended(*call, env_.wall.now_ms(), std::move(*instead), 0);
-  }
-
   void run(handler_call_ptr call, bool quick, bool recorded) {
     const bool renders = call->render != nullptr;
     auto instead = render(*call);
@@ -159,7 +147,7 @@ class manual_executor final : public stepped_executor {
     const model::time_ms at = env_.wall.now_ms();
     if (instead) {
       lanes_.ended(*call->place.where);
-      tell_ended(*call, at, std::move(*instead), 0);
+      tell_ended(*call, at, std::move(*instead), env_.budget);
       return call->place.give_back();
     }
     env_.budget.add_input(call->input.size());

@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "node/json_output.hpp"
+#include "storage/owned_fd.hpp"
 
 namespace tenax::node {
 
@@ -26,6 +27,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
+using storage::owned_fd;
 using steady = std::chrono::steady_clock;
 
 constexpr const char* socket_name = "control.sock";
@@ -33,23 +35,6 @@ constexpr std::size_t line_bytes_max = 64 * 1024;
 /// For a request to arrive: who connects and says nothing keeps others waiting no longer.
 constexpr std::chrono::seconds patience{5};
 constexpr int backlog = 16;
-
-class owned_fd {
- public:
-  explicit owned_fd(int fd = -1) noexcept : fd_(fd) {}
-  owned_fd(owned_fd&& o) noexcept : fd_(std::exchange(o.fd_, -1)) {}
-  owned_fd& operator=(owned_fd&& o) noexcept {
-    std::swap(fd_, o.fd_);
-    return *this;
-  }
-  ~owned_fd() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  [[nodiscard]] int get() const noexcept { return fd_; }
-
- private:
-  int fd_;
-};
 
 std::string reason(int code) { return std::generic_category().message(code); }
 

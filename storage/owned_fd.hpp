@@ -11,9 +11,12 @@ namespace tenax::storage {
 class owned_fd {
  public:
   /// Below 0: none.
-  explicit owned_fd(int fd) noexcept : fd_(fd) {}
+  explicit owned_fd(int fd = -1) noexcept : fd_(fd) {}
   owned_fd(owned_fd&& o) noexcept : fd_(std::exchange(o.fd_, -1)) {}
-  owned_fd& operator=(owned_fd&&) = delete;
+  owned_fd& operator=(owned_fd&& o) noexcept {
+    std::swap(fd_, o.fd_);
+    return *this;
+  }
   ~owned_fd() {
     if (fd_ >= 0) ::close(fd_);
   }

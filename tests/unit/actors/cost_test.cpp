@@ -65,11 +65,7 @@ BOOST_AUTO_TEST_CASE(an_input_is_made_when_its_handler_is_called) {
     w.action("k" + std::to_string(n), "ok", R"("${actions.large.result}")").after("large");
   }
   auto& d = open_stepped();
-  std::size_t reads = 0;
-  d.control.read_fails = [&](std::uint64_t, read_of what) {
-    reads += what == read_of::workflow ? 1 : 0;
-    return false;
-  };
+  count_reads();
   d.submit(w, [](auto) {});
   d.run_until_idle([&] { return d.queued() == many; });
   BOOST_TEST_REQUIRE(d.queued() == many);
@@ -81,25 +77,19 @@ BOOST_AUTO_TEST_CASE(an_input_is_made_when_its_handler_is_called) {
   BOOST_TEST(calls.size() == many + 1);
   BOOST_TEST(reads == 1U);
   BOOST_TEST(calls.back().input.size() == 100'002U);
-  d.control.read_fails = nullptr;
 }
 
 /// The usual case: what fits into a few kilobytes stays with the workflow.
 BOOST_AUTO_TEST_CASE(small_results_are_not_read_again) {
   handle_ok("ok");
   auto& d = open_stepped();
-  std::size_t reads = 0;
-  d.control.read_fails = [&](std::uint64_t, read_of what) {
-    reads += what == read_of::workflow ? 1 : 0;
-    return false;
-  };
+  count_reads();
   d.submit(workflow_builder("test").id("w").action("a", "ok").action("b", "ok",
                                                                      R"("${actions.a.result}")"),
            [](auto) {});
   d.run_until_idle();
   BOOST_TEST(calls.size() == 2U);
   BOOST_TEST(reads == 0U);
-  d.control.read_fails = nullptr;
 }
 
 BOOST_AUTO_TEST_CASE(queries_and_refused_commands_write_nothing) {

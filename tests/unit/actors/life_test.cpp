@@ -23,15 +23,10 @@ struct life_fixture : engine_fixture {
   driver& until_rendered(const workflow_spec& spec) {
     slow_rendering = true;
     auto& d = open_stepped();
-    std::size_t reads = 0;
-    d.control.read_fails = [&](std::uint64_t, read_of what) {
-      reads += what == read_of::workflow ? 1 : 0;
-      return false;
-    };
+    count_reads();
     d.submit(spec, [](auto) {});
     d.run_until_idle([&] { return reads > 0; });
     BOOST_TEST_REQUIRE(reads > 0U);
-    d.control.read_fails = nullptr;
     BOOST_TEST(calls.size() == 1U);
     return d;
   }

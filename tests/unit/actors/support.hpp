@@ -107,6 +107,15 @@ class engine_fixture {
     return *stepped;
   }
 
+  /// Counts what actors read of workflows from now on. For open_stepped.
+  void count_reads() {
+    reads = 0;
+    stepped->control.read_fails = [this](std::uint64_t, read_of what) {
+      reads += what == read_of::workflow ? 1 : 0;
+      return false;
+    };
+  }
+
   /// One action "a" of this type.
   static workflow_spec one(const std::string& id, const std::string& type,
                            std::string input = "null") {
@@ -169,6 +178,7 @@ class engine_fixture {
   bool slow_rendering = false;  ///< of open_stepped: making an input is a step of its own
   virtual_options how;
   std::vector<handled> calls;
+  std::size_t reads = 0;  ///< see count_reads
   std::optional<virtual_engine> engine;
   std::shared_ptr<void> stepped_disk;
   std::optional<driver> stepped;
