@@ -142,6 +142,17 @@ run_result run_in_child(const params& p, double timeout_seconds) {
   return result_from(document);
 }
 
+run_result run_part(params p, const std::string& scenario, std::size_t workflows,
+                    double timeout_seconds) {
+  p.scenario = scenario;
+  p.workflows = workflows;
+  p.dir += "/part-" + std::to_string(workflows);
+  std::filesystem::create_directories(p.dir);
+  auto result = run_in_child(p, timeout_seconds);
+  std::filesystem::remove_all(p.dir);
+  return result;
+}
+
 [[noreturn]] void child_main(const std::string& params_file, const std::string& result_file) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // an orphan would go on measuring for nobody
   ::prctl(PR_SET_NAME, "tenax-bench-run");

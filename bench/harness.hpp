@@ -98,6 +98,10 @@ inline constexpr double others_cpu_most = 0.15;
 [[nodiscard]] run_result run_here(const params& p);
 /// In a fresh process; `p.dir` must exist. Throws run_error when it fails or takes too long.
 [[nodiscard]] run_result run_in_child(const params& p, double timeout_seconds);
+/// Another scenario with so many workflows, in a fresh process, on a directory of its own that is
+/// removed at its end.
+[[nodiscard]] run_result run_part(params p, const std::string& scenario, std::size_t workflows,
+                                  double timeout_seconds);
 /// The child's side: parameters in, result out, as JSON files. Ends the process.
 [[noreturn]] void child_main(const std::string& params_file, const std::string& result_file);
 

@@ -221,18 +221,9 @@ run_result run_lanes_part(const params& p) {
 }
 
 run_result run_lanes(const params& p) {
-  const auto part = [&](std::size_t workflows) {
-    auto q = p;
-    q.scenario = "lanes-part";
-    q.workflows = workflows;
-    q.dir = p.dir + "/part-" + std::to_string(workflows);
-    std::filesystem::create_directories(q.dir);
-    auto r = run_in_child(q, 3 * allowance(p) + p.quiet_seconds + p.seconds + 300);
-    std::filesystem::remove_all(q.dir);
-    return r;
-  };
-  const auto alone = part(0);
-  const auto crowded = part(p.workflows);
+  const double seconds_max = 3 * allowance(p) + p.quiet_seconds + p.seconds + 300;
+  const auto alone = run_part(p, "lanes-part", 0, seconds_max);
+  const auto crowded = run_part(p, "lanes-part", p.workflows, seconds_max);
   run_result out;
   out.set("workflows", static_cast<double>(p.workflows));
   for (const char* name : {"crowd_made_s", "active_workflows", "rss_bytes", "peak_rss_mb"}) {

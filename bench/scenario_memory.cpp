@@ -43,14 +43,14 @@ void add_make_handler(options& o, const params& p, last_result& last) {
       mode_of(p));
 }
 
-/// p.fan actions of "make" side by side.
-workflow_spec makers(const params& p) {
+/// p.fan actions of one type side by side.
+workflow_spec side_by_side(const params& p, const char* type) {
   workflow_spec s;
-  s.name = "makers";
+  s.name = "side by side";
   s.actions.resize(p.fan);
   for (std::size_t i = 0; i < p.fan; ++i) {
     s.actions[i].key = "r" + std::to_string(i);
-    s.actions[i].type = "make";
+    s.actions[i].type = type;
   }
   return s;
 }
@@ -79,7 +79,7 @@ run_result run_memory_results(const params& p) {
   add_make_handler(o, p, last);
   auto e = open_engine(p, std::move(o));
   run_result out;
-  run_one(out, p, e, makers(p));
+  run_one(out, p, e, side_by_side(p, "make"));
   e.close();
   return out;
 }
@@ -101,7 +101,7 @@ run_result run_memory_inputs(const params& p) {
       },
       mode_of(p));
   auto e = open_engine(p, std::move(o));
-  auto spec = makers(p);
+  auto spec = side_by_side(p, "make");
   std::string input = "[";
   for (const auto& a : spec.actions) {
     if (input.size() > 1) input += ',';
@@ -128,13 +128,7 @@ run_result run_memory_ready(const params& p) {
   out.set("rss_after_open_mb", megabytes(rss_bytes()));
   const std::int64_t begun = now_ns();
   {
-    workflow_spec spec;
-    spec.name = "ready";
-    spec.actions.resize(p.fan);
-    for (std::size_t i = 0; i < p.fan; ++i) {
-      spec.actions[i].key = "a" + std::to_string(i);
-      spec.actions[i].type = "nothing";
-    }
+    const auto spec = side_by_side(p, "nothing");
     for (std::size_t i = 0; i < p.workflows; ++i) many.submit(e, spec);
   }
   many.wait_acknowledged(p.workflows, 300);

@@ -89,18 +89,9 @@ run_result run_timers_part(const params& p) {
 }
 
 run_result run_timers(const params& p) {
-  const auto part = [&](std::size_t workflows) {
-    auto q = p;
-    q.scenario = "timers-part";
-    q.workflows = workflows;
-    q.dir = p.dir + "/part-" + std::to_string(workflows);
-    std::filesystem::create_directories(q.dir);
-    auto r = run_in_child(q, 3 * allowance(p) + p.spread_seconds + p.quiet_seconds + 900);
-    std::filesystem::remove_all(q.dir);
-    return r;
-  };
-  const double empty = part(0).get("rss_bytes");
-  const auto full = part(p.workflows);
+  const double seconds_max = 3 * allowance(p) + p.spread_seconds + p.quiet_seconds + 900;
+  const double empty = run_part(p, "timers-part", 0, seconds_max).get("rss_bytes");
+  const auto full = run_part(p, "timers-part", p.workflows, seconds_max);
   run_result out;
   out.set("workflows", static_cast<double>(p.workflows));
   out.set("rss_empty_bytes", empty);
