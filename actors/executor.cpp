@@ -18,12 +18,12 @@ void lane_place::give_back() {
 }
 
 std::pair<entrance, lane_place> executor::enter(lane& l, const messages::workflow_actor& who,
-                                                std::int32_t priority, bool stays) {
+                                                std::int32_t priority) {
   messages::workflow_actor put_out;
   entrance how{};
   {
     const std::lock_guard lock(mutex_);
-    how = lanes_.enter(l, who, priority, stays, put_out);
+    how = lanes_.enter(l, who, priority, put_out);
   }
   if (put_out) caf::anon_send(put_out, messages::put_out{&l});
   return {how, how == entrance::in ? lane_place(*this, l) : lane_place()};

@@ -74,9 +74,9 @@ class executor {
   /// Before anyone enters.
   void bound_lanes(const lane_bounds& b) { lanes_.bound(b); }
   /// A place at once; or `your_turn` later, and perhaps `put_out` instead; or neither, if it is
-  /// left out. `stays`: it cannot leave memory.
+  /// left out.
   [[nodiscard]] std::pair<entrance, lane_place> enter(lane& l, const messages::workflow_actor& who,
-                                                      std::int32_t priority, bool stays);
+                                                      std::int32_t priority);
   /// The workflow has nothing for its turn any more.
   void withdraw(lane& l, const messages::workflow_actor& who, std::int32_t priority);
   /// By lane_place.

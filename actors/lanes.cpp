@@ -31,13 +31,12 @@ lane* lanes::find(const handler_registry::entry* type) const {
 }
 
 entrance lanes::enter(lane& l, const messages::workflow_actor& who, std::int32_t priority,
-                      bool stays, messages::workflow_actor& put_out) {
+                      messages::workflow_actor& put_out) {
   if (l.in_row == 0 && l.admitted < l.running_max + bounds_.ahead) {
     ++l.admitted;
     return entrance::in;
   }
-  const bool full = l.in_row >= bounds_.row_max;
-  if (full && !stays) {
+  if (l.in_row >= bounds_.row_max) {
     const auto last = std::prev(l.row.end());
     if (last->first >= priority) return entrance::full;
     put_out = std::move(last->second.back());
@@ -47,7 +46,7 @@ entrance lanes::enter(lane& l, const messages::workflow_actor& who, std::int32_t
   }
   l.row[priority].push_back(who);
   ++l.in_row;
-  return full && stays ? entrance::beyond : entrance::row;
+  return entrance::row;
 }
 
 std::size_t lanes::room(const lane& l) const noexcept {

@@ -45,10 +45,9 @@ struct lane_bounds {
 };
 
 enum class entrance : std::uint8_t {
-  in,      ///< let in
-  row,     ///< it stands in the row and gets its turn
-  beyond,  ///< the same, though the row is full
-  full     ///< left out
+  in,   ///< let in
+  row,  ///< it stands in the row and gets its turn
+  full  ///< left out
 };
 
 class lanes {
@@ -64,9 +63,8 @@ class lanes {
   void bound(const lane_bounds& b) noexcept { bounds_ = b; }
   [[nodiscard]] const lane_bounds& bounds() const noexcept { return bounds_; }
 
-  /// `stays`: it cannot leave memory, so it is not left out. `put_out`: who lost its place in a
-  /// full row to one of a higher priority.
-  entrance enter(lane& l, const messages::workflow_actor& who, std::int32_t priority, bool stays,
+  /// `put_out`: who lost its place in a full row to one of a higher priority.
+  entrance enter(lane& l, const messages::workflow_actor& who, std::int32_t priority,
                  messages::workflow_actor& put_out);
   /// It has nothing for its turn any more.
   void withdraw(lane& l, const messages::workflow_actor& who, std::int32_t priority);

@@ -377,14 +377,12 @@ void workflow_process::try_start(action_index a) {
   }
   if (mine.at == place::waits) --waiting_;
   mine.at = place::queued;
-  mine.timed = due;
   ++queued_;
-  timed_queued_ += due ? 1 : 0;
   auto& row = row_of(rules.entry);
   row.actions.push_back(a);
   take_turns(row);
   // Its child waited for its time, and must not wait for the lane too.
-  if (mine.at == place::queued && mine.child) {
+  if (mine.at != place::admitted && mine.child) {
     next_.leaving.push_back(std::move(mine.child));
     mine.child = nullptr;
   }
@@ -426,22 +424,38 @@ void workflow_process::take_turns(ready_row& row) {
       if (const auto a = next_of(row)) admit(*a, {});
       continue;
     }
-    const bool stays = timed_queued_ > 0;
-    if (row.left_out && !stays) return;
+    if (row.left_out) {
+      (void)make_ready(row);
+      return;
+    }
     const auto a = next_of(row);
     if (!a) return;
-    auto [how, where] = rt_->handlers->enter(*row.where, this, def_->spec.priority, stays);
-    row.left_out = how == entrance::full;
+    auto [how, where] = rt_->handlers->enter(*row.where, this, def_->spec.priority);
     if (how == entrance::in) {
       admit(*a, std::move(where));
       continue;
     }
     row.actions.push_front(*a);
-    row.in_turn = how != entrance::full;
-    row.beyond = how == entrance::beyond;
-    if (row.left_out) send(engine_, messages::left_out{id_, state_.created_at_ms, row.where});
-    return;
+    row.in_turn = how == entrance::row;
+    if (row.in_turn) return;
+    if (make_ready(row)) continue;
+    row.left_out = true;
+    send(engine_, messages::left_out{id_, state_.created_at_ms, row.where});
   }
+}
+
+/// The row of its lane is full, and what has come due would keep the workflow in memory, for its
+/// timer is spent: it becomes ready, and tries again once that is durable. False: nothing has.
+bool workflow_process::make_ready(ready_row& row) {
+  if (TENAX_PLANTED(21)) return false;
+  bool any = false;
+  for (const action_index a : row.actions) {
+    if (slots_[a].at != place::queued || !is_timed(state_.actions[a].phase)) continue;
+    rest(a);
+    process(model::come_due{a}, urgency::now);
+    any = true;
+  }
+  return any;
 }
 
 /// Whether all that waits has found full rows, so that it waits in the store as well as here.
@@ -486,7 +500,7 @@ void workflow_process::admit(action_index a, lane_place where) {
   const auto& action = state_.actions[a];
   auto& mine = slots_[a];
   const auto rules = rt_->rules.of(def_->spec.actions[a].type);
-  const bool goes_on = action.phase == phase::deferred;
+  const bool goes_on = action.goes_on();
   auto call = std::make_shared<handler_call>();
   call->entry = rules.entry;
   call->definition = def_;
@@ -505,7 +519,7 @@ void workflow_process::admit(action_index a, lane_place where) {
     ++in_place_;
   }
   if (def_->has_references[a]) set_input(*call);
-  unqueue(mine);
+  --queued_;
   mine.at = place::admitted;
   mine.call = call;
   (void)TENAX_FAILPOINT("workflow.before_spawn");
@@ -522,11 +536,6 @@ void workflow_process::admit(action_index a, lane_place where) {
       send(mine.child, messages::run_attempt{std::move(call)});
     }
   }
-}
-
-void workflow_process::unqueue(slot& mine) {
-  --queued_;
-  timed_queued_ -= std::exchange(mine.timed, false) ? 1 : 0;
 }
 
 template <caf::spawn_options How>
@@ -546,7 +555,7 @@ void workflow_process::rest(action_index a) {
       --waiting_;
       break;
     case place::queued:
-      unqueue(mine);
+      --queued_;
       break;
     case place::admitted:
       if (!mine.call->is_blocking()) --in_place_;
@@ -743,8 +752,8 @@ void workflow_process::on_shut_down() {
 
 /// Tells the engine when a place for a running workflow has become free.
 void workflow_process::update_rest() {
-  const bool stands = std::any_of(rows_.begin(), rows_.end(),
-                                  [](const ready_row& r) { return r.in_turn && !r.beyond; });
+  const bool stands =
+      std::any_of(rows_.begin(), rows_.end(), [](const ready_row& r) { return r.in_turn; });
   const bool rests =
       !in_flight_ && changes_.empty() && waiting_ == children_ && (stands || children_ > 0);
   if (rests && waiting_ > 0 && rt_->memory_is_full() && !shutting_down_) return make_room();

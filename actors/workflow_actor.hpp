@@ -50,7 +50,6 @@ class workflow_process final : public messages::workflow_actor::base {
     handler_call_ptr call;         ///< admitted: the call
     std::uint32_t serial = 0;      ///< of the child
     place at = place::rests;
-    bool timed = false;          ///< queued: what is due is no longer the due actor's
     bool durable_first = false;  ///< a start may have been lost in a crash: the next one is durable
                                  ///< before the handler runs
   };
@@ -59,7 +58,6 @@ class workflow_process final : public messages::workflow_actor::base {
     lane* where = nullptr;  ///< null: they run in place
     std::deque<action_index> actions;
     bool in_turn = false;   ///< the lane knows of them
-    bool beyond = false;    ///< in turn: in a row that was full
     bool left_out = false;  ///< the row was full: the engine knows of them
   };
   /// Effects and answers that wait for one batch to be durable.
@@ -112,9 +110,9 @@ class workflow_process final : public messages::workflow_actor::base {
   void try_start(action_index a);
   ready_row& row_of(const handler_registry::entry* type);
   void take_turns(ready_row& row);
+  bool make_ready(ready_row& row);
   [[nodiscard]] ready_row* row_in(const lane* where);
   [[nodiscard]] bool is_left_out();
-  void unqueue(slot& mine);
   [[nodiscard]] std::optional<action_index> next_of(ready_row& row);
   void admit(action_index a, lane_place where);
   /// What handler_call::render needs, for an action that is about to be launched.
@@ -151,7 +149,6 @@ class workflow_process final : public messages::workflow_actor::base {
   std::size_t children_ = 0;       ///< alive, those that were told to leave too
   std::size_t waiting_ = 0;        ///< actions in place::waits
   std::size_t queued_ = 0;         ///< actions in place::queued
-  std::size_t timed_queued_ = 0;   ///< of these, those that are slot::timed
   std::size_t queued_told_ = 0;    ///< of queued_, counted in runtime::queued
   std::size_t in_place_ = 0;       ///< admitted actions whose handlers run in place
   /// Of children whose handlers ran as they were made.

@@ -44,6 +44,7 @@ class decider {
 
   void on(const create&);
   void on(const begin_attempt&);
+  void on(const come_due&);
   void on(const end_attempt&);
   void on(const time_out_attempt&);
   void on(const interrupt_attempt&);
@@ -181,9 +182,8 @@ void decider::fail_action(action_index a, std::string error_class, std::string t
 
 void decider::on(const begin_attempt& c) {
   const auto& action = state_.actions[c.action];
-  const bool goes_on = action.phase == phase::deferred;
-  const bool may_start = goes_on || action.phase == phase::ready ||
-                         action.phase == phase::scheduled || action.phase == phase::backing_off;
+  const bool goes_on = action.goes_on();
+  const bool may_start = action.phase == phase::ready || is_timed(action.phase);
   const std::uint32_t next = goes_on ? action.attempt : action.attempt + 1;
   if (state_.terminal() || !may_start || c.attempt != next) return;
   auto& started = emit(event_kind::attempt_started, c.action);
@@ -193,6 +193,16 @@ void decider::on(const begin_attempt& c) {
   if (c.at_ms > 0) started.at_ms = std::clamp(c.at_ms, state_.updated_at_ms, now_);
   // The clock may have stepped back between the alarm and the handler.
   started.at_ms = std::max(started.at_ms, action.due_at_ms);
+}
+
+/// What waits from here on for its lane is found where ready actions are.
+void decider::on(const come_due& c) {
+  const auto& action = state_.actions[c.action];
+  if (state_.terminal() || !is_timed(action.phase)) return;
+  auto& due = emit(event_kind::action_due, c.action);
+  due.attempt = 0;
+  due.at_ms = std::max(now_, action.due_at_ms);  // the clock may have stepped back since the alarm
+  effect_of(effect::kind::start, c.action);
 }
 
 void decider::on(const end_attempt& c) {

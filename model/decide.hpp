@@ -45,6 +45,9 @@ struct begin_attempt {  ///< a handler was or will be called
   std::uint32_t deferrals = 0;
   time_ms at_ms = 0;
 };
+struct come_due {  ///< its time has come, and it cannot begin now
+  action_index action = 0;
+};
 struct end_attempt {
   action_index action = 0;
   std::uint32_t attempt = 0;
@@ -72,7 +75,7 @@ struct resolve {
 };
 struct recover {};  ///< the state was loaded: no attempt is in flight, whatever it says
 using command =
-    std::variant<create, begin_attempt, end_attempt, time_out_attempt, interrupt_attempt,
+    std::variant<create, begin_attempt, come_due, end_attempt, time_out_attempt, interrupt_attempt,
                  action_deadline, workflow_deadline, cancel, resolve, recover>;
 
 /// What to do once the events are durable.

@@ -36,8 +36,9 @@ enum class event_kind : std::uint8_t {
   workflow_failed = 18,     ///< action or no_action, text: why
   workflow_cancelled = 19,  ///< text: reason
   late_result = 20,         ///< attempt: given up before; text: what it would have been
+  action_due = 21,          ///< its time has come, and its lane is full: ready from here on
 };
-inline constexpr std::uint8_t event_kind_max = 20;
+inline constexpr std::uint8_t event_kind_max = 21;
 
 enum class event_actor : std::uint8_t { system = 0, user = 1, handler = 2 };
 

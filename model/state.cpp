@@ -205,6 +205,9 @@ void application::on_action(const event& e) {
       action.due_at_ms = e.due_at_ms;
       ++action.deferrals;
       break;
+    case event_kind::action_due:
+      move(action, phase::ready);
+      break;
     case event_kind::action_completed:
       action.result_seq = state_.seq;
       close(action, phase::completed, e.at_ms);
@@ -308,10 +311,10 @@ std::string check_applicable(const definition& def, const workflow_state& state,
       break;
     case event_kind::attempt_started:
       // The same attempt goes on only after a deferral; every other start has the next number.
-      fits = p == phase::deferred ? e.attempt == action.attempt && e.count == action.deferrals &&
-                                        e.delivery == action.delivery
-                                  : in({phase::ready, phase::scheduled, phase::backing_off}) &&
-                                        e.attempt == action.attempt + 1 && e.count == 0;
+      fits = action.goes_on() ? e.attempt == action.attempt && e.count == action.deferrals &&
+                                    e.delivery == action.delivery
+                              : in({phase::ready, phase::scheduled, phase::backing_off}) &&
+                                    e.attempt == action.attempt + 1 && e.count == 0;
       break;
     case event_kind::action_completed:
       fits = p == phase::executing ? e.attempt == action.attempt
@@ -337,6 +340,9 @@ std::string check_applicable(const definition& def, const workflow_state& state,
       break;
     case event_kind::action_paused:
       fits = p == phase::ready;
+      break;
+    case event_kind::action_due:
+      fits = is_timed(p) && e.at_ms >= action.due_at_ms;
       break;
     case event_kind::action_resolved:
       fits = in({phase::in_doubt, phase::paused});

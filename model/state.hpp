@@ -54,6 +54,10 @@ struct action_state {
   // Derived or transient, not stored:
   std::uint32_t open_dependencies = 0;  ///< derived from the definition and the others' phases
   std::uint64_t touched_in = 0;         ///< the change_set that has seen it
+  /// The next start is of the same attempt: it was deferred, and its time may have come since.
+  [[nodiscard]] bool goes_on() const noexcept {
+    return phase == phase::deferred || (phase == phase::ready && deferrals > 0);
+  }
   /// Equality of what is stored.
   [[nodiscard]] bool same_record(const action_state& o) const noexcept;
 };

@@ -186,7 +186,7 @@ void workflow_check::check_start(const std::string& at, const model::event& e) {
       break;
     }
   }
-  const bool goes_on = action.phase == model::phase::deferred;
+  const bool goes_on = action.goes_on();
   if (e.attempt != action.attempt + (goes_on ? 0 : 1)) {
     found("I5", at + "attempt " + std::to_string(e.attempt) + " follows attempt " +
                     std::to_string(action.attempt));
@@ -202,7 +202,7 @@ void workflow_check::count_attempt(const std::string& at, const model::event& e)
   auto& b = budgets_[e.action];
   switch (e.kind) {
     case model::event_kind::attempt_started:
-      if (replayed_.actions[e.action].phase == model::phase::deferred) break;  // the same one
+      if (replayed_.actions[e.action].goes_on()) break;  // the same one
       if (b.failed) found("I5", at + "started after a failure without a retry or a decision");
       if (++b.attempts > std::uint64_t{b.allowed} + b.interruptions) {
         found("I5", at + std::to_string(b.attempts) +

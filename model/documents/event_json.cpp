@@ -124,6 +124,7 @@ std::string event_data(const event& e) {
       o.string("outcome", e.text);
       break;
     case event_kind::action_paused:
+    case event_kind::action_due:
     case event_kind::workflow_completed:
       break;
   }

@@ -202,9 +202,10 @@ command any_command(FuzzedDataProvider& in, const history& h) {
                                     : action.attempt;
   switch (in.ConsumeIntegralInRange<int>(0, 11)) {
     case 0:
+      return come_due{a};
     case 1:
     case 2:
-      return begin_attempt{a, attempt + (action.phase == phase::deferred ? 0 : 1), action.deferrals,
+      return begin_attempt{a, attempt + (action.goes_on() ? 0 : 1), action.deferrals,
                            in.ConsumeIntegral<time_ms>()};
     case 3:
     case 4:

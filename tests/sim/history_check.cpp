@@ -100,6 +100,8 @@ class reader {
         return a.attempt == 0 ? "" : "I5 after an attempt";
       case event_kind::action_deadline_set:
         return options.schedule_to_close ? "" : "the type has no schedule_to_close";
+      case event_kind::action_due:
+        return a.running || e.at_ms < a.not_before_ms ? "I8 not due" : "";
       case event_kind::attempt_started:
         return started(e, a);
       case event_kind::attempt_failed:

@@ -187,7 +187,57 @@ BOOST_AUTO_TEST_CASE(a_workflow_with_room_in_one_of_its_lanes_is_taken_up) {
   BOOST_TEST(engine->stats().completed == 501U);
 }
 
-/// What came due stays with its workflow, which then stays in memory: nobody else would wake it.
+/// What comes due at a full row becomes ready, so that it waits where the ready ones do.
+BOOST_AUTO_TEST_CASE(a_crowd_that_comes_due_at_a_full_lane_is_not_in_memory_and_delays_no_other) {
+  handle_ok("slow", at_most(1));
+  handle_ok("ok");
+  opts.active_workflows_max = 64;  // rows of 32
+  open().hold_handlers();
+  for (int n = 0; n < 2'000; ++n) {
+    submit(workflow_builder("test")
+               .id(numbered("crowd", n))
+               .action("a", "slow")
+               .delayed(milliseconds(60'000 + n % 7)));
+  }
+  engine->advance(milliseconds(61'000));
+  BOOST_TEST(engine->stats().active <= 1U + 3U + 32U);
+  for (int n = 0; n < 100; ++n) {
+    submit(one(numbered("other", n), "ok"));
+    engine->run_until_idle();
+    BOOST_REQUIRE(engine->finish_handler("a", numbered("other", n)));
+    BOOST_REQUIRE(status(numbered("other", n)) == workflow_status::completed);
+  }
+  BOOST_TEST((action(numbered("crowd", 1'999), "a").waiting == waiting_for::a_thread));
+  BOOST_TEST(events(numbered("crowd", 1'999), "action_due").size() == 1U);
+
+  must(engine->crash_and_reopen());
+  engine->release_handlers();
+  engine->advance(milliseconds(1'000));  // what was still to be let in is overdue now
+  BOOST_TEST(engine->stats().completed == 2'100U);
+  BOOST_TEST(engine->stats().active == 0U);
+  BOOST_TEST(events(numbered("crowd", 1'999), "attempt_started").size() == 1U);
+}
+
+/// A deferred attempt stays the same one.
+BOOST_AUTO_TEST_CASE(a_deferral_that_comes_due_at_a_full_lane_goes_on_with_its_attempt) {
+  handle(
+      "asks_again",
+      [](const action_context& c) {
+        return c.deferrals == 0 ? outcome::defer(c.now + milliseconds(1'000)) : outcome::success();
+      },
+      at_most(1));
+  opts.active_workflows_max = 16;
+  open();
+  submit_many("w", "asks_again", 300);
+  engine->hold_handlers();
+  engine->advance(milliseconds(2'000));
+  BOOST_TEST(events("w000299", "action_due").size() == 1U);
+  engine->release_handlers();
+  engine->run_until_idle();
+  BOOST_TEST(engine->stats().completed == 300U);
+  BOOST_TEST(action("w000299", "a").attempts == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(retries_that_come_due_while_their_lane_is_full_are_made) {
   handle(
       "flaky",

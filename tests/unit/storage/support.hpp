@@ -154,10 +154,9 @@ class random_workflow {
     e.attempt = action.attempt;
     switch (e.kind) {
       case event_kind::attempt_started:
-        e.attempt += action.phase == model::phase::deferred ? 0 : 1;
-        e.count = action.phase == model::phase::deferred ? action.deferrals : 0;
-        e.delivery = action.phase == model::phase::deferred ? action.delivery
-                                                            : static_cast<delivery>(r_.below(2));
+        e.attempt += action.goes_on() ? 0 : 1;
+        e.count = action.goes_on() ? action.deferrals : 0;
+        e.delivery = action.goes_on() ? action.delivery : static_cast<delivery>(r_.below(2));
         break;
       case event_kind::action_scheduled:
       case event_kind::action_deadline_set:
