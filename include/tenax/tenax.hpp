@@ -5,6 +5,7 @@
 #include "tenax/handler.hpp"
 #include "tenax/limits.hpp"
 #include "tenax/options.hpp"
+#include "tenax/plain_numbers.hpp"
 #include "tenax/result.hpp"
 #include "tenax/retry.hpp"
 #include "tenax/spec.hpp"
