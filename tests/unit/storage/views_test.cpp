@@ -274,9 +274,9 @@ BOOST_AUTO_TEST_CASE(event_data_is_one_json_object_a_kind) {
     e.text = std::move(text);
     return model::event_data(e);
   };
-  BOOST_TEST(data(event_kind::workflow_created) == R"({"deadline_at":"2023-11-14T22:13:20Z"})");
+  BOOST_TEST(data(event_kind::workflow_created) == R"({"deadline_at":"2023-11-14T22:13:20.000Z"})");
   BOOST_TEST(data(event_kind::retry_scheduled) ==
-             R"({"attempt":2,"next_retry_at":"2023-11-14T22:13:20Z","wait_ms":7,)"
+             R"({"attempt":2,"next_retry_at":"2023-11-14T22:13:20.000Z","wait_ms":7,)"
              R"("wait_least_ms":5,"wait_most_ms":9,"max_attempts":3})");
   BOOST_TEST(data(event_kind::retry_exhausted) == R"({"attempt":2,"max_attempts":3,"reason":"t"})");
   BOOST_TEST(data(event_kind::workflow_completed) == "{}");
