@@ -12,6 +12,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tenax/limits.hpp"
@@ -130,11 +131,17 @@ class handler_registry {
     tenax::handler run;
   };
   /// Adds or replaces. `type` is 1..128 characters of [A-Za-z0-9._:-].
-  handler_registry& add(std::string type, handler run, action_options options = {});
-  [[nodiscard]] const entry* find(std::string_view type) const;
-  [[nodiscard]] const std::map<std::string, entry, std::less<>>& all() const noexcept {
+  handler_registry& add(std::string type, handler run, action_options options = {}) &;
+  handler_registry add(std::string type, handler run, action_options options = {}) && {
+    return std::move(add(std::move(type), std::move(run), std::move(options)));
+  }
+  /// Null if there is none. Both show what the registry holds, so not of a temporary one.
+  [[nodiscard]] const entry* find(std::string_view type) const&;
+  const entry* find(std::string_view type) const&& = delete;
+  [[nodiscard]] const std::map<std::string, entry, std::less<>>& all() const& noexcept {
     return entries_;
   }
+  const std::map<std::string, entry, std::less<>>& all() const&& = delete;
 
  private:
   std::map<std::string, entry, std::less<>> entries_;
