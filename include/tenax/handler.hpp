@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <map>
 #include <optional>
@@ -47,7 +48,8 @@ class outcome {
   /// Failed for good: no retry whatever the policy says.
   static outcome fatal(std::string error_class, std::string message);
   /// Nobody knows whether it was done: an `at_most_once` action is in doubt and waits for
-  /// `engine::resolve`, any other has failed and is tried again. So is an exception of the handler.
+  /// `engine::resolve`, any other has failed and is tried again. So is an exception of the handler
+  /// (class "exception"), unless action_options::on_exception says otherwise.
   static outcome unknown(std::string error_class, std::string message);
   /// Not now: call again at `until` (at once if that has passed) with the same attempt number and
   /// `deferrals` one higher. Durable, takes no thread. More than limits::delay_max from now it
@@ -121,6 +123,11 @@ struct action_options {
   std::function<std::vector<fault>(std::string_view input)> check = {};
   /// The same, for a check that depends on the engine's limits. Called instead of `check` if set.
   std::function<std::vector<fault>(std::string_view input, const limits& bounds)> check_within = {};
+  /// What an exception of the handler means for its attempt: as though the handler had returned
+  /// this; nothing: outcome::unknown of class "exception". Called on the handler's thread, several
+  /// at once. tenax::exception_classes (exceptions.hpp) makes one of types and classes. If it
+  /// throws itself, it has said nothing.
+  std::function<std::optional<outcome>(const std::exception_ptr& thrown)> on_exception = {};
 };
 
 /// The action types that an engine knows. Filled before `engine::open`.

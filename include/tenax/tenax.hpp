@@ -2,6 +2,7 @@
 #pragma once
 
 #include "tenax/engine.hpp"
+#include "tenax/exceptions.hpp"
 #include "tenax/handler.hpp"
 #include "tenax/limits.hpp"
 #include "tenax/options.hpp"
