@@ -9,7 +9,7 @@
 
 #include <caf/send.hpp>
 
-#include "model/exception_text.hpp"
+#include "tenax/exceptions.hpp"
 
 namespace tenax::actors {
 
@@ -105,9 +105,26 @@ std::optional<outcome> render(handler_call& call) noexcept {
     call.render = nullptr;
     return instead;
   } catch (...) {
-    return outcome::failure("exception", model::exception_text());
+    return outcome::failure("exception", exception_text(std::current_exception()));
   }
 }
+
+namespace {
+
+/// What it has done, nobody knows, unless its type's rule does.
+outcome of_exception(const action_options& type, const std::exception_ptr& thrown) {
+  std::string text = exception_text(thrown);
+  if (type.on_exception) {
+    try {
+      if (auto said = type.on_exception(thrown)) return *std::move(said);
+    } catch (...) {
+      text += "; on_exception threw: " + exception_text(std::current_exception());
+    }
+  }
+  return outcome::unknown("exception", std::move(text));
+}
+
+}  // namespace
 
 outcome call_handler(const handler_call& call, const handler_env& env,
                      model::time_ms now_ms) noexcept {
@@ -134,8 +151,8 @@ outcome call_handler(const handler_call& call, const handler_env& env,
   context.log = &env.log;
   try {
     return call.entry->run(context);
-  } catch (...) {  // what it has done, nobody knows
-    return outcome::unknown("exception", model::exception_text());
+  } catch (...) {
+    return of_exception(call.entry->options, std::current_exception());
   }
 }
 

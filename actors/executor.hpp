@@ -39,7 +39,8 @@ struct handler_env {
 /// Renders the call's input. What it gives comes of the attempt instead of a call.
 [[nodiscard]] std::optional<outcome> render(handler_call& call) noexcept;
 
-/// Calls the handler; what it throws becomes an `unknown` of class "exception".
+/// Calls the handler; what it throws becomes an `unknown` of class "exception", or what
+/// action_options::on_exception makes of it.
 [[nodiscard]] outcome call_handler(const handler_call& call, const handler_env& env,
                                    model::time_ms now_ms) noexcept;
 

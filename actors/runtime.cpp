@@ -7,7 +7,7 @@
 #include <caf/actor_control_block.hpp>
 #include <caf/mailbox_element.hpp>
 
-#include "model/exception_text.hpp"
+#include "tenax/exceptions.hpp"
 
 namespace tenax::actors {
 
@@ -104,13 +104,7 @@ void runtime::no_handler(const workflow_spec& workflow, const action_spec& actio
 }
 
 void runtime::die(const std::exception_ptr& why) const noexcept {
-  std::string text;
-  try {
-    std::rethrow_exception(why);
-  } catch (...) {
-    text = model::exception_text();
-  }
-  log(log_level::error, "an exception in an actor ends the process: " + text);
+  log(log_level::error, "an exception in an actor ends the process: " + exception_text(why));
   std::terminate();
 }
 

@@ -55,7 +55,7 @@ void a_payment_survives_an_hour_without_the_bank_and_a_crash() {
   auto engine = virtual_engine::open(payment_options(b));
   check(engine->submit(payment()).has_value(), "the payment is accepted");
   engine->advance(30min);
-  check(engine->get("order-42")->actions[0].attempts == 3, "three attempts in half an hour");
+  check(engine->get("order-42").value().actions[0].attempts == 3, "three attempts in half an hour");
   check(engine->crash_and_reopen().has_value(), "the process is killed and comes back");
   b.answers = true;
   const auto end = engine->run_until_end("order-42");
@@ -70,10 +70,10 @@ void a_bank_that_hangs_is_given_up_after_30_seconds() {
   check(engine->submit(payment()).has_value(), "the payment is accepted");
   engine->advance(30s);
   check(engine->running_handlers()[0].stop_requested, "the handler is asked to stop");
-  check(engine->get("order-42")->actions[0].next_retry_at == engine->now() + 1s,
+  check(engine->get("order-42").value().actions[0].next_retry_at == engine->now() + 1s,
         "the next attempt is due in a second");
   engine->finish_handler("pay");
-  check(!engine->get("order-42")->actions[0].result, "its late result does not count");
+  check(!engine->get("order-42").value().actions[0].result, "its late result does not count");
 }
 
 void a_full_disk_stops_the_engine_and_nothing_is_acknowledged() {
@@ -84,7 +84,7 @@ void a_full_disk_stops_the_engine_and_nothing_is_acknowledged() {
   check(!engine->healthy(), "the engine has stopped");
   check(engine->reopen().has_value(), "it is opened again");
   check(engine->submit(payment()).has_value(), "the same payment is submitted again");
-  check(engine->run_until_end("order-42")->status == tenax::workflow_status::completed,
+  check(engine->run_until_end("order-42").value().status == tenax::workflow_status::completed,
         "and completes");
 }
 

@@ -31,10 +31,11 @@ wait_input read_wait(std::string_view input, milliseconds delay_max = limits{}.d
       in.fail("/seconds", "must be at most " + nlohmann::json(most).dump() +
                               " (delay_max), it is " + value->dump());
     } else {
-      // Up, because a timer may never fire early; by way of microseconds, because 4.035 s is
-      // 4035.0000000000005 ms in doubles and means 4035.
-      const auto us = std::llround(seconds * 1e6);
-      out.duration = milliseconds{us == 0 && seconds > 0 ? 1 : (us + 999) / 1'000};
+      // Up, because a timer may never fire early; but 4.035 s, which is 4035.0000000000005 ms in
+      // doubles, means 4035. So the nearest one if it reads as no less, else the next.
+      const auto nearest = std::llround(seconds * 1e3);
+      const bool enough = static_cast<double>(nearest) / 1e3 >= seconds;
+      out.duration = milliseconds{enough ? nearest : nearest + 1};
     }
   }
   out.faults = in.faults();

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <utility>
 
+#include "tenax/plain_numbers.hpp"
+
 namespace tenax::builtin {
 
 namespace {
@@ -59,10 +61,15 @@ std::string shown(std::string_view character) {
   return std::string{character};
 }
 
+json parse(std::string_view input) {
+  const plain_numbers no_locale;  // the parser asks it for its decimal point
+  return json::parse(input, nullptr, false);
+}
+
 }  // namespace
 
 input_reader::input_reader(std::string_view input, std::initializer_list<std::string_view> known)
-    : doc_(json::parse(input, nullptr, false)) {
+    : doc_(parse(input)) {
   if (doc_.is_discarded()) {
     fail("", "must be JSON");
     return;

@@ -43,12 +43,12 @@ outcome outcome::defer(wall_time until) {
   return o;
 }
 
-handler_registry& handler_registry::add(std::string type, handler run, action_options options) {
+handler_registry& handler_registry::add(std::string type, handler run, action_options options) & {
   entries_.insert_or_assign(std::move(type), entry{std::move(options), std::move(run)});
   return *this;
 }
 
-const handler_registry::entry* handler_registry::find(std::string_view type) const {
+const handler_registry::entry* handler_registry::find(std::string_view type) const& {
   const auto it = entries_.find(type);
   return it == entries_.end() ? nullptr : &it->second;
 }

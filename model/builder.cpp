@@ -4,7 +4,7 @@
 
 namespace tenax {
 
-workflow_builder& workflow_builder::action(std::string key, std::string type, std::string input) {
+workflow_builder& workflow_builder::action(std::string key, std::string type, std::string input) & {
   action_spec added;
   added.key = std::move(key);
   added.type = std::move(type);
@@ -13,22 +13,22 @@ workflow_builder& workflow_builder::action(std::string key, std::string type, st
   return *this;
 }
 
-workflow_builder& workflow_builder::after(std::string key) {
+workflow_builder& workflow_builder::after(std::string key) & {
   last().depends_on.push_back(std::move(key));
   return *this;
 }
 
-workflow_builder& workflow_builder::at(wall_time when) {
+workflow_builder& workflow_builder::at(wall_time when) & {
   last().scheduled_at = when;
   return *this;
 }
 
-workflow_builder& workflow_builder::delayed(milliseconds delay) {
+workflow_builder& workflow_builder::delayed(milliseconds delay) & {
   last().delay = delay;
   return *this;
 }
 
-workflow_builder& workflow_builder::because(std::string reason) {
+workflow_builder& workflow_builder::because(std::string reason) & {
   last().reason = std::move(reason);
   return *this;
 }

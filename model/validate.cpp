@@ -13,8 +13,8 @@
 #include "model/documents/json_tree.hpp"
 #include "model/documents/reference_text.hpp"
 #include "model/documents/suggest.hpp"
-#include "model/exception_text.hpp"
 #include "model/graph.hpp"
+#include "tenax/exceptions.hpp"
 
 namespace tenax::model {
 
@@ -318,7 +318,7 @@ void validator::check_by_type(std::size_t i) {
     }
   } catch (...) {
     faults_.add(path,
-                "the check of type " + shown(entry->first) + " threw: " + shown(exception_text()));
+                "the check of type " + shown(entry->first) + " threw: " + shown(exception_text(std::current_exception())));
   }
 }
 

@@ -1,37 +1,37 @@
 #include "node/json_output.hpp"
 
-#include <algorithm>
-#include <cmath>
-
 #include "node/text.hpp"
+#include "tenax/plain_numbers.hpp"
 
 namespace tenax::node {
 
 namespace {
 
-/// How deep brackets nest outside of strings. Printing a tree recurses, so its depth is bounded
-/// before there is one; results come from handlers, which no validation has seen.
-std::size_t depth_of(std::string_view text) noexcept {
-  std::size_t depth = 0;
-  std::size_t deepest = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\')
-        ++i;
-      else if (c == '"')
-        in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '[' || c == '{') {
-      deepest = std::max(deepest, ++depth);
-    } else if ((c == ']' || c == '}') && depth > 0) {
-      --depth;
-    }
+/// What must be known of a document before there is a tree of it: results come from handlers, which
+/// no validation has seen. The parser that calls this does not recurse.
+class shape {
+ public:
+  bool null() { return true; }
+  bool boolean(bool) { return true; }
+  bool number_integer(std::int64_t) { return true; }
+  bool number_unsigned(std::uint64_t) { return true; }
+  /// An integer beyond 64 bits comes here too: as a double it would lose digits.
+  bool number_float(double, const std::string& written) {
+    return written.find_first_of(".eE") != std::string::npos;
   }
-  return deepest;
-}
+  bool string(const std::string&) { return true; }
+  bool binary(const json::binary_t&) { return true; }
+  bool key(const std::string&) { return true; }
+  bool start_object(std::size_t) { return ++depth_ <= depth_max; }
+  bool start_array(std::size_t) { return ++depth_ <= depth_max; }
+  bool end_object() { return --depth_, true; }
+  bool end_array() { return --depth_, true; }
+  bool parse_error(std::size_t, const std::string&, const json::exception&) { return false; }
+
+ private:
+  static constexpr std::size_t depth_max = 100;  // printing a tree recurses
+  std::size_t depth_ = 0;
+};
 
 void put_time(json& object, const char* name, const std::optional<wall_time>& at) {
   if (at) object[name] = format_time(*at);
@@ -62,26 +62,16 @@ std::string base64(std::string_view bytes) {
 }
 
 void put_bytes(json& object, const std::string& name, std::string_view bytes) {
-  constexpr std::size_t depth_max = 100;
   if (!valid_utf8(bytes)) {
     object[name + "_base64"] = base64(bytes);
     return;
   }
-  if (depth_of(bytes) <= depth_max) {
-    // An integer beyond 64 bits has become a double and lost digits.
-    bool exact = true;
-    const auto look = [&exact](int, json::parse_event_t, const json& part) {
-      constexpr double integers_end = 0x1p63;
-      exact = exact && !(part.is_number_float() && std::abs(part.get<double>()) >= integers_end);
-      return true;
-    };
-    auto value = json::parse(bytes, look, false);
-    if (!value.is_discarded() && exact) {
-      object[name] = std::move(value);
-      return;
-    }
+  const plain_numbers no_locale;  // the parser asks it for its decimal point
+  if (shape seen; json::sax_parse(bytes, &seen)) {
+    object[name] = json::parse(bytes);
+  } else {
+    object[name + "_text"] = bytes;
   }
-  object[name + "_text"] = bytes;
 }
 
 json to_json(const action_counts& c) {

@@ -30,6 +30,11 @@ using action = std::function<int()>;
 constexpr std::uint64_t rows_max = 1'000'000'000;  // of one answer
 constexpr auto ms_max = static_cast<std::uint64_t>(tenax::limits{}.delay_max.count());
 
+bool read_number(const std::string& text, double& value) {
+  const auto* end = text.data() + text.size();
+  return std::from_chars(text.data(), end, value) == std::from_chars_result{end, {}};
+}
+
 /// A whole number from `least` to `most`. CLI11 alone lets -1 wrap around to a large one.
 CLI::Validator whole(std::uint64_t least, std::uint64_t most) {
   const auto range = std::to_string(least) + ".." + std::to_string(most);
@@ -43,6 +48,18 @@ CLI::Validator whole(std::uint64_t least, std::uint64_t most) {
                    : "must be a whole number in " + range + ", it is " + text;
       },
       range};
+}
+
+/// Any number. CLI11 alone reads it as the locale of the process has it.
+void add_number(CLI::App& app, const std::string& name, double& value, const std::string& help) {
+  app.add_option_function<std::string>(
+         name, [&value](const std::string& text) { (void)read_number(text, value); }, help)
+      ->check([](const std::string& text) {
+        double ignored = 0;
+        return read_number(text, ignored) ? std::string{} : "must be a number, it is " + text;
+      })
+      ->type_name("NUMBER")
+      ->default_str(tenax::node::json(value).dump());
 }
 
 void add_common(CLI::App& app, common_options& common) {
@@ -62,11 +79,9 @@ void add_run(CLI::App& app, const common_options& common, action& chosen) {
   static run_options o;
   auto& run = *app.add_subcommand("run", "Run workflows to their end; run again to go on");
   run.add_option("FILE", o.files, "Native specs (JSON) or WfFormat 1.5 traces")->required();
-  run.add_option("--time-scale", o.time_scale, "Traces: recorded seconds times this")
-      ->capture_default_str();
+  add_number(run, "--time-scale", o.time_scale, "Traces: recorded seconds times this");
   run.add_flag("--spin", o.spin, "Traces: real CPU work instead of durable waits");
-  run.add_option("--fail-rate", o.faults.rate, "Share of attempts made to fail, 0..1")
-      ->capture_default_str();
+  add_number(run, "--fail-rate", o.faults.rate, "Share of attempts made to fail, 0..1");
   run.add_option("--seed", o.faults.seed, "Which attempts these are")
       ->check(whole(0, std::numeric_limits<std::uint64_t>::max()))
       ->capture_default_str();

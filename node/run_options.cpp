@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
-#include <cstdio>
 #include <utility>
 
 #include "node/spin.hpp"
@@ -15,8 +15,9 @@ namespace {
 
 std::string number(double n) {
   std::array<char, 32> out{};
-  std::snprintf(out.data(), out.size(), "%.17g", n);
-  return out.data();
+  const auto end =
+      std::to_chars(out.data(), out.data() + out.size(), n, std::chars_format::general, 17).ptr;
+  return {out.data(), end};
 }
 
 milliseconds to_ms(std::uint64_t n) {

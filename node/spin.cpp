@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "node/hash.hpp"
+#include "tenax/plain_numbers.hpp"
 
 namespace tenax::node {
 
@@ -20,6 +21,7 @@ struct spin_input {
 };
 
 spin_input read_spin(std::string_view input) {
+  const plain_numbers no_locale;
   const auto doc = nlohmann::json::parse(input, nullptr, false);
   if (!doc.is_object()) return {0, {{"", "must be a JSON object"}}};
   spin_input out;

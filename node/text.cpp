@@ -48,49 +48,6 @@ std::string escaped(std::uint32_t code) {
   return out.data();
 }
 
-/// Digits only, so that neither signs nor blanks pass.
-std::optional<int> number(std::string_view& s, std::size_t digits) {
-  if (s.size() < digits) return std::nullopt;
-  int n = 0;
-  for (const char c : s.substr(0, digits)) {
-    if (c < '0' || c > '9') return std::nullopt;
-    n = n * 10 + (c - '0');
-  }
-  s.remove_prefix(digits);
-  return n;
-}
-
-bool skip(std::string_view& s, std::string_view any_of) {
-  if (s.empty() || any_of.find(s.front()) == std::string_view::npos) return false;
-  s.remove_prefix(1);
-  return true;
-}
-
-/// ".123456" to milliseconds; nothing there: 0.
-std::optional<int> fraction_ms(std::string_view& s) {
-  if (!skip(s, ".")) return 0;
-  int ms = 0;
-  int digits = 0;
-  for (; !s.empty() && s.front() >= '0' && s.front() <= '9'; s.remove_prefix(1), ++digits)
-    if (digits < 3) ms = ms * 10 + (s.front() - '0');
-  if (digits == 0 || digits > 9) return std::nullopt;
-  for (; digits < 3; ++digits) ms *= 10;
-  return ms;
-}
-
-/// "Z" or "+hh:mm".
-std::optional<std::chrono::minutes> offset(std::string_view& s) {
-  if (skip(s, "Zz")) return std::chrono::minutes{0};
-  const bool minus = !s.empty() && s.front() == '-';
-  if (!skip(s, "+-")) return std::nullopt;
-  const auto hours = number(s, 2);
-  if (!hours || !skip(s, ":")) return std::nullopt;
-  const auto minutes = number(s, 2);
-  if (!minutes || *hours > 23 || *minutes > 59) return std::nullopt;
-  const std::chrono::minutes ahead{*hours * 60 + *minutes};
-  return minus ? -ahead : ahead;
-}
-
 }  // namespace
 
 std::string printable(std::string_view text) {
@@ -148,49 +105,10 @@ std::string padded(std::string text, std::size_t width) {
   return text;
 }
 
-std::string format_time(wall_time at) {
-  using namespace std::chrono;
-  // RFC 3339 has years of four digits.
-  constexpr wall_time first = sys_days{year{0} / 1 / 1};
-  constexpr wall_time last = wall_time{sys_days{year{9999} / 12 / 31}} + days{1} - milliseconds{1};
-  at = std::clamp(at, first, last);
-  const auto day = floor<days>(at);
-  const year_month_day date{day};
-  const hh_mm_ss time{at - day};
-  std::array<char, 40> out{};
-  std::snprintf(out.data(), out.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ",
-                static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                static_cast<unsigned>(date.day()), static_cast<int>(time.hours().count()),
-                static_cast<int>(time.minutes().count()), static_cast<int>(time.seconds().count()),
-                static_cast<int>(time.subseconds().count()));
-  return out.data();
-}
-
-std::optional<wall_time> parse_time(std::string_view s) {
-  using namespace std::chrono;
-  const auto y = number(s, 4);
-  if (!y || !skip(s, "-")) return std::nullopt;
-  const auto m = number(s, 2);
-  if (!m || !skip(s, "-")) return std::nullopt;
-  const auto d = number(s, 2);
-  if (!d) return std::nullopt;
-  const year_month_day date{year{*y}, month(static_cast<unsigned>(*m)),
-                            day(static_cast<unsigned>(*d))};
-  if (!date.ok()) return std::nullopt;
-  if (s.empty()) return wall_time{sys_days{date}};
-  if (!skip(s, "Tt ")) return std::nullopt;
-  const auto hour = number(s, 2);
-  if (!hour || !skip(s, ":")) return std::nullopt;
-  const auto minute = number(s, 2);
-  if (!minute || !skip(s, ":")) return std::nullopt;
-  const auto second = number(s, 2);
-  if (!second || *hour > 23 || *minute > 59 || *second > 59) return std::nullopt;
-  const auto ms = fraction_ms(s);
-  if (!ms) return std::nullopt;
-  const auto ahead = offset(s);
-  if (!ahead || !s.empty()) return std::nullopt;
-  return wall_time{sys_days{date}} + hours{*hour} + minutes{*minute} + seconds{*second} +
-         milliseconds{*ms} - *ahead;
+std::optional<wall_time> parse_time(std::string_view text) {
+  constexpr std::size_t date_bytes = 10;
+  return model::parse_timestamp(text.size() == date_bytes ? std::string(text) + "T00:00:00Z"
+                                                          : std::string(text));
 }
 
 std::string format_duration(milliseconds d) {

@@ -1,5 +1,5 @@
 // text.hpp - text for people: what may go to a terminal, times, durations, numbers, tables.
-// Depends on include/tenax only. Pure functions and value types.
+// Depends on include/tenax and model/documents/timestamp. Pure functions and value types.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/documents/timestamp.hpp"
 #include "tenax/handler.hpp"
 
 namespace tenax::node {
@@ -27,9 +28,8 @@ namespace tenax::node {
 [[nodiscard]] std::string padded(std::string text, std::size_t width);
 
 /// RFC 3339 in UTC with milliseconds: 2026-03-01T12:00:00.250Z.
-[[nodiscard]] std::string format_time(wall_time at);
-/// Reads RFC 3339 (any offset, up to nanoseconds, cut to milliseconds) or a date, which is its
-/// midnight in UTC.
+[[nodiscard]] inline std::string format_time(wall_time at) { return model::print_timestamp(at); }
+/// Reads what model::parse_timestamp reads, or a date, which is its midnight in UTC.
 [[nodiscard]] std::optional<wall_time> parse_time(std::string_view text);
 /// "7 ms", "2.5 s", "3m 05s", "2h 03m", "5d 02h"; negative ones with a minus.
 [[nodiscard]] std::string format_duration(milliseconds d);

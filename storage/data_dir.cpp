@@ -9,12 +9,12 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <cstring>
 #include <map>
 #include <mutex>
 #include <optional>
-#include <sstream>
 #include <utility>
 
 #include "storage/owned_fd.hpp"
@@ -127,13 +127,24 @@ void write_owner_pid(const fs::path& dir) {
   (void)write_own_file(dir / pid_file, std::to_string(::getpid()) + '\n' + pid_namespace() + '\n');
 }
 
+/// Takes the digits at the front: false without any, or too many. Streams would ask the locale of
+/// the host what a number is.
+template <class T>
+bool take_number(std::string_view& text, T& value) {
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  return code == std::errc{};
+}
+
 /// What owner.pid says; 0 if that is no process that can be seen here.
 int noted_owner(const fs::path& dir) {
-  std::istringstream in(read_own_file(dir / pid_file));
+  const std::string said = read_own_file(dir / pid_file);
+  std::string_view in = said;
   int pid = 0;
-  std::string its_namespace;
-  if (!(in >> pid) || pid <= 0) return 0;
-  if (in >> its_namespace && its_namespace != pid_namespace()) return 0;
+  if (!take_number(in, pid) || pid <= 0) return 0;
+  if (in.starts_with('\n')) in.remove_prefix(1);
+  const std::string_view its_namespace = in.substr(0, in.find('\n'));
+  if (!its_namespace.empty() && its_namespace != pid_namespace()) return 0;
   return ::kill(pid, 0) == 0 || errno == EPERM ? pid : 0;
 }
 
@@ -259,9 +270,10 @@ result<owned_fd> take_lock(const fs::path& dir) {
 }
 
 std::string octal(mode_t mode) {
-  std::ostringstream out;
-  out << '0' << std::oct << (mode & 07777);
-  return out.str();
+  std::array<char, 8> digits{};
+  const auto end =
+      std::to_chars(digits.data(), digits.data() + digits.size(), mode & 07777u, 8).ptr;
+  return "0" + std::string(digits.data(), end);
 }
 
 /// RocksDB makes its files as the process's umask has it: the directory around them is what keeps
@@ -367,9 +379,10 @@ bool record_last_write(const fs::path& dir, std::uint64_t number) {
 
 result<void> check_last_write(const fs::path& dir, std::uint64_t number) {
   std::uint64_t recorded = 0;
-  std::istringstream in(read_own_file(dir / last_write_file));
+  const std::string said = read_own_file(dir / last_write_file);
+  std::string_view in = said;
   // Without the end of its line it is itself torn.
-  if (!(in >> recorded) || in.get() != '\n' || number >= recorded) return {};
+  if (!take_number(in, recorded) || !in.starts_with('\n') || number >= recorded) return {};
   return error{errc::corrupt, "data directory " + dir.string() + ": write " +
                                   std::to_string(recorded) +
                                   " was there when it was closed, now the last one is " +

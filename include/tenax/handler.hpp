@@ -6,12 +6,14 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <map>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tenax/limits.hpp"
@@ -46,7 +48,8 @@ class outcome {
   /// Failed for good: no retry whatever the policy says.
   static outcome fatal(std::string error_class, std::string message);
   /// Nobody knows whether it was done: an `at_most_once` action is in doubt and waits for
-  /// `engine::resolve`, any other has failed and is tried again. So is an exception of the handler.
+  /// `engine::resolve`, any other has failed and is tried again. So is an exception of the handler
+  /// (class "exception"), unless action_options::on_exception says otherwise.
   static outcome unknown(std::string error_class, std::string message);
   /// Not now: call again at `until` (at once if that has passed) with the same attempt number and
   /// `deferrals` one higher. Durable, takes no thread. More than limits::delay_max from now it
@@ -120,6 +123,11 @@ struct action_options {
   std::function<std::vector<fault>(std::string_view input)> check = {};
   /// The same, for a check that depends on the engine's limits. Called instead of `check` if set.
   std::function<std::vector<fault>(std::string_view input, const limits& bounds)> check_within = {};
+  /// What an exception of the handler means for its attempt: as though the handler had returned
+  /// this; nothing: outcome::unknown of class "exception". Called on the handler's thread, several
+  /// at once. tenax::exception_classes (exceptions.hpp) makes one of types and classes. If it
+  /// throws itself, it has said nothing.
+  std::function<std::optional<outcome>(const std::exception_ptr& thrown)> on_exception = {};
 };
 
 /// The action types that an engine knows. Filled before `engine::open`.
@@ -130,11 +138,17 @@ class handler_registry {
     tenax::handler run;
   };
   /// Adds or replaces. `type` is 1..128 characters of [A-Za-z0-9._:-].
-  handler_registry& add(std::string type, handler run, action_options options = {});
-  [[nodiscard]] const entry* find(std::string_view type) const;
-  [[nodiscard]] const std::map<std::string, entry, std::less<>>& all() const noexcept {
+  handler_registry& add(std::string type, handler run, action_options options = {}) &;
+  handler_registry add(std::string type, handler run, action_options options = {}) && {
+    return std::move(add(std::move(type), std::move(run), std::move(options)));
+  }
+  /// Null if there is none. Both show what the registry holds, so not of a temporary one.
+  [[nodiscard]] const entry* find(std::string_view type) const&;
+  const entry* find(std::string_view type) const&& = delete;
+  [[nodiscard]] const std::map<std::string, entry, std::less<>>& all() const& noexcept {
     return entries_;
   }
+  const std::map<std::string, entry, std::less<>>& all() const&& = delete;
 
  private:
   std::map<std::string, entry, std::less<>> entries_;

@@ -76,8 +76,9 @@ class error {
 };
 
 /// A value or an error. Asking for the one that is not there throws std::bad_variant_access. What a
-/// temporary result holds is moved out, so that `for (auto& e : *engine.history(id))` is safe;
-/// `->` is not for loops: it points into the result.
+/// temporary result holds is moved out, so that `for (auto& w : (*engine.list()).items)` is safe.
+/// `->` would point into the temporary: it is for results that have a name, `(*call()).member` or
+/// `call().value().member` for the others.
 template <class T>
 class [[nodiscard]] result {
  public:
@@ -95,8 +96,9 @@ class [[nodiscard]] result {
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
   T operator*() && { return std::move(*this).value(); }
-  T* operator->() { return &value(); }
-  const T* operator->() const { return &value(); }
+  T* operator->() & { return &value(); }
+  const T* operator->() const& { return &value(); }
+  const T* operator->() const&& = delete;
 
   [[nodiscard]] const tenax::error& error() const& { return std::get<1>(v_); }
   [[nodiscard]] tenax::error error() && { return std::get<1>(std::move(v_)); }

@@ -56,33 +56,55 @@ struct workflow_spec {
 class workflow_builder {
  public:
   explicit workflow_builder(std::string name) { spec_.name = std::move(name); }
-  workflow_builder& id(std::string v) { return spec_.id = std::move(v), *this; }
-  workflow_builder& description(std::string v) { return spec_.description = std::move(v), *this; }
-  workflow_builder& reference(std::string v) { return spec_.reference = std::move(v), *this; }
-  workflow_builder& input(std::string v) { return spec_.input = std::move(v), *this; }
-  workflow_builder& priority(std::int32_t v) { return spec_.priority = v, *this; }
-  workflow_builder& deadline(milliseconds v) { return spec_.deadline = v, *this; }
-  workflow_builder& sequential() { return spec_.order = action_order::sequential, *this; }
+  // A builder with a name is refined in place; of a temporary one each step gives a builder, so
+  // that nothing refers to what is gone.
+  workflow_builder& id(std::string v) & { return spec_.id = std::move(v), *this; }
+  workflow_builder id(std::string v) && { return std::move(id(std::move(v))); }
+  workflow_builder& description(std::string v) & { return spec_.description = std::move(v), *this; }
+  workflow_builder description(std::string v) && { return std::move(description(std::move(v))); }
+  workflow_builder& reference(std::string v) & { return spec_.reference = std::move(v), *this; }
+  workflow_builder reference(std::string v) && { return std::move(reference(std::move(v))); }
+  workflow_builder& input(std::string v) & { return spec_.input = std::move(v), *this; }
+  workflow_builder input(std::string v) && { return std::move(input(std::move(v))); }
+  workflow_builder& priority(std::int32_t v) & { return spec_.priority = v, *this; }
+  workflow_builder priority(std::int32_t v) && { return std::move(priority(v)); }
+  workflow_builder& deadline(milliseconds v) & { return spec_.deadline = v, *this; }
+  workflow_builder deadline(milliseconds v) && { return std::move(deadline(v)); }
+  workflow_builder& sequential() & { return spec_.order = action_order::sequential, *this; }
+  workflow_builder sequential() && { return std::move(sequential()); }
   /// Adds an action; `after`, `at`, `delayed` and `because` refine the one added last (add one
   /// first: they throw std::logic_error otherwise).
-  workflow_builder& action(std::string key, std::string type, std::string input = "null");
-  workflow_builder& after(std::string key);
-  workflow_builder& at(wall_time when);
+  workflow_builder& action(std::string key, std::string type, std::string input = "null") &;
+  workflow_builder action(std::string key, std::string type, std::string input = "null") && {
+    return std::move(action(std::move(key), std::move(type), std::move(input)));
+  }
+  workflow_builder& after(std::string key) &;
+  workflow_builder after(std::string key) && { return std::move(after(std::move(key))); }
+  workflow_builder& at(wall_time when) &;
+  workflow_builder at(wall_time when) && { return std::move(at(when)); }
   /// As above for a time of any precision, rounded up to milliseconds.
   template <class Duration>
-  workflow_builder& at(std::chrono::sys_time<Duration> when) {
+  workflow_builder& at(std::chrono::sys_time<Duration> when) & {
     return at(std::chrono::ceil<milliseconds>(when));
   }
-  workflow_builder& delayed(milliseconds delay);
-  workflow_builder& because(std::string reason);
+  template <class Duration>
+  workflow_builder at(std::chrono::sys_time<Duration> when) && {
+    return std::move(at(std::chrono::ceil<milliseconds>(when)));
+  }
+  workflow_builder& delayed(milliseconds delay) &;
+  workflow_builder delayed(milliseconds delay) && { return std::move(delayed(delay)); }
+  workflow_builder& because(std::string reason) &;
+  workflow_builder because(std::string reason) && { return std::move(because(std::move(reason))); }
   /// A copy; std::move(builder).build() takes the spec out.
   [[nodiscard]] workflow_spec build() const& { return spec_; }
   [[nodiscard]] workflow_spec build() && noexcept { return std::move(spec_); }
-  /// For calls that take a spec, as `engine::submit(builder)`: no copy; valid as long as the
-  /// builder.
-  operator const workflow_spec&() const noexcept {
-    return spec_;
-  }  // NOLINT(google-explicit-constructor)
+  // For calls that take a spec, as `engine::submit(builder)`: no copy of a builder with a name
+  // (valid as long as that), unless it is const; a temporary one gives its spec away.
+  // NOLINTBEGIN(google-explicit-constructor)
+  operator const workflow_spec&() & noexcept { return spec_; }
+  operator workflow_spec() const& { return spec_; }
+  operator workflow_spec() && noexcept { return std::move(spec_); }
+  // NOLINTEND(google-explicit-constructor)
 
  private:
   action_spec& last();

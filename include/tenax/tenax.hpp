@@ -2,9 +2,11 @@
 #pragma once
 
 #include "tenax/engine.hpp"
+#include "tenax/exceptions.hpp"
 #include "tenax/handler.hpp"
 #include "tenax/limits.hpp"
 #include "tenax/options.hpp"
+#include "tenax/plain_numbers.hpp"
 #include "tenax/result.hpp"
 #include "tenax/retry.hpp"
 #include "tenax/spec.hpp"

@@ -8,6 +8,7 @@
 
 #include "model/documents/json_text.hpp"
 #include "model/documents/json_tree.hpp"
+#include "tenax/plain_numbers.hpp"
 
 namespace tenax::model {
 
@@ -177,6 +178,7 @@ class json_tree_builder {
 };
 
 json_parse parse_json(std::string_view json, const json_rules& rules) {
+  const plain_numbers no_locale;  // the parser asks it for its decimal point
   json_tree_builder builder(json, rules);
   if (json.size() > document_bytes_max) {
     builder.fail_syntax("a document of " + std::to_string(json.size()) + " bytes is too large");
@@ -223,6 +225,7 @@ class member_finder {
 }  // namespace
 
 bool has_members(std::string_view json, std::initializer_list<std::string_view> names) {
+  const plain_numbers no_locale;
   member_finder finder(names);
   nlohmann::json::sax_parse(json.data(), json.data() + json.size(), &finder);
   return finder.found();

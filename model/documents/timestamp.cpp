@@ -10,6 +10,10 @@ namespace {
 
 using namespace std::chrono;
 
+// Years of four digits, which is what the format can say.
+constexpr wall_time first_time = sys_days{year{0} / January / 1};
+constexpr wall_time last_time = wall_time{sys_days{year{10'000} / January / 1}} - milliseconds{1};
+
 class reader {
  public:
   explicit reader(std::string_view text) : rest_(text) {}
@@ -37,13 +41,17 @@ class reader {
   std::string_view rest_;
 };
 
-// After the dot: at least one digit. -1: none.
+// After the dot: at least one digit, rounded up to 0..1000. -1: none.
 int fraction_ms(reader& in) {
   if (!in.at_digit()) return -1;
   int value = 0;
-  int unit = 100;
-  for (; in.at_digit(); unit /= 10) value += (in.take() - '0') * unit;
-  return value;
+  bool finer = false;
+  for (int unit = 100; in.at_digit(); unit /= 10) {
+    const int digit = in.take() - '0';
+    value += digit * unit;
+    finer = finer || (unit == 0 && digit > 0);
+  }
+  return value + (finer ? 1 : 0);
 }
 
 // "Z" or "+hh:mm" up to the end.
@@ -73,7 +81,7 @@ std::optional<wall_time> parse_timestamp(std::string_view text) {
   if (h < 0 || in.take() != ':') return std::nullopt;
   const int mi = in.digits(2, 59);
   if (mi < 0 || in.take() != ':') return std::nullopt;
-  const int s = in.digits(2, 60);
+  const int s = in.digits(2, 59);
   if (s < 0) return std::nullopt;
   char next = in.take();
   int ms = 0;
@@ -84,28 +92,24 @@ std::optional<wall_time> parse_timestamp(std::string_view text) {
   }
   const auto east = offset(in, next);
   if (!east) return std::nullopt;
-  return wall_time{sys_days{date}} + hours{h} + minutes{mi} + seconds{s} + milliseconds{ms} - *east;
+  const wall_time time =
+      wall_time{sys_days{date}} + hours{h} + minutes{mi} + seconds{s} + milliseconds{ms} - *east;
+  return time >= first_time && time <= last_time ? std::optional(time) : std::nullopt;
 }
 
 std::string print_timestamp(wall_time time) {
-  constexpr wall_time first = sys_days{year{0} / January / 1};
-  constexpr wall_time last = wall_time{sys_days{year{10'000} / January / 1}} - milliseconds{1};
-  const wall_time clamped = std::clamp(time, first, last);
+  const wall_time clamped = std::clamp(time, first_time, last_time);
   const auto midnight = floor<days>(clamped);
   const year_month_day date{midnight};
   const hh_mm_ss<milliseconds> clock{clamped - midnight};
   std::array<char, 64> text;
-  int size = std::snprintf(
-      text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d", static_cast<int>(date.year()),
-      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-      static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-      static_cast<int>(clock.seconds().count()));
-  std::string out(text.data(), static_cast<std::size_t>(size));
-  if (const auto ms = static_cast<int>(clock.subseconds().count()); ms > 0) {
-    size = std::snprintf(text.data(), text.size(), ".%03d", ms);
-    out.append(text.data(), static_cast<std::size_t>(size));
-  }
-  return out + "Z";
+  const int size = std::snprintf(
+      text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ",
+      static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+      static_cast<unsigned>(date.day()), static_cast<int>(clock.hours().count()),
+      static_cast<int>(clock.minutes().count()), static_cast<int>(clock.seconds().count()),
+      static_cast<int>(clock.subseconds().count()));
+  return {text.data(), static_cast<std::size_t>(size)};
 }
 
 }  // namespace tenax::model

@@ -1,4 +1,5 @@
-// timestamp.hpp - wall times as RFC 3339 text. Depends on include/tenax only. Pure functions.
+// timestamp.hpp - wall times as RFC 3339 text: the one place that reads and prints them. Depends on
+// include/tenax only. Pure functions.
 #pragma once
 
 #include <optional>
@@ -9,10 +10,14 @@
 
 namespace tenax::model {
 
-/// Reads "2026-03-01T09:30:00Z", also with a fraction and an offset ("+02:00"). Finer parts than a
-/// millisecond are dropped; a leap second reads as the second after it.
+/// Reads "2026-03-01T09:30:00Z", also with a fraction and an offset ("+02:00"). A fraction of any
+/// length, rounded up to milliseconds: what waits for a time never starts before it, and since the
+/// engine's times are whole milliseconds, "at or after" and "before" a finer time mean the same
+/// with the next whole one. Refused: leap seconds (:60), which the system's clock does not have,
+/// and times outside the years 0 to 9999 in UTC.
 [[nodiscard]] std::optional<wall_time> parse_timestamp(std::string_view text);
-/// In UTC, with milliseconds only if there are any. Times outside the years 0 to 9999 are clamped.
+/// In UTC, always with three digits of milliseconds, so that texts sort as times. Times outside the
+/// years 0 to 9999 are clamped.
 [[nodiscard]] std::string print_timestamp(wall_time time);
 
 }  // namespace tenax::model

@@ -61,8 +61,8 @@ BOOST_AUTO_TEST_CASE(a_call_that_had_begun_when_the_engine_closed_is_answered) {
   auto e = open();
   BOOST_REQUIRE(e.has_value());
   BOOST_TEST(e->stats().submitted == 1U);
-  BOOST_TEST((e->summary("there")->status == workflow_status::in_progress ||
-              e->summary("there")->status == workflow_status::pending));
+  BOOST_TEST((e->summary("there").value().status == workflow_status::in_progress ||
+              e->summary("there").value().status == workflow_status::pending));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

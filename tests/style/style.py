@@ -77,6 +77,22 @@ WORDS = [
          "handlers/exec*": "waits for a child process",
          "node/*": "a program: signals, serving",
          **TESTS}),
+    ("locale", r"\b(std::locale|setlocale|uselocale|newlocale|localeconv)\b|\batof\s*\("
+               r"|\b(strto|std::sto)(f|d|ld)\b|\bstd::[io]?stringstream\b",
+     "numbers are read and printed without the locale: from_chars, to_chars, model/documents", {
+         "model/plain_numbers.cpp": "what keeps it away from third-party code",
+         "tests/*": "tests set it",
+         "bench/*": "a program that never sets it"}),
+    ("json", r"\bjson::(parse|sax_parse)\s*\(",
+     "the parser asks the locale for its decimal point: tenax::plain_numbers around it", {
+         "model/documents/json_parse.cpp": "under plain_numbers",
+         "handlers/input.cpp": "under plain_numbers",
+         "node/spin.cpp": "under plain_numbers",
+         "node/json_output.cpp": "under plain_numbers",
+         "node/control.cpp": "requests without numbers",
+         "include/tenax/nlohmann.hpp": "under plain_numbers",
+         "tests/*": "documents of tests",
+         "bench/*": "a program that never sets it"}),
 ]
 LEFTOVERS = r"\b(TODO|FIXME|XXX)\b"
 MACHINE = (r"/(work|home|root|tmp/bash_jobs)/|deb\.debian\.org|pypi\.org|pythonhosted|crates\.io"
@@ -259,6 +275,9 @@ PLANTED = [  # (check, file, text, what must be found)
     ("words", "model/a.cpp", "std::random_device d;\n", "random_device"),
     ("words", "actors/a.cpp", "std::jthread t;\n", "jthread"),
     ("words", "actors/a.cpp", "self->spawn<caf::detached>(f);\n", "detached"),
+    ("words", "model/a.cpp", "double d = std::stod(text);\n", "stod"),
+    ("words", "storage/a.cpp", "std::istringstream in(text);\n", "istringstream"),
+    ("words", "handlers/a.cpp", "auto d = json::parse(text);\n", "plain_numbers"),
     ("words", "docs/a.md", "TODO\n", "leftover"),
     ("words", "cmake/a.sh", "cd /wor" "k/here\n", "machine path"),
     ("promises", "docs/guarantees.md", "| it holds | `no_such_test` |\n", "no such test"),

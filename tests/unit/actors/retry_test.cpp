@@ -1,4 +1,7 @@
 // When a failed attempt is made again, and what is seen meanwhile.
+#include <stdexcept>
+
+#include "tenax/exceptions.hpp"
 #include "tests/unit/actors/support.hpp"
 
 using namespace tenax;
@@ -314,6 +317,79 @@ BOOST_AUTO_TEST_CASE(an_at_most_once_attempt_that_throws_waits_for_a_decision) {
   }
 }
 
+struct bank_busy : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+struct card_refused {};
+
+BOOST_AUTO_TEST_CASE(the_message_of_an_exception_names_what_caused_it) {
+  handle("nested", [](const action_context&) -> outcome {
+    try {
+      throw bank_busy("no answer");
+    } catch (...) {
+      std::throw_with_nested(std::runtime_error("the card was not charged"));
+    }
+  });
+  handle("foreign", [](const action_context&) -> outcome { throw 17; });
+  open();
+  for (const auto* type : {"nested", "foreign"}) submit(one(type, type));
+  engine->advance(hours(1));
+  BOOST_TEST(action("nested").last_error->message ==
+             "the card was not charged; caused by: no answer");
+  BOOST_TEST(action("foreign").last_error->message ==
+             "something of type int, which is no std::exception");
+}
+
+BOOST_AUTO_TEST_CASE(a_rule_of_the_type_says_what_an_exception_means) {
+  const auto rule = exception_classes()
+                        .add<bank_busy>("network", outcome::kind::failure)
+                        .add<card_refused>("card", outcome::kind::fatal)
+                        .add<std::logic_error>("bug");
+  action_options how{.delivery = delivery::at_most_once};
+  how.on_exception = rule;
+  handle(
+      "busy",
+      [](const action_context&) -> outcome {
+        try {
+          throw bank_busy("no answer");
+        } catch (...) {
+          std::throw_with_nested(std::runtime_error("outside"));
+        }
+      },
+      how);
+  handle(
+      "refused", [](const action_context&) -> outcome { throw card_refused(); }, how);
+  handle(
+      "bug", [](const action_context&) -> outcome { throw std::out_of_range("7"); }, how);
+  handle(
+      "other", [](const action_context&) -> outcome { throw std::runtime_error("x"); }, how);
+  how.on_exception = [](const std::exception_ptr& e) -> std::optional<outcome> {
+    std::rethrow_exception(e);
+  };
+  handle(
+      "rule_throws", [](const action_context&) -> outcome { throw bank_busy("y"); }, how);
+  open();
+  for (const auto* type : {"busy", "refused", "bug", "other", "rule_throws"}) {
+    submit(one(type, type));
+  }
+  engine->advance(hours(1));
+  // not done, so not in doubt: tried again
+  BOOST_TEST(status("busy") == workflow_status::failed);
+  BOOST_TEST(starts("busy").size() == 3U);
+  BOOST_TEST(action("busy").last_error->error_class == "network");
+  BOOST_TEST(action("busy").last_error->message == "outside; caused by: no answer");
+  BOOST_TEST(starts("refused").size() == 1U);
+  BOOST_TEST(status("refused") == workflow_status::failed);
+  BOOST_TEST(action("refused").last_error->error_class == "card");
+  const std::vector<std::pair<std::string, std::string>> in_doubt{
+      {"bug", "bug"}, {"other", "exception"}, {"rule_throws", "exception"}};
+  for (const auto& [id, wanted] : in_doubt) {
+    BOOST_TEST(action(id).waiting == waiting_for::decision, id);
+    BOOST_TEST(action(id).last_error->error_class == wanted, id);
+  }
+  BOOST_TEST(action("rule_throws").last_error->message == "y; on_exception threw: y");
+}
+
 struct speechless : std::exception {
   const char* what() const noexcept override { return nullptr; }
 };
@@ -332,7 +408,9 @@ BOOST_AUTO_TEST_CASE(an_exception_without_words_and_an_outcome_of_no_kind_are_fa
   engine->advance(hours(1));
   BOOST_TEST(status("speechless") == workflow_status::failed);
   BOOST_TEST(action("speechless").last_error->error_class == "exception");
-  BOOST_TEST(action("speechless").last_error->message == "an exception without words");
+  BOOST_TEST(
+      action("speechless").last_error->message ==
+      "an exception of type tenax::testing::(anonymous namespace)::speechless without words");
   BOOST_TEST(status("no_kind") == workflow_status::failed);
   BOOST_TEST(starts("no_kind").size() == 3U);
   for (const auto* id : {"no_kind", "no_kind_once"}) {

@@ -277,8 +277,8 @@ BOOST_AUTO_TEST_CASE(a_close_with_a_timeout_leaves_handlers_behind_and_names_the
   }
   BOOST_TEST(closed.error().faults().size() == 2U);
   BOOST_TEST(e->stats().handlers_stuck == 2U);
-  BOOST_TEST((e->get("again")->actions[0].stuck_attempt == 1U));
-  BOOST_TEST((e->summary("done")->status == workflow_status::completed));
+  BOOST_TEST((e->get("again").value().actions[0].stuck_attempt == 1U));
+  BOOST_TEST((e->summary("done").value().status == workflow_status::completed));
   BOOST_TEST((e->submit(one("late")).error().code() == errc::closing));
   e->close();
   BOOST_TEST(e->close(milliseconds(0)).has_value());
@@ -292,19 +292,19 @@ BOOST_AUTO_TEST_CASE(a_close_with_a_timeout_leaves_handlers_behind_and_names_the
   // then one is made again beside the old handler, and the other is in doubt
   const auto end = e->await("again");
   BOOST_TEST_REQUIRE((end && end->status == workflow_status::completed));
-  BOOST_TEST((e->get("again")->actions[0].result == "\"new\""));
-  BOOST_TEST((e->get("again")->actions[0].attempts == 2U));
-  BOOST_TEST((e->get("once")->actions[0].waiting == waiting_for::decision));
+  BOOST_TEST((e->get("again").value().actions[0].result == "\"new\""));
+  BOOST_TEST((e->get("again").value().actions[0].attempts == 2U));
+  BOOST_TEST((e->get("once").value().actions[0].waiting == waiting_for::decision));
   // and what the old ones return goes nowhere
-  const auto events = e->summary("again")->events;
+  const auto events = e->summary("again").value().events;
   const std::weak_ptr<state> functions = shared;
   shared->may_return.open();
   BOOST_TEST(comes_true([&] { return shared->returned == 2; }));
   BOOST_TEST(shared->read == 2U);
   shared.reset();
   BOOST_TEST(comes_true([&] { return functions.expired(); }));  // the last has let go of all
-  BOOST_TEST(e->summary("again")->events == events);
-  BOOST_TEST((e->get("once")->actions[0].waiting == waiting_for::decision));
+  BOOST_TEST(e->summary("again").value().events == events);
+  BOOST_TEST((e->get("once").value().actions[0].waiting == waiting_for::decision));
   e.reset();
   verify_clean();
 }
@@ -329,7 +329,7 @@ BOOST_AUTO_TEST_CASE(a_close_with_a_timeout_waits_for_handlers_that_stop) {
 BOOST_AUTO_TEST_CASE(a_handler_that_was_given_up_before_is_left_behind_too) {
   std::optional<engine> e(open(with_hanging(given_up_after(milliseconds(5)))));
   BOOST_TEST_REQUIRE(e->submit(one("w", "hang")).has_value());
-  BOOST_TEST_REQUIRE((e->await("w")->status == workflow_status::failed));
+  BOOST_TEST_REQUIRE((e->await("w").value().status == workflow_status::failed));
   const auto closed = e->close(milliseconds(-1));
   BOOST_TEST_REQUIRE(!closed.has_value());
   BOOST_TEST_REQUIRE(closed.error().faults().size() == 1U);
@@ -359,7 +359,7 @@ BOOST_AUTO_TEST_CASE(a_handler_that_returns_as_it_is_left_behind_is_one_or_the_o
     const auto closed = e->close(milliseconds(0));
     std::size_t open_ones = 0;
     for (int n = 0; n < 4; ++n) {
-      open_ones += e->summary(id(n))->status == workflow_status::completed ? 0 : 1;
+      open_ones += e->summary(id(n)).value().status == workflow_status::completed ? 0 : 1;
     }
     BOOST_TEST(open_ones == (closed ? 0U : closed.error().faults().size()));
     e.reset();
@@ -377,16 +377,16 @@ BOOST_AUTO_TEST_CASE(handlers_that_were_given_up_do_not_keep_others_from_running
   for (int n = 1; n <= 3; ++n) {
     const auto id = "stuck" + std::to_string(n);
     BOOST_TEST_REQUIRE(e.submit(one(id, "hang")).has_value());
-    BOOST_TEST_REQUIRE((e.await(id)->status == workflow_status::failed));
+    BOOST_TEST_REQUIRE((e.await(id).value().status == workflow_status::failed));
   }
   BOOST_TEST(comes_true([&] { return e.stats().handlers_stuck == 3U; }));
-  BOOST_TEST((e.get("stuck2")->actions[0].stuck_attempt == 1U));
+  BOOST_TEST((e.get("stuck2").value().actions[0].stuck_attempt == 1U));
   run_one(e, "fourth");
-  BOOST_TEST((!e.get("fourth")->actions[0].stuck_attempt));
+  BOOST_TEST((!e.get("fourth").value().actions[0].stuck_attempt));
   BOOST_TEST(e.stats().handlers_running == 0U);
   shared->may_return.open();
   BOOST_TEST(comes_true([&] { return e.stats().handlers_stuck == 0U; }));
-  BOOST_TEST((!e.get("stuck2")->actions[0].stuck_attempt));
+  BOOST_TEST((!e.get("stuck2").value().actions[0].stuck_attempt));
 }
 
 /// One thread for a type, four substitutes; then those that hang take the places of their type.
@@ -396,18 +396,18 @@ BOOST_AUTO_TEST_CASE(threads_of_handlers_that_were_given_up_are_replaced_up_to_a
   for (int n = 1; n <= hanging; ++n) {
     const auto id = "stuck" + std::to_string(n);
     BOOST_TEST_REQUIRE(e.submit(one(id, "hang")).has_value());
-    BOOST_TEST_REQUIRE((e.await(id)->status == workflow_status::failed));
+    BOOST_TEST_REQUIRE((e.await(id).value().status == workflow_status::failed));
   }
   BOOST_TEST(comes_true([&] { return e.stats().handlers_stuck == hanging; }));
   // when one more of the type comes, it waits, and others do not
   BOOST_TEST_REQUIRE(e.submit(one("more", "hang")).has_value());
   BOOST_TEST_REQUIRE(e.submit(one("other")).has_value());
-  BOOST_TEST((e.await("other")->status == workflow_status::completed));
+  BOOST_TEST((e.await("other").value().status == workflow_status::completed));
   BOOST_TEST(e.stats().actions_waiting == 1U);
-  BOOST_TEST((e.summary("more")->actions.ready == 1U));
+  BOOST_TEST((e.summary("more").value().actions.ready == 1U));
   // until one comes back
   shared->may_return.open();
-  BOOST_TEST((e.await("more")->status == workflow_status::completed));
+  BOOST_TEST((e.await("more").value().status == workflow_status::completed));
   BOOST_TEST(comes_true([&] { return e.stats().actions_waiting == 0U; }));
 }
 

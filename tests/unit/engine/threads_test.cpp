@@ -173,7 +173,7 @@ BOOST_AUTO_TEST_CASE(a_handler_that_runs_on_is_seen_to_run) {
   while (!seen() && std::chrono::steady_clock::now() < give_up) std::this_thread::yield();
   BOOST_TEST(seen());
   BOOST_TEST(release.come_and_wait_for(2));
-  BOOST_TEST((e.await("w")->status == workflow_status::completed));
+  BOOST_TEST((e.await("w").value().status == workflow_status::completed));
   std::vector<std::string> kinds;
   const auto history = e.history("w");
   for (const auto& event : *history) kinds.push_back(event.kind);

@@ -119,11 +119,19 @@ BOOST_AUTO_TEST_CASE(noop_returns_its_input_byte_for_byte) {
 
 BOOST_AUTO_TEST_CASE(wait_defers_by_its_seconds_rounded_up) {
   const std::vector<std::pair<std::string, milliseconds>> cases{
-      {"1", 1s},          {"1.5", 1'500ms},
-      {"0.001", 1ms},     {"0.0011", 2ms},
-      {"4.035", 4'035ms}, {"1e-9", 1ms},
-      {"2.0000001", 2s},  {"1.001", 1'001ms},
-      {"86400", 24h},     {"315619200", std::chrono::hours(24 * 3653)}};
+      {"1", 1s},
+      {"1.5", 1'500ms},
+      {"0.001", 1ms},
+      {"0.0011", 2ms},
+      {"4.035", 4'035ms},
+      {"1e-9", 1ms},
+      {"2.0000001", 2'001ms},
+      {"1.001", 1'001ms},
+      {"0.0010004", 2ms},
+      {"0.3", 300ms},
+      {"1e-320", 1ms},
+      {"86400", 24h},
+      {"315619200", std::chrono::hours(24 * 3653)}};
   for (const auto& [seconds, expected] : cases) {
     const auto input = R"({"seconds":)" + seconds + "}";
     BOOST_TEST(check("wait", input).empty(), input);

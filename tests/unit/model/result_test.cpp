@@ -8,8 +8,11 @@
 #include <utility>
 #include <vector>
 
+#include "tenax/engine.hpp"
+#include "tenax/handler.hpp"
 #include "tenax/result.hpp"
 #include "tenax/spec.hpp"
+#include "tenax/testing/virtual_engine.hpp"
 #include "tenax/view.hpp"
 
 using namespace tenax;
@@ -89,11 +92,58 @@ static_assert(!temporaries_give_values<result<std::string>&>);
 static_assert(std::is_same_v<decltype(std::declval<error>().faults()), std::vector<fault>>);
 static_assert(std::is_same_v<decltype(std::declval<error>().message()), std::string>);
 
+// Nothing of the public API gives a pointer or reference into a temporary.
+template <class T>
+concept has_arrow = requires(T&& r) {
+  std::forward<T>(r).operator->();
+};
+static_assert(has_arrow<result<std::string>&>);
+static_assert(has_arrow<const result<std::string>&>);
+static_assert(!has_arrow<result<std::string>>);
+static_assert(!has_arrow<const result<std::string>>);
+template <class Engine>
+concept loops_over_a_dead_page = requires(Engine& e) {
+  e.list().value().items;
+};
+template <class Engine>
+concept loops_over_a_living_page = requires(Engine& e) {
+  (*e.list()).items;
+};
+static_assert(!loops_over_a_dead_page<engine> && loops_over_a_living_page<engine>);
+static_assert(!loops_over_a_dead_page<reader> && loops_over_a_living_page<reader>);
+static_assert(!loops_over_a_dead_page<testing::virtual_engine>);
+template <class Registry>
+concept can_be_looked_into = requires(Registry&& r) {
+  std::forward<Registry>(r).all();
+  std::forward<Registry>(r).find("noop");
+};
+static_assert(can_be_looked_into<const handler_registry&>);
+static_assert(!can_be_looked_into<handler_registry>);
+template <class Builder>
+concept is_refined_in_place = std::is_reference_v<decltype(std::declval<Builder>().id("i"))>;
+static_assert(is_refined_in_place<workflow_builder&> && !is_refined_in_place<workflow_builder>);
+static_assert(!std::is_convertible_v<workflow_builder, workflow_spec&>);
+
+BOOST_AUTO_TEST_CASE(a_spec_outlives_the_temporary_builder_that_made_it) {
+  const workflow_spec& spec = workflow_builder("made").id("i").action("a", "noop").after("b");
+  BOOST_TEST(spec.name == "made");
+  BOOST_TEST(spec.actions.at(0).depends_on.at(0) == "b");
+  auto named = workflow_builder("named").sequential();
+  const workflow_spec& same = named;
+  named.action("a", "noop");
+  BOOST_TEST(same.actions.size() == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(what_a_temporary_result_holds_can_be_looped_over) {
   const auto words = [] { return result<std::vector<std::string>>({"one", "two"}); };
   std::string all;
   for (const auto& word : *words()) all += word;
   for (const auto& word : words().value()) all += word;
+  BOOST_TEST(all == "onetwoonetwo");
+  const auto listing = [] { return result<page<std::string>>({{"one", "two"}, ""}); };
+  all.clear();
+  for (const auto& word : (*listing()).items) all += word;
+  for (const auto& word : listing().value().items) all += word;
   BOOST_TEST(all == "onetwoonetwo");
   const auto bad = [] { return result<int>(error{errc::invalid_spec, "no", {{"/a", "b"}}}); };
   for (const auto& f : bad().error().faults()) BOOST_TEST(f.path == "/a");

@@ -49,6 +49,25 @@ BOOST_AUTO_TEST_CASE(no_integer_loses_digits) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(every_double_is_shown_as_a_number) {
+  for (const auto* kept :
+       {"9.223372036854775808e18", "-9.3e18", "1e19", "[1.7976931348623157e+308]",
+        "18446744073709551616.0", "1E300", "5e-324", "0.1"}) {
+    for (const auto* name : {"result", "data"}) {
+      json o;
+      put_bytes(o, name, kept);
+      BOOST_TEST_REQUIRE(o.contains(name), kept);
+      BOOST_TEST((json::parse(dump(o))[name] == json::parse(kept)), kept);
+    }
+  }
+  json o;
+  put_bytes(o, "result", "1e400");  // beyond a double
+  BOOST_TEST(o["result_text"] == "1e400");
+  o = {};
+  put_bytes(o, "result", "[12345678901234567890123, 1e19]");
+  BOOST_TEST(o.contains("result_text"));
+}
+
 BOOST_AUTO_TEST_CASE(base64_is_rfc_4648) {
   BOOST_TEST(base64("") == "");
   BOOST_TEST(base64("f") == "Zg==");

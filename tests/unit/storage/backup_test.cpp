@@ -156,7 +156,7 @@ BOOST_AUTO_TEST_CASE(a_live_engine_makes_a_backup_that_an_engine_opens) {
   const auto end = restored->await("flow-1", milliseconds(30'000));
   BOOST_REQUIRE_MESSAGE(end, failure(end));
   BOOST_TEST((end->status == workflow_status::completed));
-  BOOST_TEST((live->summary("flow-1")->status == workflow_status::pending));
+  BOOST_TEST((live->summary("flow-1").value().status == workflow_status::pending));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

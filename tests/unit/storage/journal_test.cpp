@@ -441,7 +441,7 @@ BOOST_AUTO_TEST_CASE(a_group_reaches_the_real_store_whole) {
     BOOST_REQUIRE(acks.wait(static_cast<std::size_t>(number)));
   }
   for (const auto& w : all) {
-    BOOST_TEST(difference(s->load(w->def->spec.id)->state, w->state) == "");
+    BOOST_TEST(difference(s->load(w->def->spec.id).value().state, w->state) == "");
   }
   BOOST_TEST(s->current_totals().submitted == 50u);
 }

@@ -57,7 +57,7 @@ BOOST_AUTO_TEST_CASE(a_reader_beside_a_writer_sees_what_was_written_at_refresh) 
     random_workflow other(r, random_spec(r, "o" + std::to_string(i), 3));
     other.step(1);
     commit(*s, other);
-    BOOST_TEST(reader.load("w")->state.seq == before->state.seq);
+    BOOST_TEST(reader.load("w").value().state.seq == before->state.seq);
     BOOST_TEST(!reader.exists(other.def->spec.id));
     BOOST_REQUIRE(reader.refresh());
     BOOST_TEST(reader.exists(other.def->spec.id));
@@ -196,19 +196,19 @@ BOOST_AUTO_TEST_CASE(the_public_reader_answers_queries) {
   commit(*s, w);
   auto opened = reader::open(dir.data());
   BOOST_REQUIRE(opened);
-  BOOST_TEST(opened->summary("w")->name == w.def->spec.name);
-  BOOST_TEST(opened->get("w")->actions.size() == 5u);
-  BOOST_TEST(opened->list()->items.size() == 1u);
-  BOOST_TEST(opened->history("w")->size() == 1u);
+  BOOST_TEST(opened->summary("w").value().name == w.def->spec.name);
+  BOOST_TEST(opened->get("w").value().actions.size() == 5u);
+  BOOST_TEST(opened->list().value().items.size() == 1u);
+  BOOST_TEST(opened->history("w").value().size() == 1u);
   BOOST_TEST(opened->stats().submitted == 1u);
   BOOST_TEST(opened->stats().open == 1u);
   BOOST_TEST(opened->stats().epoch == 1u);
   BOOST_TEST((opened->get("x").error().code() == errc::not_found));
   w.step(2);
   commit(*s, w);
-  BOOST_TEST(opened->summary("w")->events == 1u);
+  BOOST_TEST(opened->summary("w").value().events == 1u);
   BOOST_REQUIRE(opened->refresh());
-  BOOST_TEST(opened->summary("w")->events == w.state.seq);
+  BOOST_TEST(opened->summary("w").value().events == w.state.seq);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

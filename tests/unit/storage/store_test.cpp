@@ -169,7 +169,7 @@ BOOST_AUTO_TEST_CASE(totals_and_states_survive_reopening_and_the_epoch_grows) {
     w.step(5);
     if (!w.changes.empty()) commit(*s, w);
     BOOST_TEST(s->current_totals().submitted == 1u);
-    BOOST_TEST(difference(s->load("w")->state, w.state) == "");
+    BOOST_TEST(difference(s->load("w").value().state, w.state) == "");
   }
 }
 
@@ -204,7 +204,7 @@ BOOST_AUTO_TEST_CASE(several_batches_are_one_write_in_order) {
     all.push_back(&b);
   }
   BOOST_REQUIRE(s->write(s->epoch(), all));
-  BOOST_TEST(difference(s->load("w")->state, w.state) == "");
+  BOOST_TEST(difference(s->load("w").value().state, w.state) == "");
   BOOST_TEST(s->current_totals().submitted == 1u);
 }
 
@@ -382,14 +382,14 @@ BOOST_AUTO_TEST_CASE(due_reads_from_a_bound_to_a_time) {
     }
   }
   BOOST_REQUIRE(s->write(s->epoch(), {&batch}));
-  BOOST_TEST(s->due(timer_group::start, {}, 10, 100)->empty());
-  BOOST_TEST(s->due(timer_group::start, {}, 11, 100)->size() == 3u);
-  BOOST_TEST(s->due(timer_group::start, {}, 20, 100)->size() == 30u);
-  BOOST_TEST(s->due(timer_group::start, {}, 20, 7)->size() == 7u);
-  BOOST_TEST(s->due(timer_group::start, all[4], 20, 100)->size() == 26u);
-  BOOST_TEST((s->due(timer_group::start, all[4], 20, 1)->front() == all[4]));
-  BOOST_TEST(s->due(timer_group::start, {15, {}, "", 0}, 17, 100)->size() == 6u);
-  BOOST_TEST(s->due(timer_group::start, {17, {}, "", 0}, 15, 100)->empty());
+  BOOST_TEST(s->due(timer_group::start, {}, 10, 100).value().empty());
+  BOOST_TEST(s->due(timer_group::start, {}, 11, 100).value().size() == 3u);
+  BOOST_TEST(s->due(timer_group::start, {}, 20, 100).value().size() == 30u);
+  BOOST_TEST(s->due(timer_group::start, {}, 20, 7).value().size() == 7u);
+  BOOST_TEST(s->due(timer_group::start, all[4], 20, 100).value().size() == 26u);
+  BOOST_TEST((s->due(timer_group::start, all[4], 20, 1).value().front() == all[4]));
+  BOOST_TEST(s->due(timer_group::start, {15, {}, "", 0}, 17, 100).value().size() == 6u);
+  BOOST_TEST(s->due(timer_group::start, {17, {}, "", 0}, 15, 100).value().empty());
 }
 
 /// Deleted entries before the first one: crossed once, not at every look, nor after a start.
@@ -597,7 +597,7 @@ BOOST_AUTO_TEST_CASE(a_simulated_file_system_can_hold_the_store) {
     BOOST_REQUIRE_MESSAGE(s, failure(s));
     BOOST_TEST((*s)->epoch() == epoch);
     if (epoch == 1) commit(**s, w);
-    BOOST_TEST(difference((*s)->load("w")->state, w.state) == "");
+    BOOST_TEST(difference((*s)->load("w").value().state, w.state) == "");
     const auto reading = open_reading_store(dir, env.get());
     BOOST_REQUIRE_MESSAGE(reading, failure(reading));
     BOOST_TEST((*reading)->exists("w"));

@@ -424,8 +424,13 @@ BOOST_AUTO_TEST_CASE(paths_stay_short_whatever_the_keys_are) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(an_action_is_never_scheduled_before_the_time_in_its_spec) {
+  const auto spec = spec_of(with_action(R"(,"scheduled_at":"2026-03-01T12:00:10.0009Z")"));
+  BOOST_TEST((spec.actions[0].scheduled_at == wall_time{milliseconds{1'772'366'410'001}}));
+}
+
 BOOST_AUTO_TEST_CASE(a_time_that_is_not_rfc_3339_is_a_fault) {
-  for (const char* bad : {"", "tomorrow", "2026-03-01T12:00:00"}) {
+  for (const char* bad : {"", "tomorrow", "2026-03-01T12:00:00", "2026-12-31T23:59:60Z"}) {
     CHECK_ONLY_FAULT(faults_of(with_action(std::string(",\"scheduled_at\":\"") + bad + "\"")),
                      "/actions/0/scheduled_at", "RFC 3339");
   }
