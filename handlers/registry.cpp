@@ -43,6 +43,13 @@ outcome outcome::defer(wall_time until) {
   return o;
 }
 
+outcome outcome::throttled(wall_time until, std::string message) {
+  outcome o = defer(until);
+  o.error_class = "throttled";
+  o.message = std::move(message);
+  return o;
+}
+
 handler_registry& handler_registry::add(std::string type, handler run, action_options options) & {
   entries_.insert_or_assign(std::move(type), entry{std::move(options), std::move(run)});
   return *this;

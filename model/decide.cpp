@@ -241,7 +241,10 @@ void decider::on(const end_attempt& c) {
         failed_attempt(c.action, too_long("the deferral of", milliseconds(until - now_)));
         break;
       }
-      emit(event_kind::attempt_deferred, c.action, event_actor::handler).due_at_ms = until;
+      auto& deferred = emit(event_kind::attempt_deferred, c.action, event_actor::handler);
+      deferred.due_at_ms = until;
+      deferred.error_class = clipped(c.what.error_class, 128);
+      deferred.text = clipped(c.what.message, rules_.bounds().text_bytes_max);
       effect_of(effect::kind::wait, c.action, until);
       break;
     }

@@ -24,7 +24,7 @@ enum class event_kind : std::uint8_t {
   retry_scheduled =
       8,  ///< attempt: the failed one; due_at_ms, wait_ms, least_ms, most_ms, count: max_attempts
   retry_exhausted = 9,       ///< attempt: the last one; count: max_attempts; text: why no retry
-  attempt_deferred = 10,     ///< attempt, due_at_ms
+  attempt_deferred = 10,     ///< attempt, due_at_ms; error_class, text: why, if throttled
   attempt_interrupted = 11,  ///< attempt: in flight at a crash or stopped by a close, made again;
                              ///< count: recoveries (crashes) so far
   outcome_unknown = 12,      ///< attempt: in doubt; text: why; error_class: of an error of its own

@@ -204,6 +204,7 @@ void application::on_action(const event& e) {
       move(action, phase::deferred);
       action.due_at_ms = e.due_at_ms;
       ++action.deferrals;
+      if (!e.error_class.empty()) action.last_error = {e.error_class, e.text};
       break;
     case event_kind::action_due:
       move(action, phase::ready);

@@ -30,7 +30,7 @@ enum class log_level : std::uint8_t { debug, info, warning, error };
 /// Called from any thread, several at once. Must not throw and must not call the engine.
 using log_sink = std::function<void(log_level, std::string_view message)>;
 
-/// How one attempt ended. Made by the five functions; bytes are JSON by convention. One of another
+/// How one attempt ended. Made by the six functions; bytes are JSON by convention. One of another
 /// kind (a program's fault) counts as `unknown` of class "bad_outcome".
 class outcome {
  public:
@@ -40,7 +40,8 @@ class outcome {
   /// reads.
   static outcome success(std::string result = "null");
   /// Failed; tried again as the policy says. `retry_after` (negative: at once) overrides the
-  /// policy's delay and an error_rule; max_attempts and schedule_to_close still hold. Longer than
+  /// policy's delay and an error_rule; it spends an attempt as any failure does, so max_attempts
+  /// and schedule_to_close still hold: for "too many requests" see `throttled`. Longer than
   /// limits::delay_max it fails the action for good, class "delay_too_long". The class is cut to
   /// 128 bytes, the message to limits::text_bytes_max.
   static outcome failure(std::string error_class, std::string message,
@@ -60,11 +61,19 @@ class outcome {
   static outcome defer(std::chrono::sys_time<Duration> until) {
     return defer(std::chrono::ceil<milliseconds>(until));
   }
+  /// As `defer`, because the other side asked for it (HTTP 429 with Retry-After, say): it spends no
+  /// attempt, however often it comes; schedule_to_close bounds it. The history and `last_error` say
+  /// `throttled` and the message (cut to limits::text_bytes_max).
+  static outcome throttled(wall_time until, std::string message = {});
+  template <class Duration>
+  static outcome throttled(std::chrono::sys_time<Duration> until, std::string message = {}) {
+    return throttled(std::chrono::ceil<milliseconds>(until), std::move(message));
+  }
 
   kind what = kind::success;
   std::string result;       ///< success
-  std::string error_class;  ///< failure, fatal, unknown
-  std::string message;      ///< failure, fatal, unknown
+  std::string error_class;  ///< failure, fatal, unknown; of a defer: why, if it is throttled
+  std::string message;      ///< with the class
   std::optional<milliseconds> retry_after;
   wall_time until{};  ///< defer
 };

@@ -108,6 +108,7 @@ std::string event_data(const event& e) {
       break;
     case event_kind::attempt_deferred:
       o.time("until", e.due_at_ms);
+      if (!e.error_class.empty()) error_fields(o, e);
       break;
     case event_kind::attempt_interrupted:
       o.number("recoveries", e.count);

@@ -317,6 +317,26 @@ BOOST_AUTO_TEST_CASE(an_at_most_once_attempt_that_throws_waits_for_a_decision) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(being_throttled_spends_no_attempt_and_is_told_in_the_history) {
+  handle("asks", [this](const action_context& c) {
+    return calls.size() < 10 ? outcome::throttled(c.now + milliseconds(30'000), "HTTP 429")
+                             : outcome::success();
+  });
+  open();
+  submit(one("w", "asks"));
+  engine->advance(milliseconds(1));
+  BOOST_TEST(action("w").waiting == waiting_for::timer);
+  BOOST_TEST(action("w").last_error->error_class == "throttled");
+  engine->advance(hours(1));
+  BOOST_TEST(status("w") == workflow_status::completed);
+  BOOST_TEST(action("w").attempts == 1U);  // of three that it may have
+  BOOST_TEST(calls.back().deferrals == 9U);
+  const auto told = events("w", "attempt_deferred");
+  BOOST_TEST_REQUIRE(told.size() == 9U);
+  BOOST_TEST(told[0].data.find(R"("error_class":"throttled","message":"HTTP 429")") !=
+             std::string::npos);
+}
+
 struct bank_busy : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
