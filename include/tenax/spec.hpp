@@ -98,13 +98,11 @@ class workflow_builder {
   /// A copy; std::move(builder).build() takes the spec out.
   [[nodiscard]] workflow_spec build() const& { return spec_; }
   [[nodiscard]] workflow_spec build() && noexcept { return std::move(spec_); }
-  // For calls that take a spec, as `engine::submit(builder)`: no copy of a builder with a name
-  // (valid as long as that), unless it is const; a temporary one gives its spec away.
-  // NOLINTBEGIN(google-explicit-constructor)
-  operator const workflow_spec&() & noexcept { return spec_; }
-  operator workflow_spec() const& { return spec_; }
-  operator workflow_spec() && noexcept { return std::move(spec_); }
-  // NOLINTEND(google-explicit-constructor)
+  /// For calls that take a spec, as `engine::submit(builder)`: no copy; valid as long as the
+  /// builder, so never give it a name (`build` is for that).
+  operator const workflow_spec&() const noexcept {
+    return spec_;
+  }  // NOLINT(google-explicit-constructor)
 
  private:
   action_spec& last();
