@@ -66,6 +66,15 @@ class workflow_builder {
   workflow_builder reference(std::string v) && { return std::move(reference(std::move(v))); }
   workflow_builder& input(std::string v) & { return spec_.input = std::move(v), *this; }
   workflow_builder input(std::string v) && { return std::move(input(std::move(v))); }
+  /// The JSON of a value (json_codec.hpp). Throws what its codec throws; so does `action`.
+  template <json_value T>
+  workflow_builder& input(const T& v) & {
+    return input(write_json(v));
+  }
+  template <json_value T>
+  workflow_builder input(const T& v) && {
+    return std::move(input(write_json(v)));
+  }
   workflow_builder& priority(std::int32_t v) & { return spec_.priority = v, *this; }
   workflow_builder priority(std::int32_t v) && { return std::move(priority(v)); }
   workflow_builder& deadline(milliseconds v) & { return spec_.deadline = v, *this; }
@@ -77,6 +86,14 @@ class workflow_builder {
   workflow_builder& action(std::string key, std::string type, std::string input = "null") &;
   workflow_builder action(std::string key, std::string type, std::string input = "null") && {
     return std::move(action(std::move(key), std::move(type), std::move(input)));
+  }
+  template <json_value T>
+  workflow_builder& action(std::string key, std::string type, const T& input) & {
+    return action(std::move(key), std::move(type), write_json(input));
+  }
+  template <json_value T>
+  workflow_builder action(std::string key, std::string type, const T& input) && {
+    return std::move(action(std::move(key), std::move(type), write_json(input)));
   }
   workflow_builder& after(std::string key) &;
   workflow_builder after(std::string key) && { return std::move(after(std::move(key))); }
