@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "tenax/json_codec.hpp"
 #include "tenax/limits.hpp"
 #include "tenax/result.hpp"
 #include "tenax/retry.hpp"
@@ -39,6 +40,11 @@ class outcome {
   /// Done. `result` (at most limits::payload_bytes_max bytes) is what `${actions.KEY.result}`
   /// reads.
   static outcome success(std::string result = "null");
+  /// Done, with the JSON of a value (json_codec.hpp). Throws what its codec throws.
+  template <json_value T>
+  static outcome success(const T& result) {
+    return success(write_json(result));
+  }
   /// Failed; tried again as the policy says. `retry_after` (negative: at once) overrides the
   /// policy's delay and an error_rule; it spends an attempt as any failure does, so max_attempts
   /// and schedule_to_close still hold: for "too many requests" see `throttled`. Longer than
@@ -151,6 +157,18 @@ class handler_registry {
   handler_registry add(std::string type, handler run, action_options options = {}) && {
     return std::move(add(std::move(type), std::move(run), std::move(options)));
   }
+  /// Adds or replaces a handler that takes the value of its input: `run(In)` or
+  /// `run(In, const action_context&)`, for types that have a json_codec. It returns an Out, nothing
+  /// (Out is void), an outcome, or typed_outcome<Out>: a result or an outcome. An input of another
+  /// shape is a fault at submit, before the type's own check; one with ${...} references, whose
+  /// shape is known at the attempt only, fails the action for good then (class "bad_input"). What
+  /// writing the result throws is an exception of the handler.
+  template <json_readable In, class Out = void, class F>
+  handler_registry& add(std::string type, F run, action_options options = {}) &;
+  template <json_readable In, class Out = void, class F>
+  handler_registry add(std::string type, F run, action_options options = {}) && {
+    return std::move(add<In, Out>(std::move(type), std::move(run), std::move(options)));
+  }
   /// Null if there is none. Both show what the registry holds, so not of a temporary one.
   [[nodiscard]] const entry* find(std::string_view type) const&;
   const entry* find(std::string_view type) const&& = delete;
@@ -200,3 +218,5 @@ void add_exec(handler_registry& registry, exec_options options = {}, action_opti
 }  // namespace builtin
 
 }  // namespace tenax
+
+#include "tenax/typed.hpp"  // the templates above

@@ -66,6 +66,15 @@ class workflow_builder {
   workflow_builder reference(std::string v) && { return std::move(reference(std::move(v))); }
   workflow_builder& input(std::string v) & { return spec_.input = std::move(v), *this; }
   workflow_builder input(std::string v) && { return std::move(input(std::move(v))); }
+  /// The JSON of a value (json_codec.hpp). Throws what its codec throws; so does `action`.
+  template <json_value T>
+  workflow_builder& input(const T& v) & {
+    return input(write_json(v));
+  }
+  template <json_value T>
+  workflow_builder input(const T& v) && {
+    return std::move(input(write_json(v)));
+  }
   workflow_builder& priority(std::int32_t v) & { return spec_.priority = v, *this; }
   workflow_builder priority(std::int32_t v) && { return std::move(priority(v)); }
   workflow_builder& deadline(milliseconds v) & { return spec_.deadline = v, *this; }
@@ -77,6 +86,14 @@ class workflow_builder {
   workflow_builder& action(std::string key, std::string type, std::string input = "null") &;
   workflow_builder action(std::string key, std::string type, std::string input = "null") && {
     return std::move(action(std::move(key), std::move(type), std::move(input)));
+  }
+  template <json_value T>
+  workflow_builder& action(std::string key, std::string type, const T& input) & {
+    return action(std::move(key), std::move(type), write_json(input));
+  }
+  template <json_value T>
+  workflow_builder action(std::string key, std::string type, const T& input) && {
+    return std::move(action(std::move(key), std::move(type), write_json(input)));
   }
   workflow_builder& after(std::string key) &;
   workflow_builder after(std::string key) && { return std::move(after(std::move(key))); }
@@ -98,13 +115,11 @@ class workflow_builder {
   /// A copy; std::move(builder).build() takes the spec out.
   [[nodiscard]] workflow_spec build() const& { return spec_; }
   [[nodiscard]] workflow_spec build() && noexcept { return std::move(spec_); }
-  // For calls that take a spec, as `engine::submit(builder)`: no copy of a builder with a name
-  // (valid as long as that), unless it is const; a temporary one gives its spec away.
-  // NOLINTBEGIN(google-explicit-constructor)
-  operator const workflow_spec&() & noexcept { return spec_; }
-  operator workflow_spec() const& { return spec_; }
-  operator workflow_spec() && noexcept { return std::move(spec_); }
-  // NOLINTEND(google-explicit-constructor)
+  /// For calls that take a spec, as `engine::submit(builder)`: no copy; valid as long as the
+  /// builder, so never give it a name (`build` is for that).
+  operator const workflow_spec&() const noexcept {
+    return spec_;
+  }  // NOLINT(google-explicit-constructor)
 
  private:
   action_spec& last();

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "tenax/handler.hpp"
+#include "tenax/json_codec.hpp"
+#include "tenax/result.hpp"
 
 namespace tenax {
 
@@ -107,12 +109,30 @@ struct action_view {
   /// The latest attempt that was given up (timeout, cancel, close) and whose handler still runs; a
   /// new attempt may run beside it. Only engine::get can tell; a reader cannot.
   std::optional<std::uint32_t> stuck_attempt;
+
+  /// The result as a value (json_codec.hpp). Errors: wrong_state (it has none), invalid_argument
+  /// (another shape).
+  template <json_readable T>
+  [[nodiscard]] tenax::result<T> result_as() const {
+    if (result) return read_json<T>(*result);
+    return error(errc::wrong_state, "action " + key + " has no result");
+  }
 };
 
 struct workflow_view {
   workflow_summary summary;
   std::string input;
   std::vector<action_view> actions;
+
+  /// The result of the action of this key. Errors: as action_view::result_as; not_found (no such
+  /// action).
+  template <json_readable T>
+  [[nodiscard]] result<T> result_of(std::string_view action_key) const {
+    for (const auto& action : actions) {
+      if (action.key == action_key) return action.result_as<T>();
+    }
+    return error(errc::not_found, "there is no action " + std::string(action_key));
+  }
 };
 
 struct history_event {

@@ -84,6 +84,24 @@ BOOST_AUTO_TEST_CASE(a_custom_handler_fails_in_every_way) {
   check_clean(s.at("data"));
 }
 
+BOOST_AUTO_TEST_CASE(the_code_in_the_page_on_typed_handlers_is_the_example) {
+  const auto page = read_file(TENAX_SOURCE_DIR "/docs/typed-handlers.md");
+  const auto code = read_file(TENAX_SOURCE_DIR "/examples/typed_handlers.cpp");
+  BOOST_REQUIRE(!code.empty());
+  BOOST_TEST(page.find("```cpp\n" + code + "```") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(typed_handlers_check_shapes_and_pass_values_on) {
+  const scratch s;
+  const auto r = run("typed_handlers", s.at("data"));
+  BOOST_TEST(r.code == 0);
+  BOOST_TEST(r.out ==
+             "invalid_spec: the workflow is not valid\n"
+             "  /actions/0/input: does not fit: key 'card' not found\n"
+             "mail: r-visa\norder-7 paid: r-visa\n");
+  check_clean(s.at("data"));
+}
+
 BOOST_AUTO_TEST_CASE(two_engines_live_in_one_process) {
   const scratch s;
   const auto r = run("two_engines", s.at("data"));

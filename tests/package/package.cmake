@@ -36,7 +36,7 @@ run(${CMAKE_COMMAND} -S "${consumer}" -B "${work}/cmake" -G "${generator}"
     -D CMAKE_BUILD_TYPE=${build_type} "-DCMAKE_CXX_FLAGS=${flags} ${warning_flags}"
     -D CMAKE_NO_SYSTEM_FROM_IMPORTED=ON -D tenax_wanted=${version})
 run(${CMAKE_COMMAND} --build "${work}/cmake")
-foreach(program IN ITEMS consumer testing_consumer)
+foreach(program IN ITEMS consumer testing_consumer typed_consumer)
   run("${work}/cmake/${program}")
 endforeach()
 
@@ -53,10 +53,11 @@ function(build_by_pkg_config program package)
 endfunction()
 build_by_pkg_config(main tenax)
 build_by_pkg_config(testing tenax-testing)
+build_by_pkg_config(typed tenax-testing)
 
 # What warns differs between compilers.
 find_program(clang clang++)
 if(clang)
   run("${clang}" -std=c++20 -fsyntax-only ${warnings} "-I${prefix}/include"
-      "${consumer}/main.cpp" "${consumer}/testing.cpp")
+      "${consumer}/main.cpp" "${consumer}/testing.cpp" "${consumer}/typed.cpp")
 endif()
