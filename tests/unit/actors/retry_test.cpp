@@ -428,9 +428,8 @@ BOOST_AUTO_TEST_CASE(an_exception_without_words_and_an_outcome_of_no_kind_are_fa
   engine->advance(hours(1));
   BOOST_TEST(status("speechless") == workflow_status::failed);
   BOOST_TEST(action("speechless").last_error->error_class == "exception");
-  BOOST_TEST(
-      action("speechless").last_error->message ==
-      "an exception of type tenax::testing::(anonymous namespace)::speechless without words");
+  BOOST_TEST(action("speechless").last_error->message ==
+             "an exception of type retries::speechless without words");
   BOOST_TEST(status("no_kind") == workflow_status::failed);
   BOOST_TEST(starts("no_kind").size() == 3U);
   for (const auto* id : {"no_kind", "no_kind_once"}) {
