@@ -49,6 +49,7 @@ void change_set::begin(const workflow_state& state) {
   old_class = state.listed_as();
   old_lanes = state.lanes();
   old_deadline_at_ms = state.deadline_at_ms;
+  old_closed_at_ms = state.closed_at_ms;
   first_seq = state.seq + 1;
   events.clear();
   touched.clear();

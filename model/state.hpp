@@ -116,6 +116,7 @@ struct change_set {
   index_class old_class = index_class::active;
   lane_mask old_lanes = 0;
   time_ms old_deadline_at_ms = 0;
+  time_ms old_closed_at_ms = 0;
   std::uint64_t first_seq = 0;  ///< of events.front()
   std::vector<event> events;    ///< seq first_seq, first_seq + 1, ...
   std::vector<touch> touched;   ///< each action once, with what it was

@@ -128,6 +128,15 @@ class commit_encoder {
     records::encode_listing(def_.spec.name, listed_as, after_.lanes(), b_.value);
     out_.put(b_.key, b_.value);
     if (!moves) return;
+    if (!changes_.creates && !is_open(changes_.old_class)) {
+      keys::ended(b_.key,
+                  {changes_.old_class, changes_.old_closed_at_ms, after_.created_at_ms, id_});
+      out_.remove(b_.key);
+    }
+    if (after_.terminal()) {
+      keys::ended(b_.key, {listed_as, after_.closed_at_ms, after_.created_at_ms, id_});
+      out_.put(b_.key, {});
+    }
     if (changes_.creates) ++out_.delta.submitted;
     switch (listed_as) {
       case model::index_class::completed:

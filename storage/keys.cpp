@@ -120,6 +120,14 @@ void listing(std::string& out, model::index_class c, time_ms created_at_ms, std:
   out.append(id);
 }
 
+void ended(std::string& out, const ended_entry& entry) {
+  put_head(out, kind::ended);
+  out.push_back(static_cast<char>(entry.listed_as));
+  put_time(out, entry.closed_at_ms);
+  put_time(out, entry.created_at_ms);
+  out.append(entry.workflow_id);
+}
+
 std::string meta(std::string_view name) {
   std::string out;
   put_head(out, kind::meta);
@@ -145,6 +153,7 @@ std::optional<kind> decode_kind(std::string_view key) noexcept {
   switch (const auto k = static_cast<kind>(key[2])) {
     case kind::listing:
     case kind::meta:
+    case kind::ended:
     case kind::due:
     case kind::deadline:
     case kind::workflow:
@@ -208,6 +217,21 @@ std::optional<list_entry> decode_listing(std::string_view key) {
   list_entry out;
   out.listed_as = static_cast<model::index_class>(c);
   out.created_at_ms = get_time(rest->substr(1));
+  out.workflow_id = id;
+  return out;
+}
+
+std::optional<ended_entry> decode_ended(std::string_view key) {
+  const auto rest = body(key, kind::ended);
+  if (!rest || rest->size() < 1 + 8 + 8 + 1) return std::nullopt;
+  const auto c = static_cast<std::uint8_t>((*rest)[0]);
+  const auto id = rest->substr(17);
+  if (c > model::index_class_max || !is_id(id)) return std::nullopt;
+  ended_entry out;
+  out.listed_as = static_cast<model::index_class>(c);
+  if (model::is_open(out.listed_as)) return std::nullopt;
+  out.closed_at_ms = get_time(rest->substr(1));
+  out.created_at_ms = get_time(rest->substr(9));
   out.workflow_id = id;
   return out;
 }

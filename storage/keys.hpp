@@ -25,6 +25,7 @@ enum class kind : std::uint8_t {
   workflow = 'I',  ///< an instance: id, record tag, number => record
   listing = 'L',   ///< class, created_at_ms, id => name
   meta = 'M',      ///< name => value
+  ended = 'N',     ///< class, closed_at_ms, created_at_ms, id => nothing
   due = 'T',       ///< starts: at_ms, timer kind, id, action => nothing
   deadline = 'U',  ///< deadlines, the same: found without passing the starts before them
 };
@@ -57,6 +58,7 @@ void due_bound(std::string& out, timer_group group, const due_entry& bound);
   return g == timer_group::start ? kind::due : kind::deadline;
 }
 void listing(std::string& out, model::index_class c, time_ms created_at_ms, std::string_view id);
+void ended(std::string& out, const ended_entry& entry);
 [[nodiscard]] std::string meta(std::string_view name);
 /// [kind_begin, kind_end) holds all keys of a kind.
 [[nodiscard]] std::string kind_begin(kind k);
@@ -74,6 +76,7 @@ struct workflow_key {
 [[nodiscard]] std::optional<due_entry> decode_due(std::string_view key);
 /// Without the name, which is the value.
 [[nodiscard]] std::optional<list_entry> decode_listing(std::string_view key);
+[[nodiscard]] std::optional<ended_entry> decode_ended(std::string_view key);
 
 /// A key for messages: printable, other bytes as \xNN.
 [[nodiscard]] std::string printable(std::string_view key);

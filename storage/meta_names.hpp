@@ -10,8 +10,10 @@
 namespace tenax::storage {
 
 /// The format of the whole database; the meta row "format" holds it.
-/// 1 and 2 were in use before the first release: other kinds of keys.
-inline constexpr std::uint64_t format_version = 3;
+/// 1 and 2 were in use before the first release: other kinds of keys. 3 had no index of what has
+/// ended: an engine that opens it brings it to 4.
+inline constexpr std::uint64_t format_version = 4;
+inline constexpr std::uint64_t format_upgradable = 3;
 
 /// Names of the meta rows: never reused.
 namespace meta_names {

@@ -7,7 +7,7 @@
 
 namespace tenax::storage {
 
-result<std::size_t> encode_removal(const row_snapshot& rows, const list_entry& entry,
+result<std::size_t> encode_removal(const row_snapshot& rows, const ended_entry& entry,
                                    write_batch& out) {
   TENAX_ASSERT(!is_open(entry.listed_as), "only finished workflows are removed");
   std::string begin;
@@ -26,6 +26,8 @@ result<std::size_t> encode_removal(const row_snapshot& rows, const list_entry& e
   if (!seen) return seen.error();
   std::string key;
   keys::listing(key, entry.listed_as, entry.created_at_ms, entry.workflow_id);
+  mine.remove(key);
+  keys::ended(key, entry);
   mine.remove(key);
   ++mine.delta.removed;
   switch (entry.listed_as) {
@@ -46,7 +48,7 @@ result<std::size_t> encode_removal(const row_snapshot& rows, const list_entry& e
   return bytes;
 }
 
-std::string removal_end(const std::vector<list_entry>& entries) {
+std::string removal_end(const std::vector<ended_entry>& entries) {
   std::string last;
   std::string end;
   for (const auto& entry : entries) {

@@ -61,8 +61,8 @@ class no_recovery final : public rocksdb::EventListener {
   }
 };
 
-/// Cuts tables where another kind of keys (in the listing: another class) begins, and the indexes
-/// into small ones. A compaction rewrites each table whose range it touches, and what it costs is
+/// Cuts tables where another kind of keys (in the listing and of what has ended: another class)
+/// begins, and the indexes into small ones. A compaction rewrites each table whose range it touches, and what it costs is
 /// the number of keys: a table of 16 MB holds more than a million entries of an index, of which a
 /// flush changes the last few (measured: half of all compaction with a million workflows).
 class index_partitioner final : public rocksdb::SstPartitioner {
@@ -82,10 +82,11 @@ class index_partitioner final : public rocksdb::SstPartitioner {
   static constexpr std::uint64_t index_table_bytes = std::uint64_t{1} << 20;
 
   static std::string_view view(const rocksdb::Slice& s) { return {s.data(), s.size()}; }
-  /// Of a listing entry its class too.
+  /// Of entries that begin with a class, that too.
   static std::string_view group(const rocksdb::Slice& key) {
     const auto kind = keys::decode_kind(view(key));
-    return view(key).substr(0, keys::kind_bytes + (kind == keys::kind::listing ? 1 : 0));
+    const bool has_class = kind == keys::kind::listing || kind == keys::kind::ended;
+    return view(key).substr(0, keys::kind_bytes + (has_class ? 1 : 0));
   }
 };
 

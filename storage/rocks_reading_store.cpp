@@ -208,6 +208,12 @@ result<opened_database> open_database(const fs::path& dir, rocksdb::Env* env) {
   const rocks_reads reads(*out.db);
   const auto format = reads.check_format(dir);
   if (!format) return format.error();
+  if (*format && **format < format_version) {
+    return error{errc::data_dir_unusable,
+                 "data directory " + dir.string() + ": it has format " + std::to_string(**format) +
+                     ", which an engine that opens it brings to " +
+                     std::to_string(format_version) + "; it can be read after that"};
+  }
   auto meta = read_meta(reads);
   if (!meta) return meta.error();
   out.meta = std::move(*meta);
@@ -287,6 +293,11 @@ class rocks_reading_store final : public reading_store, public row_source {
       std::size_t limit) const override {
     const std::shared_lock lock(mutex_);
     return reads_->list_merged(classes, from_ms, from_id, limit, false);
+  }
+  [[nodiscard]] result<std::vector<ended_entry>> ended(model::index_class c,
+                                                       std::size_t limit) const override {
+    const std::shared_lock lock(mutex_);
+    return reads_->ended(c, limit);
   }
   [[nodiscard]] totals current_totals() const override {
     const std::shared_lock lock(mutex_);

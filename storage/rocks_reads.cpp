@@ -377,6 +377,24 @@ result<std::vector<list_entry>> rocks_reads::list_merged(
   return out;
 }
 
+result<std::vector<ended_entry>> rocks_reads::ended(model::index_class c, std::size_t limit) const {
+  auto begin = keys::kind_begin(keys::kind::ended);
+  auto end = begin;
+  begin.push_back(static_cast<char>(c));
+  end.push_back(static_cast<char>(static_cast<std::uint8_t>(c) + 1));
+  const auto lower = slice(begin);
+  const auto upper = slice(end);
+  const auto it = iterate(lower, upper);
+  std::vector<ended_entry> out;
+  for (it->SeekToFirst(); it->Valid() && out.size() < limit; it->Next()) {
+    auto entry = keys::decode_ended(view(it->key()));
+    if (!entry) return records::corrupt_at(view(it->key()), "not an entry of what has ended");
+    out.push_back(std::move(*entry));
+  }
+  if (!it->status().ok()) return read_error(it->status());
+  return out;
+}
+
 std::unique_ptr<row_snapshot> rocks_reads::rows(std::string end, bool with_snapshot) const {
   return std::make_unique<rocks_snapshot>(db_, std::move(end), with_snapshot);
 }
@@ -430,11 +448,11 @@ result<std::optional<std::uint64_t>> rocks_reads::check_format(
                                            ", this program knows formats up to " +
                                            std::to_string(format_version)};
   }
-  if (**format < format_version) {
+  if (**format < format_upgradable) {
     return error{errc::data_dir_unusable,
                  at + "it has format " + std::to_string(**format) +
                      ", from before the first release; this program reads format " +
-                     std::to_string(format_version) + " only"};
+                     std::to_string(format_upgradable) + " and " + std::to_string(format_version)};
   }
   return format;
 }

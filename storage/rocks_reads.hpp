@@ -39,6 +39,8 @@ class rocks_reads {
   [[nodiscard]] result<std::vector<list_entry>> list_merged(
       const std::vector<model::index_class>& classes, time_ms from_ms, std::string_view from_id,
       std::size_t limit, bool with_snapshot) const;
+  [[nodiscard]] result<std::vector<ended_entry>> ended(model::index_class c,
+                                                       std::size_t limit) const;
   /// Secondary instances know no snapshots; they stand still between two refreshes.
   [[nodiscard]] std::unique_ptr<row_snapshot> rows(std::string end, bool with_snapshot) const;
 
@@ -47,8 +49,9 @@ class rocks_reads {
   [[nodiscard]] result<totals> read_totals() const;
   /// The persisted lower bounds of the due index, by group: a key, or "".
   [[nodiscard]] result<due_bounds> read_due_bounds() const;
-  /// Error unless this program can read the database: format_too_new, data_dir_unusable (too old),
-  /// or corrupt when it has no format. Nothing: the database is empty.
+  /// Error unless this program can open the database: format_too_new, data_dir_unusable (too old),
+  /// or corrupt when it has no format. An older one than format_version must be upgraded before it
+  /// is read. Nothing: the database is empty.
   [[nodiscard]] result<std::optional<std::uint64_t>> check_format(
       const std::filesystem::path& dir) const;
 

@@ -17,6 +17,7 @@
 #include "storage/rocks_reads.hpp"
 #include "storage/rows.hpp"
 #include "storage/store.hpp"
+#include "storage/upgrade.hpp"
 
 namespace tenax::storage {
 
@@ -106,6 +107,10 @@ class rocks_store final : public store, public row_source {
       const std::vector<model::index_class>& classes, time_ms from_ms, std::string_view from_id,
       std::size_t limit) const override {
     return reads_.list_merged(classes, from_ms, from_id, limit, true);
+  }
+  [[nodiscard]] result<std::vector<ended_entry>> ended(model::index_class c,
+                                                       std::size_t limit) const override {
+    return reads_.ended(c, limit);
   }
   [[nodiscard]] totals current_totals() const override {
     const std::lock_guard lock(totals_mutex_);
@@ -251,6 +256,9 @@ result<std::uint64_t> begin_epoch(rocksdb::DB& db, const std::filesystem::path& 
   if (!format) return format.error();
   const auto last = reads.number(meta_names::epoch);
   if (!last) return last.error();
+  if (*format && **format < format_version) {
+    if (auto upgraded = upgrade(db, reads); !upgraded) return upgraded.error();
+  }
   const std::uint64_t epoch = last->value_or(0) + 1;
   rocksdb::WriteBatch batch;
   std::string value;

@@ -60,6 +60,16 @@ struct list_entry {
   model::lane_mask lanes = model::any_lane;
 };
 
+/// An entry of the index of what has ended. Ordered as its members: within a status by the end,
+/// and what ended in the same millisecond by the submit.
+struct ended_entry {
+  model::index_class listed_as = model::index_class::completed;  ///< not an open one
+  time_ms closed_at_ms = 0;
+  time_ms created_at_ms = 0;
+  std::string workflow_id;
+  auto operator<=>(const ended_entry&) const = default;
+};
+
 struct loaded_workflow {
   model::definition_ptr definition;
   model::workflow_state state;
@@ -122,6 +132,9 @@ class read_store {
   [[nodiscard]] virtual result<std::vector<list_entry>> list_merged(
       const std::vector<model::index_class>& classes, time_ms from_ms, std::string_view from_id,
       std::size_t limit) const = 0;
+  /// Those of the class that have ended, first the first, at most `limit`.
+  [[nodiscard]] virtual result<std::vector<ended_entry>> ended(model::index_class c,
+                                                               std::size_t limit) const = 0;
   [[nodiscard]] virtual totals current_totals() const = 0;
   [[nodiscard]] virtual std::uint64_t epoch() const = 0;
 };

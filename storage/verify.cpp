@@ -30,6 +30,7 @@ class store_check {
     // Each expected entry has been looked up, so equal numbers mean equal sets.
     if (!failed_ && listed_ != listed_found_) name_stray_listings();
     if (!failed_ && report_.due_entries != due_found_) name_stray_timers();
+    if (!failed_ && ended_ != ended_found_) name_stray_ends();
     if (failed_) return *failed_;
     return {};
   }
@@ -42,6 +43,7 @@ class store_check {
   void check_meta();
   void name_stray_listings();
   void name_stray_timers();
+  void name_stray_ends();
 
   void bad_row(std::string_view key, std::string what) {
     findings_.add("records", keys::printable(key), std::move(what));
@@ -69,6 +71,8 @@ class store_check {
   std::uint64_t listed_ = 0;
   std::uint64_t listed_found_ = 0;
   std::uint64_t due_found_ = 0;
+  std::uint64_t ended_ = 0;
+  std::uint64_t ended_found_ = 0;
   std::array<std::string, 2> first_due_;  ///< by timer_group
   std::optional<totals> totals_;
   bool has_format_ = false;
@@ -86,6 +90,11 @@ void store_check::on_row(std::string_view key, std::string_view value) {
       break;
     case keys::kind::meta:
       on_meta(key, value);
+      break;
+    case keys::kind::ended:
+      if (!keys::decode_ended(key)) return bad_row(key, "not an entry of what has ended");
+      if (!value.empty()) bad_row(key, "an entry of what has ended with a value");
+      ++ended_;
       break;
     case keys::kind::due:
     case keys::kind::deadline: {
@@ -169,6 +178,13 @@ void store_check::end_workflow() {
       findings_.add("I14", id, "listed with other lanes than its state has");
     }
   }
+  if (expected.ended) {
+    keys::ended(key, *expected.ended);
+    const auto entry = get(key);
+    if (failed_) return;
+    ended_found_ += entry.has_value();
+    if (!entry) findings_.add("I14", id, "it is not in the index of what has ended");
+  }
   for (const auto& timer : expected.due) {
     keys::due(key, timer);
     const auto entry = get(key);
@@ -235,6 +251,23 @@ void store_check::name_stray_listings() {
         } else if (record && (record->state.listed_as() != entry->listed_as ||
                               record->state.created_at_ms != entry->created_at_ms)) {
           findings_.add("I14", keys::printable(key), "listed where its state does not say");
+        }
+        return true;
+      });
+  if (!scanned) failed_ = scanned.error();
+}
+
+void store_check::name_stray_ends() {
+  const auto scanned = rows_.each(
+      keys::kind_begin(keys::kind::ended), keys::kind_end(keys::kind::ended),
+      [this](std::string_view key, std::string_view) {
+        const auto entry = keys::decode_ended(key);
+        if (!entry) return true;
+        bool exists = false;
+        const auto record = state_of(entry->workflow_id, exists);
+        if (failed_) return false;
+        if (!exists || (record && expected_end(entry->workflow_id, record->state) != entry)) {
+          findings_.add("I14", keys::printable(key), "no workflow has ended so");
         }
         return true;
       });

@@ -62,6 +62,11 @@ std::optional<due_entry> expected_deadline(std::string_view id,
                    model::no_action};
 }
 
+std::optional<ended_entry> expected_end(std::string_view id, const model::workflow_state& state) {
+  if (!state.terminal()) return std::nullopt;
+  return ended_entry{state.listed_as(), state.closed_at_ms, state.created_at_ms, std::string(id)};
+}
+
 void workflow_check::row(const keys::workflow_key& at, std::string_view key,
                          std::string_view value) {
   const bool first = !std::exchange(any_row_, true);
@@ -311,6 +316,7 @@ expected_rows workflow_check::finish() {
   }
   add_expected_due(id_, 0, state.actions, out.due);
   if (auto deadline = expected_deadline(id_, state)) out.due.push_back(std::move(*deadline));
+  out.ended = expected_end(id_, state);
   return out;
 }
 

@@ -33,12 +33,16 @@ struct expected_rows {
   std::optional<list_entry> listed;  ///< nothing when its state cannot be read
   bool name_known = false;
   std::vector<due_entry> due;
+  std::optional<ended_entry> ended;
 };
 /// `actions` are those of actions `first` and on.
 void add_expected_due(std::string_view id, model::action_index first,
                       const std::vector<model::action_state>& actions, std::vector<due_entry>& out);
 [[nodiscard]] std::optional<due_entry> expected_deadline(std::string_view id,
                                                          const model::workflow_state& state);
+/// Nothing while it is open.
+[[nodiscard]] std::optional<ended_entry> expected_end(std::string_view id,
+                                                      const model::workflow_state& state);
 
 class workflow_check {
  public:

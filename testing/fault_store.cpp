@@ -137,6 +137,10 @@ class fault_store final : public storage::store, public storage::row_source {
     return read(read_of::index,
                 [&] { return real_->list_merged(classes, from_ms, from_id, limit); });
   }
+  [[nodiscard]] result<std::vector<storage::ended_entry>> ended(model::index_class c,
+                                                                std::size_t limit) const override {
+    return read(read_of::index, [&] { return real_->ended(c, limit); });
+  }
   [[nodiscard]] storage::totals current_totals() const override { return real_->current_totals(); }
   [[nodiscard]] std::uint64_t epoch() const override { return real_->epoch(); }
   [[nodiscard]] std::unique_ptr<storage::row_snapshot> rows(std::string end) const override {

@@ -138,6 +138,10 @@ void try_bytes(const std::string& key) {
     keys::due(again, *due);
     require(again == key);
   }
+  if (const auto ended = keys::decode_ended(key)) {
+    keys::ended(again, *ended);
+    require(again == key);
+  }
   if (const auto listing = keys::decode_listing(key)) {
     keys::listing(again, listing->listed_as, listing->created_at_ms, listing->workflow_id);
     require(again == key);

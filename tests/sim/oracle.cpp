@@ -116,9 +116,9 @@ void oracle::check_start(const handler_start& s, const storage::loaded_workflow&
   }
   const bool recorded = action.phase == phase::executing && action.attempt == s.attempt &&
                         action.deferrals == s.deferrals;
-  const bool goes_on = action.phase == phase::deferred && action.attempt == s.attempt &&
-                       action.deferrals == s.deferrals;
-  const bool next = action.attempt + 1 == s.attempt && s.deferrals == 0 &&
+  const bool goes_on =
+      action.goes_on() && action.attempt == s.attempt && action.deferrals == s.deferrals;
+  const bool next = !action.goes_on() && action.attempt + 1 == s.attempt && s.deferrals == 0 &&
                     (action.phase == phase::ready || action.phase == phase::scheduled ||
                      action.phase == phase::backing_off);
   if (!recorded && !goes_on && !next) {

@@ -1,4 +1,4 @@
-// Retention: finished workflows leave, whole and oldest first; open ones never.
+// Retention: finished workflows leave, whole and first what ended first; open ones never.
 #include "tests/unit/actors/support.hpp"
 
 using namespace tenax;
@@ -49,6 +49,50 @@ BOOST_AUTO_TEST_CASE(beyond_the_count_the_oldest_leave_and_the_totals_agree) {
   BOOST_TEST(exists("w7"));
   BOOST_TEST(exists("w9"));
   BOOST_TEST(must(engine->list()).items.size() == 3U);
+}
+
+/// The last to end is the newest, whenever it was submitted.
+BOOST_AUTO_TEST_CASE(what_ended_last_stays_whenever_it_was_submitted) {
+  opts.retention.completed.count = 1;
+  open();
+  for (int n = 0; n < 5; ++n) {
+    submit(workflow_builder("test")
+               .id("slow" + std::to_string(n))
+               .action("a", "ok")
+               .delayed(seconds(60 + 10 * n)));
+    engine->advance(milliseconds(1));
+  }
+  submit(one("quick", "ok"));
+  engine->advance(seconds(5));
+  BOOST_TEST(exists("quick"));  // the only one that has ended
+  for (int n = 0; n < 5; ++n) {
+    engine->advance(how.start + seconds(65 + 10 * n) - engine->now());
+    const auto finished = must(engine->list({.status = workflow_status::completed})).items;
+    BOOST_TEST_CONTEXT(n) {
+      BOOST_REQUIRE(finished.size() == 1U);
+      BOOST_TEST(finished[0].id == "slow" + std::to_string(n));
+    }
+  }
+  engine->advance(minutes(5));
+  BOOST_TEST(exists("slow4"));
+}
+
+BOOST_AUTO_TEST_CASE(as_many_stay_as_are_kept_in_whatever_order_they_end) {
+  constexpr int kept = 10;
+  opts.retention.completed.count = kept;
+  open();
+  for (int n = 0; n < 200; ++n) {
+    submit(workflow_builder("test")
+               .id("w" + std::to_string(n))
+               .action("a", "ok")
+               .delayed(milliseconds(1'000 + (n * 7'919) % 20'000)));
+  }
+  engine->advance(seconds(30));
+  BOOST_TEST(engine->stats().completed == static_cast<std::uint64_t>(kept));
+  for (int n = 0; n < 200; ++n) {
+    BOOST_TEST(exists("w" + std::to_string(n)) ==
+               ((n * 7'919) % 20'000 >= 20'000 - 20'000 / 200 * kept));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(more_than_one_batch_leaves_without_stopping_the_rest) {

@@ -104,6 +104,10 @@ class fake_store final : public store {
                                                             std::size_t) const override {
     return none();
   }
+  [[nodiscard]] result<std::vector<ended_entry>> ended(model::index_class,
+                                                       std::size_t) const override {
+    return none();
+  }
   [[nodiscard]] totals current_totals() const override { return {}; }
 
  private:

@@ -130,6 +130,24 @@ BOOST_AUTO_TEST_CASE(listing_keys_round_trip_and_sort_as_their_tuples) {
   BOOST_TEST((all == by_key));
 }
 
+BOOST_AUTO_TEST_CASE(keys_of_ends_round_trip_and_sort_by_the_end) {
+  random_source r(5);
+  std::vector<std::pair<ended_entry, std::string>> all;
+  for (int i = 0; i < 1'000; ++i) {
+    const ended_entry e{static_cast<model::index_class>(2 + r.below(3)), random_time(r),
+                        random_time(r), r.id()};
+    std::string key;
+    keys::ended(key, e);
+    BOOST_REQUIRE(keys::decode_ended(key) == e);
+    all.emplace_back(e, std::move(key));
+  }
+  auto by_key = all;
+  std::sort(all.begin(), all.end());
+  std::sort(by_key.begin(), by_key.end(),
+            [](const auto& a, const auto& b) { return a.second < b.second; });
+  BOOST_TEST((all == by_key));
+}
+
 BOOST_AUTO_TEST_CASE(a_workflows_rows_lie_between_its_bounds_and_nobody_elses) {
   std::string first;
   std::string last;
@@ -155,6 +173,9 @@ BOOST_AUTO_TEST_CASE(decoders_accept_only_what_encoders_make) {
     good.push_back(key);
     keys::listing(key, static_cast<model::index_class>(r.below(5)), random_time(r), r.id());
     good.push_back(key);
+    keys::ended(key, {static_cast<model::index_class>(2 + r.below(3)), random_time(r),
+                      random_time(r), r.id()});
+    good.push_back(key);
     const auto id = r.id();
     good.push_back(encoded(random_row(r, id)));
   }
@@ -177,6 +198,10 @@ BOOST_AUTO_TEST_CASE(decoders_accept_only_what_encoders_make) {
     }
     if (const auto row = keys::decode_workflow(key)) {
       BOOST_REQUIRE_EQUAL(keys::printable(encoded(*row)), keys::printable(key));
+    }
+    if (const auto entry = keys::decode_ended(key)) {
+      keys::ended(again, *entry);
+      BOOST_REQUIRE_EQUAL(keys::printable(again), keys::printable(key));
     }
     if (const auto entry = keys::decode_listing(key)) {
       keys::listing(again, entry->listed_as, entry->created_at_ms, entry->workflow_id);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 
 #include "storage/keys.hpp"
 #include "storage/meta_names.hpp"
@@ -397,6 +398,13 @@ BOOST_AUTO_TEST_CASE(i14_indexes_both_directions) {
       BOOST_REQUIRE(db.Put({}, key, "name").ok());
     }));
   }
+  for (const char* id : {"r", "nobody"}) {
+    BOOST_TEST(broken(id, [&](rocksdb::DB& db) {
+      std::string key;
+      keys::ended(key, {model::index_class::failed, 5, 5, id});
+      BOOST_REQUIRE(db.Put({}, key, "").ok());
+    }));
+  }
   // A bound that hides entries, the first of them is named.
   for (const auto kind : {timer_kind::retry, timer_kind::action_deadline}) {
     lawful_store s(3);
@@ -457,6 +465,49 @@ BOOST_AUTO_TEST_CASE(rows_that_do_not_belong_or_cannot_be_read) {
   BOOST_TEST(broken(remove(key)));
   BOOST_TEST(broken(put(history_key("r", 5), "x")));
   BOOST_TEST(broken(put(history_key("orphan", 1), "x")));
+}
+
+/// Format 3 has the rows of workflows and no index of their ends.
+BOOST_AUTO_TEST_CASE(an_engine_that_opens_format_3_brings_it_to_4) {
+  lawful_store s(4, 60);
+  const auto report = s.check();
+  std::map<std::string, std::string> before;
+  std::size_t ends = 0;
+  s.tamper([&](rocksdb::DB& db) {
+    const std::unique_ptr<rocksdb::Iterator> it(db.NewIterator({}));
+    for (it->SeekToFirst(); it->Valid(); it->Next()) {
+      const auto key = it->key().ToString();
+      const auto kind = keys::decode_kind(key);
+      if (kind != keys::kind::meta) before.emplace(key, it->value().ToString());
+      if (kind != keys::kind::ended) continue;
+      ++ends;
+      BOOST_REQUIRE(db.Delete({}, key).ok());
+    }
+    std::string key;
+    std::string value;
+    // Left of an upgrade that was cut short, before an older program went on with the directory.
+    keys::ended(key, {model::index_class::failed, 5, 5, "removed-since"});
+    BOOST_REQUIRE(db.Put({}, key, "").ok());
+    records::encode_number(3, value);
+    BOOST_REQUIRE(db.Put({}, keys::meta(meta_names::format), value).ok());
+  });
+  BOOST_REQUIRE(ends > 3);
+  const auto refused = open_reading_store(s.data());
+  BOOST_REQUIRE(!refused);
+  BOOST_TEST(refused.error().message().find("it has format 3") != std::string::npos);
+
+  open_for_test(s.data()).reset();
+  std::map<std::string, std::string> after;
+  s.tamper([&](rocksdb::DB& db) {
+    const std::unique_ptr<rocksdb::Iterator> it(db.NewIterator({}));
+    for (it->SeekToFirst(); it->Valid(); it->Next()) {
+      const auto key = it->key().ToString();
+      if (keys::decode_kind(key) != keys::kind::meta) after.emplace(key, it->value().ToString());
+    }
+  });
+  BOOST_TEST((after == before));
+  BOOST_TEST(s.check().findings_total == 0u);
+  BOOST_TEST(s.check().workflows == report.workflows);
 }
 
 BOOST_AUTO_TEST_CASE(a_store_that_does_not_open_is_an_error) {
