@@ -317,8 +317,8 @@ void validator::check_by_type(std::size_t i) {
       faults_.add(path + found.path, std::move(found.message));
     }
   } catch (...) {
-    faults_.add(path,
-                "the check of type " + shown(entry->first) + " threw: " + shown(exception_text(std::current_exception())));
+    faults_.add(path, "the check of type " + shown(entry->first) +
+                          " threw: " + shown(exception_text(std::current_exception())));
   }
 }
 

@@ -30,8 +30,8 @@ using json = nlohmann::ordered_json;
 [[nodiscard]] json to_json(const error& e);
 
 /// Adds bytes that are JSON by convention: as `name` when they are (nested no deeper than 100
-/// levels, no integer beyond 64 bits, which would lose digits), else as `name_text`, else (not UTF-8)
-/// as `name_base64`.
+/// levels, no integer beyond 64 bits, which would lose digits), else as `name_text`, else (not
+/// UTF-8) as `name_base64`.
 void put_bytes(json& object, const std::string& name, std::string_view bytes);
 
 [[nodiscard]] std::string base64(std::string_view bytes);
