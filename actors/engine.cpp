@@ -154,25 +154,33 @@ result<std::vector<due_view>> engine::list_ready_scheduled(std::size_t limit,
   return impl_->core->due_by(storage::timer_kind::schedule, limit, now);
 }
 
-result<void> engine::cancel(std::string_view id, std::string reason) {
-  if (auto no = cannot_answer(impl_)) return std::move(*no);
+namespace {
+/// Sends the command and waits for its answer.
+result<void> ask(actors::engine_core& core, std::string_view id, messages::request::command what) {
   waiting<ok_t> answer;
-  impl_->core->request(std::string(id), model::cancel{std::move(reason)},
-                       [done = answer.callback()](result<void> r) { done(std::move(r)); });
+  core.request(std::string(id), std::move(what),
+               [done = answer.callback()](result<void> r) { done(std::move(r)); });
   auto r = answer.get();
   if (!r) return r.error();
   return {};
+}
+}  // namespace
+
+result<void> engine::cancel(std::string_view id, std::string reason) {
+  if (auto no = cannot_answer(impl_)) return std::move(*no);
+  return ask(*impl_->core, id, model::cancel{std::move(reason)});
 }
 
 result<void> engine::resolve(std::string_view id, std::string_view action_key,
                              resolution decision) {
   if (auto no = cannot_answer(impl_)) return std::move(*no);
-  waiting<ok_t> answer;
-  impl_->core->request(std::string(id), std::pair(std::string(action_key), std::move(decision)),
-                       [done = answer.callback()](result<void> r) { done(std::move(r)); });
-  auto r = answer.get();
-  if (!r) return r.error();
-  return {};
+  return ask(*impl_->core, id, std::pair(std::string(action_key), std::move(decision)));
+}
+
+result<void> engine::retry(std::string_view id, std::string_view action_key, std::string reason) {
+  if (auto no = cannot_answer(impl_)) return std::move(*no);
+  return ask(*impl_->core, id,
+             messages::request::retry{std::string(action_key), std::move(reason)});
 }
 
 result<void> engine::drain(milliseconds timeout) {

@@ -60,6 +60,7 @@ engine_process::behavior_type engine_process::make_behavior() {
           [this](const messages::sweep&) { sweep(); },
           [this](const messages::committed&) {
             removing_ = false;
+            for (const auto& r : std::exchange(after_removal_, {})) request(r);
             if (ending_) {
               end_if_empty();
             } else {
@@ -174,6 +175,11 @@ void engine_process::wake(messages::wake_all m) {
 void engine_process::request(const messages::request_ptr& r) {
   if (ending_) return;  // its destructor answers
   const auto found = residents_.find(r->workflow_id);
+  if (removing_ && found == residents_.end()) {
+    // It may be on its way out: what is read of it now could be half of it later.
+    after_removal_.push_back(r);
+    return;
+  }
   tell(found != residents_.end() ? found->second : load(r->workflow_id, nullptr), r);
 }
 

@@ -112,7 +112,8 @@ class engine_process final : public messages::engine_actor::base {
   bool read_lanes_sent_ = false;
   retention retention_;
   storage::write_batch removals_;
-  bool removing_ = false;  ///< removals are on their way to the disk
+  bool removing_ = false;                             ///< removals are on their way to the disk
+  std::vector<messages::request_ptr> after_removal_;  ///< wait for that
   bool ending_ = false;
 };
 

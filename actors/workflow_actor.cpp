@@ -306,6 +306,8 @@ void workflow_process::on_committed(const messages::committed& m) {
     return;
   }
   settle(pending_);
+  // The end has been told as it was: now it may be followed by a beginning.
+  for (const auto& r : std::exchange(after_end_, {})) take_request(r);
   pump();
 }
 
@@ -570,7 +572,7 @@ void workflow_process::rest(action_index a) {
 /// once that is durable.
 void workflow_process::detach(action_index a) {
   auto& mine = slots_[a];
-  if (mine.call) (void)mine.call->revoke();
+  if (mine.call && !mine.call->revoke()) mine.begun = mine.call->attempt;
   rest(a);
   if (mine.child) next_.leaving.push_back(std::exchange(mine.child, nullptr));
 }
@@ -724,22 +726,41 @@ void workflow_process::on_request(const messages::request_ptr& r) {
     check_idle();
     return;
   }
-  model::command what;
-  if (const auto* cancel = std::get_if<model::cancel>(&r->what)) {
-    what = *cancel;
+  if (pending_.ended || next_.ended) {
+    after_end_.push_back(r);
   } else {
-    const auto& [key, choice] = std::get<std::pair<std::string, resolution>>(r->what);
-    const auto action = def_->find(key);
-    if (!action) {
-      r->answer(error(errc::not_found, "workflow " + id_ + " has no action " + key));
-      return pump();
-    }
-    what = model::resolve{*action, choice};
+    take_request(r);
   }
-  auto refused = process(what, urgency::now);
-  // A refusal waits too: the state that it comes from may not be durable yet.
-  next_.answers.emplace_back(r, std::move(refused));
   pump();
+}
+
+void workflow_process::take_request(const messages::request_ptr& r) {
+  // A refusal waits too: the state that it comes from may not be durable yet.
+  if (const auto* cancel = std::get_if<model::cancel>(&r->what)) {
+    next_.answers.emplace_back(r, process(*cancel, urgency::now));
+    return;
+  }
+  const auto* again = std::get_if<messages::request::retry>(&r->what);
+  const auto* decided = std::get_if<std::pair<std::string, resolution>>(&r->what);
+  const auto& key = again != nullptr ? again->key : decided->first;
+  const auto action = def_->find(key);
+  if (!action && (again == nullptr || !key.empty())) {
+    r->answer(error(errc::not_found, "workflow " + id_ + " has no action " + key));
+  } else if (again == nullptr) {
+    next_.answers.emplace_back(r, process(model::resolve{*action, decided->second}, urgency::now));
+  } else {
+    next_.answers.emplace_back(r, retry(action.value_or(no_action), again->reason));
+  }
+}
+
+std::optional<error> workflow_process::retry(action_index a, const std::string& reason) {
+  model::retry what{a, reason, {}};
+  for (action_index b = 0; b < slots_.size(); ++b) {
+    if (slots_[b].begun > state_.actions[b].attempt) what.begun.push_back(b);
+    // What the last crash has lost may have been of any action.
+    if (state_.terminal()) slots_[b].durable_first = state_.created_at_ms <= rt_->opened_at_ms;
+  }
+  return process(what, urgency::now);
 }
 
 void workflow_process::on_shut_down() {
@@ -792,6 +813,7 @@ void workflow_process::check_idle() {
 void workflow_process::fail_all(const error& why) {
   for (const auto& [r, refusal] : pending_.answers) r->answer(why);
   for (const auto& [r, refusal] : next_.answers) r->answer(why);
+  for (const auto& r : std::exchange(after_end_, {})) r->answer(why);
   rt_->budget.drop_results(pending_.bytes + next_.bytes);
   for (const auto& child : pending_.leaving) send(child, messages::leave{});
   for (const auto& child : next_.leaving) send(child, messages::leave{});

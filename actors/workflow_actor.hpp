@@ -50,6 +50,7 @@ class workflow_process final : public messages::workflow_actor::base {
     handler_call_ptr call;         ///< admitted: the call
     std::uint32_t serial = 0;      ///< of the child
     place at = place::rests;
+    std::uint32_t begun = 0;     ///< given up: the attempt, if it had begun or may have
     bool durable_first = false;  ///< a start may have been lost in a crash: the next one is durable
                                  ///< before the handler runs
   };
@@ -95,6 +96,8 @@ class workflow_process final : public messages::workflow_actor::base {
   void on_lane_room(const messages::lane_room& m);
   void on_timer(const messages::timer_due& m);
   void on_request(const messages::request_ptr& r);
+  void take_request(const messages::request_ptr& r);
+  std::optional<error> retry(action_index a, const std::string& reason);
   void on_shut_down();
 
   enum class urgency { now, lazy };
@@ -144,13 +147,14 @@ class workflow_process final : public messages::workflow_actor::base {
   aftermath pending_;  ///< of the batch in flight
 
   std::vector<slot> slots_;
-  std::deque<ready_row> rows_;     ///< one for each lane of its types
-  std::uint32_t last_serial_ = 0;  ///< of the children
-  std::size_t children_ = 0;       ///< alive, those that were told to leave too
-  std::size_t waiting_ = 0;        ///< actions in place::waits
-  std::size_t queued_ = 0;         ///< actions in place::queued
-  std::size_t queued_told_ = 0;    ///< of queued_, counted in runtime::queued
-  std::size_t in_place_ = 0;       ///< admitted actions whose handlers run in place
+  std::deque<ready_row> rows_;                    ///< one for each lane of its types
+  std::uint32_t last_serial_ = 0;                 ///< of the children
+  std::size_t children_ = 0;                      ///< alive, those that were told to leave too
+  std::vector<messages::request_ptr> after_end_;  ///< came before the end was durable
+  std::size_t waiting_ = 0;                       ///< actions in place::waits
+  std::size_t queued_ = 0;                        ///< actions in place::queued
+  std::size_t queued_told_ = 0;                   ///< of queued_, counted in runtime::queued
+  std::size_t in_place_ = 0;                      ///< admitted actions whose handlers run in place
   /// Of children whose handlers ran as they were made.
   std::vector<messages::attempt_report> reports_;
   std::size_t run_at_once_ = 0;  ///< since the last commit

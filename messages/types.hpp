@@ -45,7 +45,11 @@ struct wake {
 /// nobody answered.
 class request {
  public:
-  using command = std::variant<model::cancel, std::pair<std::string, resolution>>;
+  struct retry {
+    std::string key;  ///< empty: all
+    std::string reason;
+  };
+  using command = std::variant<model::cancel, std::pair<std::string, resolution>, retry>;
   request(std::string workflow_id, command what, std::function<void(result<void>)> done)
       : workflow_id(std::move(workflow_id)), what(std::move(what)), done_(std::move(done)) {}
   request(const request&) = delete;

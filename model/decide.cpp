@@ -52,6 +52,7 @@ class decider {
   void on(const workflow_deadline&);
   void on(const cancel&);
   void on(const resolve&);
+  void on(const retry&);
   void on(const recover&);
 
  private:
@@ -72,6 +73,8 @@ class decider {
   action_rules rules_of(action_index a) const { return rules_.of(def_.spec.actions[a].type); }
 
   void make_ready(action_index a);
+  void limit_closing(action_index a, time_ms from);
+  void continue_workflow(const retry& c);
   void release_dependants(action_index a);
   void complete(action_index a, std::string result, event_actor actor);
   void skip(action_index a, std::string why, event_actor actor);
@@ -120,9 +123,13 @@ void decider::make_ready(action_index a) {
     due = now_;
     effect_of(effect::kind::start, a);
   }
+  limit_closing(a, due);
+}
+
+void decider::limit_closing(action_index a, time_ms from) {
   if (const auto& limit = rules_of(a).options().schedule_to_close) {
     auto& set = emit(event_kind::action_deadline_set, a);
-    set.due_at_ms = due + limit->count();
+    set.due_at_ms = from + limit->count();
     effect_of(effect::kind::watch, a, set.due_at_ms);
   }
 }
@@ -468,6 +475,76 @@ void decider::on(const resolve& c) {
       fail_action(c.action, "decided", clipped(c.decision.value, rules_.bounds().text_bytes_max),
                   event_actor::user);
       break;
+  }
+}
+
+void decider::on(const retry& c) {
+  const auto named = [&](action_index a) { return "action " + def_.spec.actions[a].key; };
+  const std::string of = " of workflow " + def_.spec.id;
+  if (state_.status == workflow_status::failed) {
+    if (c.action != no_action && c.action != state_.failed_action) {
+      out_.refused.emplace(errc::wrong_state, named(c.action) + of + " is not the one that failed");
+    } else if (state_.seq >= rules_.bounds().history_events_max) {
+      out_.refused.emplace(errc::wrong_state, "the history" + of +
+                                                  " has reached history_events_max and has no "
+                                                  "room for more");
+    } else {
+      continue_workflow(c);
+    }
+    return;
+  }
+  if (state_.terminal()) {
+    out_.refused.emplace(errc::wrong_state, "workflow " + def_.spec.id + " is " +
+                                                std::string(to_string(state_.status)) +
+                                                ": nothing of it is left to retry");
+    return;
+  }
+  const auto ask = [&](action_index a) {
+    emit(event_kind::retry_requested, a, event_actor::user).text =
+        clipped(c.reason, rules_.bounds().text_bytes_max);
+    effect_of(effect::kind::close, a);  // of its timer
+    effect_of(effect::kind::start, a);
+  };
+  if (c.action == no_action) {
+    for (action_index a = 0; a < def_.size(); ++a) {
+      if (state_.actions[a].phase == phase::backing_off) ask(a);
+    }
+    if (out_.events.empty()) {
+      out_.refused.emplace(errc::wrong_state, "nothing" + of + " waits for a retry");
+    }
+    return;
+  }
+  const phase p = state_.actions[c.action].phase;
+  if (p == phase::backing_off || p == phase::deferred) return ask(c.action);
+  const bool decides = p == phase::in_doubt || p == phase::paused;
+  out_.refused.emplace(
+      errc::wrong_state,
+      named(c.action) + of + (decides ? " waits for a decision (resolve)" : " waits for no retry"));
+}
+
+/// All that was done stays; what was open goes on, with all its attempts and with new deadlines.
+void decider::continue_workflow(const retry& c) {
+  for (const action_index a : c.begun) {
+    auto& late = emit(event_kind::late_result, a);
+    ++late.attempt;
+    late.text = "none yet";
+  }
+  auto& continued = emit(event_kind::workflow_continued, no_action, event_actor::user);
+  continued.text = clipped(c.reason, rules_.bounds().text_bytes_max);
+  if (def_.spec.deadline) {
+    continued.due_at_ms = now_ + def_.spec.deadline->count();
+    effect_of(effect::kind::watch, no_action, continued.due_at_ms);
+  }
+  for (action_index a = 0; a < def_.size(); ++a) {
+    const auto& action = state_.actions[a];
+    const bool goes_on = action.phase == phase::failed || action.phase == phase::cancelled;
+    if (!goes_on || action.open_dependencies > 0 || is_in_doubt(action)) continue;
+    if (action.attempt == 0) {
+      make_ready(a);
+    } else {
+      effect_of(effect::kind::start, a);
+      limit_closing(a, now_);
+    }
   }
 }
 

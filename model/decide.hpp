@@ -73,10 +73,17 @@ struct resolve {
   action_index action = 0;
   resolution decision;
 };
+struct retry {                      ///< goes on where it failed, or now instead of later
+  action_index action = no_action;  ///< no_action: all
+  std::string reason;
+  /// Actions of which the next attempt began as the workflow ended, so that its start was not
+  /// recorded.
+  std::vector<action_index> begun;
+};
 struct recover {};  ///< the state was loaded: no attempt is in flight, whatever it says
 using command =
     std::variant<create, begin_attempt, come_due, end_attempt, time_out_attempt, interrupt_attempt,
-                 action_deadline, workflow_deadline, cancel, resolve, recover>;
+                 action_deadline, workflow_deadline, cancel, resolve, retry, recover>;
 
 /// What to do once the events are durable.
 struct effect {

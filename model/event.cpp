@@ -46,6 +46,10 @@ std::string_view to_string(event_kind k) noexcept {
       return "late_result";
     case event_kind::action_due:
       return "action_due";
+    case event_kind::workflow_continued:
+      return "workflow_continued";
+    case event_kind::retry_requested:
+      return "retry_requested";
   }
   return "unknown";
 }

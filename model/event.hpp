@@ -37,8 +37,11 @@ enum class event_kind : std::uint8_t {
   workflow_cancelled = 19,  ///< text: reason
   late_result = 20,         ///< attempt: given up before; text: what it would have been
   action_due = 21,          ///< its time has come, and its lane is full: ready from here on
+  workflow_continued =
+      22,                ///< after it had failed; due_at_ms: the new deadline, 0 = none; text: why
+  retry_requested = 23,  ///< its time does not matter any more: ready; text: why
 };
-inline constexpr std::uint8_t event_kind_max = 21;
+inline constexpr std::uint8_t event_kind_max = 23;
 
 enum class event_actor : std::uint8_t { system = 0, user = 1, handler = 2 };
 

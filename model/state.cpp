@@ -15,7 +15,11 @@ bool action_state::same_record(const action_state& o) const noexcept {
          due_at_ms == o.due_at_ms && close_by_ms == o.close_by_ms &&
          started_at_ms == o.started_at_ms && closed_at_ms == o.closed_at_ms &&
          last_wait_ms == o.last_wait_ms && result_seq == o.result_seq && delivery == o.delivery &&
-         last_error == o.last_error;
+         cut_off == o.cut_off && last_error == o.last_error;
+}
+
+bool is_in_doubt(const action_state& closed) noexcept {
+  return closed.cut_off && closed.delivery == delivery::at_most_once && !TENAX_PLANTED(22);
 }
 
 std::uint32_t workflow_state::open_actions() const noexcept {
@@ -122,6 +126,8 @@ class application {
   }
 
   void close(action_state& action, phase how, time_ms at) {
+    action.cut_off = action.phase == phase::in_doubt ||
+                     (action.phase == phase::executing && how != phase::completed);
     move(action, how);
     action.close_by_ms = 0;
     action.closed_at_ms = at;
@@ -145,6 +151,45 @@ class application {
     for (action_index a = 0; a < state_.actions.size(); ++a) {
       if (!is_over(state_.actions[a].phase)) close(touch(a), phase::cancelled, e.at_ms);
     }
+  }
+
+  /// What had not come to its end goes on from there. What may have been done is not done again
+  /// if it is to be done at most once.
+  void reopen(const event& e) {
+    state_.status =
+        state_.started_at_ms != 0 ? workflow_status::in_progress : workflow_status::pending;
+    state_.closed_at_ms = 0;
+    state_.deadline_at_ms = e.due_at_ms;
+    state_.failed_action = no_action;
+    state_.reason.clear();
+    for (action_index a = 0; a < state_.actions.size(); ++a) {
+      if (const phase p = state_.actions[a].phase; p != phase::failed && p != phase::cancelled) {
+        continue;
+      }
+      auto& action = touch(a);
+      const bool in_doubt = is_in_doubt(action);
+      action.closed_at_ms = 0;
+      begin_anew(action);
+      move(action, in_doubt                        ? phase::in_doubt
+                   : action.open_dependencies == 0 ? phase::ready
+                                                   : phase::blocked);
+    }
+  }
+
+  /// An attempt whose start came too late to be recorded: its number is not given again.
+  void on_late(const event& e) {
+    if (const auto& action = state_.actions[e.action];
+        is_over(action.phase) && e.attempt > action.attempt) {
+      touch(e.action).attempt = e.attempt;
+    }
+  }
+
+  static void begin_anew(action_state& action) {
+    action.failures = 0;
+    action.last_wait_ms = 0;
+    action.recoveries = 0;
+    action.deferrals = 0;
+    action.cut_off = false;
   }
 
   void on_action(const event& e);
@@ -174,6 +219,9 @@ void application::on_workflow(const event& e) {
       break;
     case event_kind::workflow_cancelled:
       end(workflow_status::cancelled, e);
+      break;
+    case event_kind::workflow_continued:
+      reopen(e);
       break;
     default:
       break;
@@ -208,6 +256,7 @@ void application::on_action(const event& e) {
       if (!e.error_class.empty()) action.last_error = {e.error_class, e.text};
       break;
     case event_kind::action_due:
+    case event_kind::retry_requested:
       move(action, phase::ready);
       break;
     case event_kind::action_completed:
@@ -246,10 +295,7 @@ void application::on_action(const event& e) {
     case event_kind::action_resolved:
       // The events that follow in the same batch say what becomes of it; "retry" needs no other. It
       // begins anew: with all its attempts, and with the policy's first wait.
-      action.failures = 0;
-      action.last_wait_ms = 0;
-      action.recoveries = 0;
-      action.deferrals = 0;
+      begin_anew(action);
       move(action, phase::ready);
       break;
     case event_kind::action_skipped:
@@ -261,7 +307,7 @@ void application::on_action(const event& e) {
       close(action, phase::failed, e.at_ms);
       break;
     default:
-      break;  // late_result changes nothing
+      break;
   }
 }
 
@@ -271,10 +317,13 @@ void apply(const definition& def, workflow_state& state, event e, change_set& ch
   ++state.seq;
   state.updated_at_ms = e.at_ms;
   application one(def, state, changes);
-  const bool of_workflow = e.kind == event_kind::workflow_created || is_terminal(e.kind);
+  const bool of_workflow = e.kind == event_kind::workflow_created ||
+                           e.kind == event_kind::workflow_continued || is_terminal(e.kind);
   if (of_workflow) {
     one.on_workflow(e);
-  } else if (e.kind != event_kind::late_result) {
+  } else if (e.kind == event_kind::late_result) {
+    one.on_late(e);
+  } else {
     one.on_action(e);
   }
   changes.events.push_back(std::move(e));
@@ -286,7 +335,11 @@ std::string check_applicable(const definition& def, const workflow_state& state,
     return "workflow_created is the first event and only that";
   }
   if (e.kind == event_kind::late_result) {
-    return e.action < def.size() ? "" : "no such action";
+    if (e.action >= def.size()) return "no such action";
+    return e.attempt <= state.actions[e.action].attempt + 1 ? "" : "an attempt that was never made";
+  }
+  if (e.kind == event_kind::workflow_continued) {
+    return state.status == workflow_status::failed ? "" : "the workflow has not failed";
   }
   if (state.terminal()) return "the workflow is over";
   if (e.kind == event_kind::workflow_created) return "";
@@ -345,6 +398,9 @@ std::string check_applicable(const definition& def, const workflow_state& state,
       break;
     case event_kind::action_due:
       fits = is_timed(p) && e.at_ms >= action.due_at_ms;
+      break;
+    case event_kind::retry_requested:
+      fits = in({phase::backing_off, phase::deferred}) && e.attempt == action.attempt;
       break;
     case event_kind::action_resolved:
       fits = in({phase::in_doubt, phase::paused});

@@ -48,6 +48,7 @@ struct action_state {
   time_ms closed_at_ms = 0;
   std::int64_t last_wait_ms = 0;  ///< delay of the latest retry (decorrelated jitter needs it);
                                   ///< 0: none since the last decision
+  bool cut_off = false;           ///< closed while nobody knew how its attempt ended
   std::uint64_t result_seq = 0;   ///< the action_completed event that holds the result
   action_error last_error;
 
@@ -61,6 +62,9 @@ struct action_state {
   /// Equality of what is stored.
   [[nodiscard]] bool same_record(const action_state& o) const noexcept;
 };
+
+/// Whether, of a closed action, only a person can say if it may be done again.
+[[nodiscard]] bool is_in_doubt(const action_state& closed) noexcept;
 
 /// Where a workflow stands in the listing index. Numbers are stored.
 enum class index_class : std::uint8_t {

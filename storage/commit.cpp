@@ -132,6 +132,7 @@ class commit_encoder {
       keys::ended(b_.key,
                   {changes_.old_class, changes_.old_closed_at_ms, after_.created_at_ms, id_});
       out_.remove(b_.key);
+      if (changes_.old_class == model::index_class::failed) --out_.delta.failed;  // it goes on
     }
     if (after_.terminal()) {
       keys::ended(b_.key, {listed_as, after_.closed_at_ms, after_.created_at_ms, id_});

@@ -73,6 +73,7 @@ result<void> read_action(std::string_view key, const pb::Action& m, model::actio
   out.closed_at_ms = time_from(m.closed_at(), base);
   out.last_wait_ms = m.last_wait_ms();
   out.delivery = static_cast<delivery>(m.delivery());
+  out.cut_off = m.cut_off();
   out.result_seq = m.result_seq();
   out.last_error = {m.error_class(), m.error_message()};
   return {};

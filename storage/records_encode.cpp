@@ -64,6 +64,7 @@ void put_action(const model::action_state& a, time_ms base, pb::Action& out) {
   out.set_deferrals(a.deferrals);
   out.set_last_wait_ms(a.last_wait_ms);
   out.set_delivery(static_cast<std::uint32_t>(a.delivery));
+  out.set_cut_off(a.cut_off);
   if (!a.last_error.error_class.empty()) out.set_error_class(a.last_error.error_class);
   if (!a.last_error.message.empty()) out.set_error_message(a.last_error.message);
 }

@@ -211,8 +211,8 @@ result<opened_database> open_database(const fs::path& dir, rocksdb::Env* env) {
   if (*format && **format < format_version) {
     return error{errc::data_dir_unusable,
                  "data directory " + dir.string() + ": it has format " + std::to_string(**format) +
-                     ", which an engine that opens it brings to " +
-                     std::to_string(format_version) + "; it can be read after that"};
+                     ", which an engine that opens it brings to " + std::to_string(format_version) +
+                     "; it can be read after that"};
   }
   auto meta = read_meta(reads);
   if (!meta) return meta.error();

@@ -144,6 +144,10 @@ void workflow_check::on_event(std::uint64_t seq, const model::event& e) {
   }
   if (seq > 1 && e.at_ms < last_at_ms_) found("I12", at + "its time is before the event before it");
   last_at_ms_ = e.at_ms;
+  if (e.kind == model::event_kind::workflow_continued) {
+    over_ = false;
+    std::fill(budgets_.begin(), budgets_.end(), budget{});
+  }
   if (over_ && model::is_terminal(e.kind)) {
     found("I12", at + "a second end");
   } else if (over_ && e.kind != model::event_kind::late_result) {

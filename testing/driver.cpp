@@ -111,6 +111,14 @@ void driver::resolve(std::string id, std::string key, resolution decision, callb
                  });
 }
 
+void driver::retry(std::string id, std::string key, std::string reason, callback<void> done) {
+  traced("retry");
+  core_->request(std::move(id), messages::request::retry{std::move(key), std::move(reason)},
+                 [done = std::move(done), alive = alive_](result<void> r) {
+                   if (*alive) done(std::move(r));
+                 });
+}
+
 void driver::on_end(const std::string& id, callback<workflow_summary> done) {
   core_->on_end(id, [done = std::move(done), alive = alive_](result<workflow_summary> r) {
     if (*alive) done(std::move(r));

@@ -91,6 +91,7 @@ class driver {
   void submit(const workflow_spec& spec, callback<submission> done);
   void cancel(std::string id, std::string reason, callback<void> done);
   void resolve(std::string id, std::string key, resolution decision, callback<void> done);
+  void retry(std::string id, std::string key, std::string reason, callback<void> done);
   void on_end(const std::string& id, callback<workflow_summary> done);
   void start_draining();
 

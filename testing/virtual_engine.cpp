@@ -104,6 +104,15 @@ result<void> virtual_engine::resolve(std::string_view id, std::string_view actio
   });
 }
 
+result<void> virtual_engine::retry(std::string_view id, std::string_view action_key,
+                                   std::string reason) {
+  if (!impl_) return closed_error();
+  return impl_->answer_of<void>([&](auto done) {
+    impl_->engine.retry(std::string(id), std::string(action_key), std::move(reason),
+                        std::move(done));
+  });
+}
+
 result<workflow_summary> virtual_engine::summary(std::string_view id) const {
   if (!impl_ || !impl_->engine.answers()) return closed_error();
   return storage::read_summary(impl_->engine.store(), id);

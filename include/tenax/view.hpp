@@ -99,8 +99,8 @@ struct action_view {
   std::uint32_t retry_count = 0;           ///< retries scheduled
   std::uint32_t recoveries = 0;            ///< attempts interrupted by a crash
   std::optional<wall_time> next_retry_at;  ///< set while in back-off
-  /// Of the latest attempt that failed or was throttled; of a failed action what ended it, which for a limit
-  /// (schedule_to_close, max_recoveries) is followed by "; last error: CLASS: MESSAGE".
+  /// Of the latest attempt that failed or was throttled; of a failed action what ended it, which
+  /// for a limit (schedule_to_close, max_recoveries) is followed by "; last error: CLASS: MESSAGE".
   std::optional<action_error> last_error;
   std::optional<wall_time> started_at;  ///< of the latest attempt
   std::optional<wall_time> closed_at;

@@ -65,6 +65,7 @@ bool has_attempt(event_kind k) {
     case event_kind::attempt_interrupted:
     case event_kind::outcome_unknown:
     case event_kind::late_result:
+    case event_kind::retry_requested:
       return true;
     default:
       return false;
@@ -116,6 +117,11 @@ std::string event_data(const event& e) {
     case event_kind::action_resolved:
       o.string("decision", e.text);
       break;
+    case event_kind::workflow_continued:
+      if (e.due_at_ms != 0) o.time("deadline_at", e.due_at_ms);
+      o.string("reason", e.text);
+      break;
+    case event_kind::retry_requested:
     case event_kind::action_skipped:
     case event_kind::workflow_failed:
     case event_kind::workflow_cancelled:

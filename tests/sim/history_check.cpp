@@ -21,6 +21,7 @@ struct action_track {
   bool running = false;
   bool deferred = false;
   bool failed_just_now = false;  ///< a retry or an end must follow
+  bool in_doubt = false;         ///< nobody knows how its attempt ended
   bool over = false;
   bool done = false;  ///< completed or skipped
   std::string error_class;
@@ -57,6 +58,7 @@ class reader {
  private:
   std::string one(std::uint64_t seq, const event& e) {
     if ((seq == 1) != (e.kind == event_kind::workflow_created)) return "I12 not the first event";
+    if (e.kind == event_kind::workflow_continued) return continued(e);
     if (over_ && e.kind != event_kind::late_result) return "I10 after the end";
     if (e.action != model::no_action && e.action >= actions_.size()) return "no such action";
     switch (e.kind) {
@@ -69,7 +71,7 @@ class reader {
                    ? ""
                    : "I6 an action is not done";
       case event_kind::workflow_failed:
-        over_ = true;
+        over_ = failed_ = true;
         if (e.action != model::no_action)
           return actions_[e.action].over ? "" : "its action is open";
         return spec_.deadline && e.at_ms >= created_at_ms_ + spec_.deadline->count()
@@ -82,11 +84,27 @@ class reader {
         return of_action(e, actions_[e.action]);
     }
   }
+  /// All that was done stays, the rest begins anew.
+  std::string continued(const event& e) {
+    if (!failed_) return "it has not failed";
+    over_ = failed_ = false;
+    created_at_ms_ = e.at_ms;  // of its deadline
+    for (std::size_t n = 0; n < actions_.size(); ++n) {
+      auto& a = actions_[n];
+      if (a.done) continue;
+      const bool once = work_.options_of(spec_.actions[n].type).delivery == delivery::at_most_once;
+      const bool in_doubt = (a.running && once) || a.in_doubt;
+      const auto attempt = a.attempt;
+      a = {};
+      a.attempt = attempt;
+      a.in_doubt = in_doubt;
+    }
+    return "";
+  }
   std::string of_action(const event& e, action_track& a) {
     const auto& spec = spec_.actions[e.action];
     const auto& options = work_.options_of(spec.type);
-    if (e.kind == event_kind::late_result)
-      return e.attempt > a.attempt + 1 ? "I5 from nowhere" : "";
+    if (e.kind == event_kind::late_result) return late(e, a);
     if (a.over) return "I6 after the action's end";
     const bool of_attempt =
         e.kind == event_kind::attempt_failed || e.kind == event_kind::attempt_timed_out ||
@@ -100,6 +118,10 @@ class reader {
         return a.attempt == 0 ? "" : "I5 after an attempt";
       case event_kind::action_deadline_set:
         return options.schedule_to_close ? "" : "the type has no schedule_to_close";
+      case event_kind::retry_requested:
+        if (a.running || a.not_before_ms == 0) return "waits for nothing";
+        a.not_before_ms = 0;
+        return "";
       case event_kind::action_due:
         return a.running || e.at_ms < a.not_before_ms ? "I8 not due" : "";
       case event_kind::attempt_started:
@@ -134,9 +156,11 @@ class reader {
         if (options.delivery == delivery::at_most_once) return "I5 of an at_most_once action";
         return ++a.interruptions == e.count ? "" : "I5 wrong number of recoveries";
       case event_kind::outcome_unknown:
+        a.in_doubt = true;
         return options.delivery == delivery::at_most_once ? "" : "of an at_least_once action";
       case event_kind::action_resolved:
         a.decision = e.text;
+        a.in_doubt = false;
         a.failures = 0;
         a.interruptions = 0;
         a.last_wait = milliseconds{0};
@@ -156,11 +180,18 @@ class reader {
     }
   }
 
+  std::string late(const event& e, action_track& a) {
+    if (e.attempt > a.attempt + 1) return "I5 from nowhere";
+    if (a.over || over_) a.attempt = std::max(a.attempt, e.attempt);
+    return "";
+  }
+
   std::string started(const event& e, action_track& a) {
     if (e.delivery != work_.options_of(spec_.actions[e.action].type).delivery) {
       return "recorded with another delivery";
     }
     if (a.running) return "I7 while another attempt runs";
+    if (a.in_doubt) return "I5 without a decision about an attempt in doubt";
     if (e.attempt != a.attempt + (a.deferred ? 0 : 1)) return "I5 not the next attempt";
     if (a.failed_just_now) return "I5 without a decision about the failure before";
     if (e.at_ms < a.not_before_ms) {
@@ -224,6 +255,7 @@ class reader {
   std::vector<action_track> actions_;
   time_ms created_at_ms_ = 0;
   bool over_ = false;
+  bool failed_ = false;
 };
 
 }  // namespace

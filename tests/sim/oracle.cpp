@@ -74,7 +74,8 @@ void oracle::cancelled(const std::string& id, const result<void>& r, bool was_th
 
 void oracle::finished(const workflow_summary& s) {
   auto& e = ledger_[s.id];
-  if (std::exchange(e.finished_told, true)) fail("on_finished was called twice for " + s.id);
+  if (std::exchange(e.finished_told, true) && !e.retried)
+    fail("on_finished was called twice for " + s.id);
   const auto header = header_of(s.id);
   if (!header || header->state.status != s.status) {
     fail("on_finished came before the end of " + s.id + " was durable");
@@ -149,6 +150,7 @@ void oracle::check_overlap(const handler_start& s) {
     if (other.attempt == s.attempt && other.deferrals == s.deferrals) continue;
     const auto all = engine_.store().history(s.workflow_id, 0, 1'000'000);
     const bool given_up = all && std::any_of(all->begin(), all->end(), [&](const auto& e) {
+                            if (e.event.kind == model::event_kind::workflow_continued) return true;
                             return (e.event.kind == model::event_kind::attempt_timed_out ||
                                     e.event.kind == model::event_kind::outcome_unknown) &&
                                    e.event.action == other.action &&
@@ -206,7 +208,9 @@ void oracle::observe(const std::string& id) {
   if (w->definition->spec != e.spec) fail("I3 " + id + " has other content");
   const auto& s = w->state;
   if (s.seq < e.seq) fail("I15 the history of " + id + " has become shorter");
-  if (is_terminal(e.status) && s.status != e.status) fail("I15 " + id + " has another end");
+  const bool may_go_on = e.retried && e.status == workflow_status::failed;
+  if (is_terminal(e.status) && s.status != e.status && !may_go_on)
+    fail("I15 " + id + " has another end");
   if (e.cancel_acked && s.status != workflow_status::cancelled) {
     fail("I4 " + id + " is not cancelled any more");
   }
@@ -228,7 +232,9 @@ void oracle::observe_action(const std::string& id, ledger_entry& e,
   if (now.attempt < seen.attempt || now.retries < seen.retries) {
     fail("I15 attempts of " + name + " have become fewer");
   }
-  if (model::is_over(seen.phase) && now.phase != seen.phase)
+  const bool may_go_on =
+      e.retried && (seen.phase == phase::failed || seen.phase == phase::cancelled);
+  if (model::is_over(seen.phase) && now.phase != seen.phase && !may_go_on)
     fail("I15 " + name + " has another end");
   seen.phase = now.phase;
   seen.attempt = now.attempt;

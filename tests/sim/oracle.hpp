@@ -37,6 +37,7 @@ struct ledger_entry {
   workflow_status status = workflow_status::pending;
   std::vector<action_seen> actions;
   bool finished_told = false;
+  bool retried = false;  ///< somebody asked: it may go on after it has failed
 };
 
 /// One start of a handler.
@@ -65,6 +66,7 @@ class oracle {
   void submitting(const workflow_spec& spec);
   void submitted(const std::string& id, const result<submission>& r);
   void conflicting_submitted(const std::string& id, const result<submission>& r);
+  void retrying(const std::string& id) { ledger_[id].retried = true; }
   void cancelling(const std::string& id) { ++ledger_[id].cancels_in_flight; }
   /// `was_there`: when it was asked.
   void cancelled(const std::string& id, const result<void>& r, bool was_there);

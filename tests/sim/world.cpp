@@ -82,6 +82,7 @@ class world {
   void submit_again();
   void cancel_one();
   void resolve_one(bool for_good);
+  void retry_one();
   void query_one();
   [[nodiscard]] std::string some_id();
 
@@ -407,6 +408,8 @@ void world::client_step() {
     cancel_one();
   } else if (what < 75) {
     resolve_one(false);
+  } else if (what < 80) {
+    retry_one();
   } else {
     query_one();
   }
@@ -473,6 +476,20 @@ void world::resolve_one(bool for_good) {
     engine_.resolve(id, w->definition->spec.actions[a].key, r, [](result<void>) {});
     return;
   }
+}
+
+/// Goes on with one that has failed, or has a retry made now.
+void world::retry_one() {
+  const auto id = some_id();
+  if (id.empty() || oracle_.entry(id).exists != known::yes) return;
+  const auto w = engine_.store().load(id);
+  if (!w) return oracle_.fail("I1 " + id + ": " + w.error().to_string());
+  std::string key;
+  if (dice_.chance(50)) {
+    key = w->definition->spec.actions[dice_.below(w->state.actions.size())].key;
+  }
+  oracle_.retrying(id);
+  engine_.retry(id, key, "mended", [](result<void>) {});
 }
 
 void world::query_one() {

@@ -60,6 +60,8 @@ class virtual_engine {
   void submit_async(const workflow_spec& spec, std::function<void(result<submission>)> done);
   result<void> cancel(std::string_view id, std::string reason = {});
   result<void> resolve(std::string_view id, std::string_view action_key, resolution decision);
+  result<void> retry(std::string_view id, std::string_view action_key = {},
+                     std::string reason = {});
   [[nodiscard]] result<workflow_summary> summary(std::string_view id) const;
   [[nodiscard]] result<workflow_view> get(std::string_view id) const;
   [[nodiscard]] result<page<workflow_summary>> list(const list_query& query = {}) const;
