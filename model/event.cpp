@@ -44,6 +44,8 @@ std::string_view to_string(event_kind k) noexcept {
       return "workflow_cancelled";
     case event_kind::late_result:
       return "late_result";
+    case event_kind::terms_recorded:
+      return "terms_recorded";
   }
   return "unknown";
 }

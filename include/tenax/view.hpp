@@ -112,6 +112,7 @@ struct action_view {
 struct workflow_view {
   workflow_summary summary;
   std::string input;
+  std::string terms;  ///< as recorded last, see engine::submit; "": none were
   std::vector<action_view> actions;
 };
 
