@@ -246,6 +246,7 @@ struct engine_core::submit_op {
   engine_core* core = nullptr;
   std::string id;
   model::definition_ptr definition;
+  std::string terms;
   messages::workflow_box_ptr box;  ///< what its actor takes over
   submit_callback done;
   std::vector<duplicate> joined;
@@ -295,13 +296,21 @@ std::optional<error> engine_core::refuse_submit(const std::string& id) const {
   return full;
 }
 
-void engine_core::submit(workflow_spec spec, submit_callback done) {
+std::optional<error> engine_core::refuse_terms(const std::string& terms) const {
+  if (terms.size() <= opts_.limits.text_bytes_max) return std::nullopt;
+  return error(errc::invalid_argument, "the terms are " + std::to_string(terms.size()) +
+                                           " bytes, more than text_bytes_max (" +
+                                           std::to_string(opts_.limits.text_bytes_max) + ")");
+}
+
+void engine_core::submit(workflow_spec spec, submit_callback done, std::string terms) {
   if (!done) done = [](const result<submission>&) {};  // nobody wants to know
   if (auto refused = refuse_submit(spec.id)) return done(*refused);
   auto faults = model::validate(spec, opts_.handlers, opts_.limits);
   if (!faults.empty()) {
     return done(error(errc::invalid_spec, "the workflow is not valid", std::move(faults)));
   }
+  if (auto bad = refuse_terms(terms)) return done(std::move(*bad));
   (void)TENAX_FAILPOINT("submit.validated");
   const bool made_id = spec.id.empty();
   if (made_id) spec.id = ids_->next(runtime_->now_ms());
@@ -309,6 +318,7 @@ void engine_core::submit(workflow_spec spec, submit_callback done) {
   op->core = this;
   op->id = spec.id;
   op->done = std::move(done);
+  op->terms = std::move(terms);
   op->looks_up = !made_id && !TENAX_PLANTED(12);
   op->definition = model::compile(std::move(spec));
   std::optional<error> refused;
@@ -417,7 +427,8 @@ void engine_core::commit(const std::shared_ptr<submit_op>& op) {
     now = last_created_at_ms_ = std::max(last_created_at_ms_, runtime_->now_ms());
   }
   model::decision decision;
-  model::decide(def, state, model::create{}, now, runtime_->random, runtime_->rules, decision);
+  model::decide(def, state, model::create{std::move(op->terms)}, now, runtime_->random,
+                runtime_->rules, decision);
   for (auto& e : decision.events) model::apply(def, state, std::move(e), changes);
   thread_local storage::write_batch batch;
   batch.clear();
@@ -493,6 +504,20 @@ void engine_core::request(std::string id, messages::request::command what,
   }
   caf::anon_send(engine_, std::make_shared<messages::request>(std::move(id), std::move(what),
                                                               std::move(done)));
+}
+
+void engine_core::record_terms(std::string id, std::string terms,
+                               std::function<void(result<void>)> done) {
+  if (terms.empty()) return done(error(errc::invalid_argument, "there are no terms to record"));
+  if (auto bad = refuse_terms(terms)) return done(std::move(*bad));
+  request(std::move(id), model::record_terms{std::move(terms)}, std::move(done));
+}
+
+void engine_core::go_on() {
+  const std::lock_guard lock(calls_mutex_);
+  if (!closed_ && runtime_->paused.exchange(false)) {
+    caf::anon_send(engine_, messages::start_all{});
+  }
 }
 
 result<workflow_view> engine_core::get(std::string_view id) const {

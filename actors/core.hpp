@@ -59,7 +59,9 @@ class engine_core {
   ~engine_core();
 
   using submit_callback = std::function<void(result<submission>)>;
-  void submit(workflow_spec spec, submit_callback done);
+  void submit(workflow_spec spec, submit_callback done, std::string terms = {});
+  /// Ends options::paused.
+  void go_on();
   using end_callback = std::function<void(result<workflow_summary>)>;
   /// Calls back at the end of the workflow, or at once if it is over or cannot be waited for. The
   /// ticket is for `forget_end`; 0: none.
@@ -69,6 +71,8 @@ class engine_core {
   }
   void request(std::string id, messages::request::command what,
                std::function<void(result<void>)> done);
+
+  void record_terms(std::string id, std::string terms, std::function<void(result<void>)> done);
 
   [[nodiscard]] result<workflow_view> get(std::string_view id) const;
   [[nodiscard]] result<std::vector<due_view>> due_by(storage::timer_kind kind, std::size_t limit,
@@ -105,6 +109,7 @@ class engine_core {
   engine_core(options opts, const core_seams& seams);
   result<void> start(const std::filesystem::path& dir);
   [[nodiscard]] std::optional<error> refuse_submit(const std::string& id) const;
+  [[nodiscard]] std::optional<error> refuse_terms(const std::string& terms) const;
   [[nodiscard]] bool stands_for_something(const std::string& id) const;
   [[nodiscard]] std::optional<error> no_place() const;
   [[nodiscard]] std::optional<error> no_bytes() const;

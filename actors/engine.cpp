@@ -87,10 +87,10 @@ result<engine> engine::open(const std::filesystem::path& data_dir, options opts)
   return engine(std::make_unique<impl>(std::move(*core)));
 }
 
-result<submission> engine::submit(const workflow_spec& spec) {
+result<submission> engine::submit(const workflow_spec& spec, std::string terms) {
   if (auto no = cannot_answer(impl_)) return std::move(*no);
   waiting<submission> answer;
-  impl_->core->submit(spec, answer.callback());
+  impl_->core->submit(spec, answer.callback(), std::move(terms));
   return answer.get();
 }
 
@@ -101,12 +101,13 @@ result<submission> engine::submit_json(std::string_view json) {
   return submit(*spec);
 }
 
-void engine::submit_async(const workflow_spec& spec, std::function<void(result<submission>)> done) {
+void engine::submit_async(const workflow_spec& spec, std::function<void(result<submission>)> done,
+                          std::string terms) {
   if (auto no = cannot_answer(impl_)) {
     if (done) done(std::move(*no));
     return;
   }
-  impl_->core->submit(spec, std::move(done));
+  impl_->core->submit(spec, std::move(done), std::move(terms));
 }
 
 result<workflow_summary> engine::await(std::string_view id, std::optional<milliseconds> timeout) {
@@ -129,6 +130,11 @@ result<workflow_summary> engine::summary(std::string_view id) const {
 result<workflow_view> engine::get(std::string_view id) const {
   if (auto no = cannot_answer(impl_)) return std::move(*no);
   return impl_->core->get(id);
+}
+
+result<std::string> engine::terms(std::string_view id) const {
+  if (auto no = cannot_answer(impl_)) return std::move(*no);
+  return storage::read_terms(impl_->core->store(), id);
 }
 
 result<page<workflow_summary>> engine::list(const list_query& query) const {
@@ -155,15 +161,22 @@ result<std::vector<due_view>> engine::list_ready_scheduled(std::size_t limit,
 }
 
 namespace {
-/// Sends the command and waits for its answer.
-result<void> ask(actors::engine_core& core, std::string_view id, messages::request::command what) {
+
+/// Calls `how` with a callback, and waits for it.
+template <class How>
+result<void> ask(How how) {
   waiting<ok_t> answer;
-  core.request(std::string(id), std::move(what),
-               [done = answer.callback()](result<void> r) { done(std::move(r)); });
+  how([done = answer.callback()](result<void> r) { done(std::move(r)); });
   auto r = answer.get();
   if (!r) return r.error();
   return {};
 }
+
+/// The same for a command.
+result<void> ask(engine_core& core, std::string_view id, messages::request::command what) {
+  return ask([&](auto done) { core.request(std::string(id), std::move(what), std::move(done)); });
+}
+
 }  // namespace
 
 result<void> engine::cancel(std::string_view id, std::string reason) {
@@ -181,6 +194,22 @@ result<void> engine::retry(std::string_view id, std::string_view action_key, std
   if (auto no = cannot_answer(impl_)) return std::move(*no);
   return ask(*impl_->core, id,
              messages::request::retry{std::string(action_key), std::move(reason)});
+}
+
+result<void> engine::record_terms(std::string_view id, std::string terms) {
+  if (auto no = cannot_answer(impl_)) return std::move(*no);
+  return ask([&](auto done) {
+    impl_->core->record_terms(std::string(id), std::move(terms), std::move(done));
+  });
+}
+
+result<void> engine::remove(std::string_view id) {
+  if (auto no = cannot_answer(impl_)) return std::move(*no);
+  return ask(*impl_->core, id, messages::remove_workflow{});
+}
+
+void engine::start() {
+  if (!cannot_answer(impl_)) impl_->core->go_on();
 }
 
 result<void> engine::drain(milliseconds timeout) {

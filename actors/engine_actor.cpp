@@ -7,6 +7,7 @@
 #include "actors/due_actor.hpp"
 #include "actors/workflow_actor.hpp"
 #include "model/failpoint.hpp"
+#include "storage/removal.hpp"
 
 namespace tenax::actors {
 
@@ -28,11 +29,7 @@ engine_process::behavior_type engine_process::make_behavior() {
   set_exception_handler([this](std::exception_ptr& e) -> caf::error { rt_->die(e); });
   due_ = spawn<due_process>(rt_, messages::engine_actor{this});
   find_lanes();
-  if (!rt_->opts.paused) {
-    rt_->backlog = listed_left_ = true;  // recovery: whatever is open and runnable in the store
-    send(this, messages::scan{});
-    if (retention_.enabled()) send(this, messages::sweep{});
-  }
+  if (!rt_->paused) start();
   return {[this](const messages::adopt& m) { adopt(m.box); },
           [this](const messages::idle& m) { on_idle(m); },
           [this](const messages::declined& m) { on_declined(m); },
@@ -58,16 +55,29 @@ engine_process::behavior_type engine_process::make_behavior() {
             take_more();
           },
           [this](const messages::sweep&) { sweep(); },
-          [this](const messages::committed&) {
+          [this](const messages::start_all&) {
+            // What came while nothing could start has been forgotten by its actor, or will be.
+            for (const auto& [id, place] : residents_) overtaken_.insert(id);
+            start();
+            send(due_, messages::more_wakes{});
+          },
+          [this](const messages::committed& m) {
             removing_ = false;
-            for (const auto& r : std::exchange(after_removal_, {})) request(r);
-            if (ending_) {
-              end_if_empty();
-            } else {
-              sweep();
+            for (const auto& r : std::exchange(removed_, {})) {
+              r->answer(m.ok ? result<void>() : result<void>(*m.why));
             }
+            for (const auto& r : std::exchange(after_removal_, {})) request(r);
+            if (ending_) return end_if_empty();
+            take_removals();
+            if (std::exchange(sweep_next_, false)) sweep();
           },
           [this](const messages::shut_down&) { shut_down(); }};
+}
+
+void engine_process::start() {
+  rt_->backlog = listed_left_ = true;  // recovery: whatever is open and runnable in the store
+  send(this, messages::scan{});
+  if (retention_.enabled()) send(this, messages::sweep{});
 }
 
 template <class Message>
@@ -161,6 +171,7 @@ void engine_process::hand_over_timers(const messages::workflow_box& box) {
 void engine_process::wake(messages::wake_all m) {
   wakes_answered_ = false;
   for (auto& one : m.wakes) {
+    if (!rt_->takes_up(one.workflow_id)) continue;
     if (const auto found = residents_.find(one.workflow_id); found != residents_.end()) {
       tell(found->second, one.timer);
     } else if (one.timer.deadline) {
@@ -174,6 +185,10 @@ void engine_process::wake(messages::wake_all m) {
 
 void engine_process::request(const messages::request_ptr& r) {
   if (ending_) return;  // its destructor answers
+  if (std::holds_alternative<messages::remove_workflow>(r->what)) {
+    to_remove_.push_back(r);
+    return take_removals();
+  }
   const auto found = residents_.find(r->workflow_id);
   if (removing_ && found == residents_.end()) {
     // It may be on its way out: what is read of it now could be half of it later.
@@ -191,11 +206,9 @@ void engine_process::on_idle(const messages::idle& m) {
   residents_.erase(found);
   rt_->residents = residents_.size();
   if (overtaken_.erase(m.workflow_id) > 0 && !ending_) load(m.workflow_id, nullptr);
-  if (ending_) {
-    end_if_empty();
-  } else {
-    take_more();
-  }
+  if (ending_) return end_if_empty();
+  if (!to_remove_.empty()) take_removals();
+  take_more();
 }
 
 /// Memory filled up between the look at it and the read: in its turn.
@@ -231,7 +244,7 @@ void engine_process::take_wakes() {
 
 /// Takes up runnable workflows from the store, oldest first, in steps that are worth a seek.
 void engine_process::take_listed() {
-  if (rt_->opts.paused || rt_->halted || scan_on_) return;
+  if (rt_->paused || rt_->halted || scan_on_) return;
   if (!listed_left_) {
     // Wake-ups that wait for room are no reason to look: that crosses the deleted entries of all
     // workflows that were ever active.
@@ -264,7 +277,9 @@ void engine_process::take_listed() {
     }
     bool all = true;
     for (const auto& entry : *listed) {
-      if (!residents_.contains(entry.workflow_id)) {
+      if (!rt_->takes_up(entry.workflow_id)) {
+        passed_some = true;
+      } else if (!residents_.contains(entry.workflow_id)) {
         if (finds_full_rows(entry.lanes)) {
           leave_to_lanes(entry.lanes, entry.created_at_ms, entry.workflow_id);
           passed_some = true;
@@ -380,7 +395,7 @@ void engine_process::read_lane(lane_wait& l) {
       const auto& entry = (*listed)[passed];
       l.from_ms = entry.created_at_ms;
       l.from_id = entry.workflow_id + '\0';
-      if ((entry.lanes & l.bit) == 0) continue;
+      if ((entry.lanes & l.bit) == 0 || !rt_->takes_up(entry.workflow_id)) continue;
       if (const auto found = residents_.find(entry.workflow_id); found != residents_.end()) {
         tell(found->second, messages::lane_room{l.where});
         continue;
@@ -396,23 +411,68 @@ void engine_process::read_lane(lane_wait& l) {
   if (!l.reading) --lanes_reading_;
 }
 
+/// What somebody asked to remove: the workflows that no actor has any more. Nothing while a batch
+/// is in flight: what is in it must not be removed twice.
+void engine_process::take_removals() {
+  if (removing_ || rt_->halted) {
+    if (rt_->halted) {
+      for (const auto& r : std::exchange(to_remove_, {})) r->answer(rt_->stopped());
+    }
+    return;
+  }
+  removals_.clear();
+  for (auto some = std::exchange(to_remove_, {}); !some.empty(); some.pop_front()) {
+    remove_one(some.front());
+  }
+  if (removed_.empty()) return;
+  removing_ = true;
+  rt_->journal.append(removals_, storage::flush::now,
+                      tell_committed(caf::strong_actor_ptr{ctrl()}));
+}
+
+void engine_process::remove_one(const messages::request_ptr& r) {
+  const auto header = rt_->store.load_header(r->workflow_id);
+  if (!header) return r->answer(header.error());
+  const auto& state = header->state;
+  if (!state.terminal()) {
+    return r->answer(error(errc::wrong_state, "workflow " + r->workflow_id +
+                                                  " is open: only what is over is removed"));
+  }
+  const auto same = [&](const auto& other) { return other->workflow_id == r->workflow_id; };
+  if (residents_.contains(r->workflow_id) || std::any_of(removed_.begin(), removed_.end(), same)) {
+    return to_remove_.push_back(r);  // its actor leaves soon, or it has just been removed
+  }
+  const storage::ended_entry entry{state.listed_as(), state.closed_at_ms, state.created_at_ms,
+                                   r->workflow_id};
+  const auto rows =
+      dynamic_cast<const storage::row_source&>(rt_->store).rows(storage::removal_end({entry}));
+  const auto read = storage::encode_removal(*rows, entry, removals_);
+  if (!read) return r->answer(read.error());
+  removed_.push_back(r);
+}
+
 /// Removes finished workflows, one batch in flight: the next look must not see what the last one
 /// removed.
 void engine_process::sweep() {
-  if (ending_ || removing_ || !rt_->may_start()) return;
+  if (ending_ || !rt_->may_start()) return;
+  if (removing_) {
+    sweep_next_ = true;
+    return;
+  }
   removals_.clear();
   const auto in_use = [this](const std::string& id) { return residents_.contains(id); };
   if (retention_.collect(rt_->now_ms(), in_use, removals_) == 0) {
     delayed_send(this, retention::every, messages::sweep{});
     return;
   }
-  removing_ = true;
+  removing_ = sweep_next_ = true;
   rt_->journal.append(removals_, storage::flush::now,
                       tell_committed(caf::strong_actor_ptr{ctrl()}));
 }
 
 void engine_process::shut_down() {
   ending_ = true;
+  to_remove_.clear();
   wakes_.clear();
   for (auto& [id, place] : residents_) tell(place, messages::shut_down{});
   end_if_empty();

@@ -82,7 +82,10 @@ class engine_process final : public messages::engine_actor::base {
   void on_lane_low(const messages::lane_low& m);
   void read_lanes();
   void read_lane(lane_wait& l);
+  void start();
   void sweep();
+  void take_removals();
+  void remove_one(const messages::request_ptr& r);
   void shut_down();
   void end_if_empty();
   resident& load(const std::string& id, messages::workflow_box_ptr box, time_ms listed_at_ms = 0,
@@ -112,8 +115,11 @@ class engine_process final : public messages::engine_actor::base {
   bool read_lanes_sent_ = false;
   retention retention_;
   storage::write_batch removals_;
-  bool removing_ = false;                             ///< removals are on their way to the disk
-  std::vector<messages::request_ptr> after_removal_;  ///< wait for that
+  bool removing_ = false;    ///< removals are on their way to the disk
+  bool sweep_next_ = false;  ///< once they are there, look on for what may go
+  std::deque<messages::request_ptr> to_remove_;
+  std::vector<messages::request_ptr> removed_;        ///< in removals_: to be answered
+  std::vector<messages::request_ptr> after_removal_;  ///< commands that wait for it
   bool ending_ = false;
 };
 

@@ -117,6 +117,7 @@ struct runtime {
   std::atomic<bool> halted{false};  ///< see halt()
   std::atomic<bool> closing{false};
   std::atomic<bool> draining{false};  ///< nothing new may start
+  std::atomic<bool> paused;           ///< nothing may start yet
   std::atomic<std::uint64_t> attempts{0};
   std::atomic<std::uint64_t> late_results{0};
 
@@ -128,7 +129,8 @@ struct runtime {
         journal(j),
         rules(o.handlers, o.retry, o.limits),
         random(seed),
-        budget(o.memory_bytes_max / 8) {}
+        budget(o.memory_bytes_max / 8),
+        paused(o.paused) {}
 
   [[nodiscard]] time_ms now_ms() const { return wall.now_ms(); }
   /// Whether the due actor has read past this time, so that it must be told of a new timer.
@@ -136,7 +138,11 @@ struct runtime {
     return due_at_ms <= window_end_ms[deadline ? 1 : 0];
   }
   [[nodiscard]] bool may_start() const noexcept {
-    return !halted && !closing && !draining && !opts.paused;
+    return !halted && !closing && !draining && !paused;
+  }
+  /// False: the workflow rests, whatever is due of it.
+  [[nodiscard]] bool takes_up(std::string_view workflow_id) const {
+    return !opts.takes_up || opts.takes_up(workflow_id);
   }
   void log(log_level level, std::string_view message) const {
     if (opts.log) opts.log(level, message);

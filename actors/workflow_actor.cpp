@@ -146,6 +146,7 @@ void workflow_process::take_up(bool loaded) {
   slots_.resize(def_->size());
   loaded_bytes_ = def_->bytes + slots_.size() * (sizeof(slot) + sizeof(model::action_state));
   rt_->loaded_bytes += loaded_bytes_;
+  stays_at_rest_ = !rt_->takes_up(id_);
   if (loaded && !state_.terminal()) {
     // A start that is durable first does no harm: where it cannot be told, it is.
     const bool was_here_before_open = state_.created_at_ms <= rt_->opened_at_ms;
@@ -156,9 +157,9 @@ void workflow_process::take_up(bool loaded) {
                                 (action.phase == phase::ready || action.phase == phase::executing ||
                                  (is_timed(action.phase) && action.due_at_ms <= rt_->opened_at_ms));
     }
-    // A paused engine starts nothing, and what a crash means is for one that does to say: it knows
-    // the delivery of each type.
-    if (state_.count(phase::executing) > 0 && !rt_->opts.paused) {
+    // A paused engine starts nothing, nor does anything of a workflow that rests, and what a crash
+    // means is for one that does to say: it knows the delivery of each type.
+    if (state_.count(phase::executing) > 0 && !rt_->paused && !stays_at_rest_) {
       process(model::recover{}, urgency::now);
       for (action_index a = 0; a < slots_.size(); ++a) {  // left as it is without its handler
         if (state_.actions[a].phase != phase::executing) continue;
@@ -360,7 +361,7 @@ void workflow_process::perform(const effect& e) {
 /// The action may run: its dependencies are over, and its time, if it waited for one, has come. It
 /// takes its place in the row of its lane.
 void workflow_process::try_start(action_index a) {
-  if (state_.terminal() || !rt_->may_start() || shutting_down_) return;
+  if (state_.terminal() || !rt_->may_start() || shutting_down_ || stays_at_rest_) return;
   const auto& action = state_.actions[a];
   auto& mine = slots_[a];
   // This timer came twice, or before the word of the last attempt.
@@ -738,6 +739,10 @@ void workflow_process::take_request(const messages::request_ptr& r) {
   // A refusal waits too: the state that it comes from may not be durable yet.
   if (const auto* cancel = std::get_if<model::cancel>(&r->what)) {
     next_.answers.emplace_back(r, process(*cancel, urgency::now));
+    return;
+  }
+  if (const auto* terms = std::get_if<model::record_terms>(&r->what)) {
+    next_.answers.emplace_back(r, process(*terms, urgency::now));
     return;
   }
   const auto* again = std::get_if<messages::request::retry>(&r->what);

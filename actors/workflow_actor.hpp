@@ -165,6 +165,7 @@ class workflow_process final : public messages::workflow_actor::base {
   std::uint64_t received_ = 0;  ///< messages from the engine
   std::uint64_t idle_at_ = 0;   ///< value of received_ + 1 in the last `idle`
   bool resting_ = false;
+  bool stays_at_rest_ = false;  ///< only commands move it: options::takes_up
   bool shutting_down_ = false;
   std::size_t loaded_bytes_ = 0;   ///< counted in runtime::loaded_bytes
   std::unique_ptr<error> broken_;  ///< could not be loaded, or (overloaded) not yet

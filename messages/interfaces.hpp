@@ -82,6 +82,8 @@ using engine_actor = caf::typed_actor<
     caf::reacts_to<left_out>,
     // From the executor: the row of a lane is low.
     caf::reacts_to<lane_low>,
+    // From the API: the engine is paused no longer.
+    caf::reacts_to<start_all>,
     // INTERNAL: look on for workflows of lanes that have room.
     caf::reacts_to<read_lanes>,
     // INTERNAL: take up workflows from the store.

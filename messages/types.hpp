@@ -41,6 +41,9 @@ struct wake {
   timer_due timer;
 };
 
+/// Of a workflow that is over.
+struct remove_workflow {};
+
 /// A command from outside with the caller's continuation, called exactly once: with `closing` if
 /// nobody answered.
 class request {
@@ -49,7 +52,8 @@ class request {
     std::string key;  ///< empty: all
     std::string reason;
   };
-  using command = std::variant<model::cancel, std::pair<std::string, resolution>, retry>;
+  using command = std::variant<model::cancel, std::pair<std::string, resolution>, retry,
+                               model::record_terms, remove_workflow>;
   request(std::string workflow_id, command what, std::function<void(result<void>)> done)
       : workflow_id(std::move(workflow_id)), what(std::move(what)), done_(std::move(done)) {}
   request(const request&) = delete;
@@ -101,6 +105,7 @@ struct scan {};        ///< INTERNAL: take up the next workflows from the store
 struct scan_on {};     ///< INTERNAL: the same, after a step that has found none
 struct scan_later {};  ///< INTERNAL: the same, after a while
 struct sweep {};       ///< INTERNAL: remove finished workflows that may go
+struct start_all {};   ///< from the API: the engine is paused no longer
 struct shut_down {};   ///< end everything; also to workflow and action actors
 
 // To the due actor.
@@ -216,6 +221,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::scan)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::scan_on)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::scan_later)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::sweep)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::start_all)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::shut_down)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::hold)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::look_again)

@@ -53,6 +53,7 @@ class decider {
   void on(const cancel&);
   void on(const resolve&);
   void on(const retry&);
+  void on(const record_terms&);
   void on(const recover&);
 
  private:
@@ -99,8 +100,9 @@ class decider {
   decision& out_;
 };
 
-void decider::on(const create&) {
+void decider::on(const create& c) {
   auto& created = emit(event_kind::workflow_created, no_action, event_actor::user);
+  created.text = c.terms;
   if (def_.spec.deadline) {
     created.due_at_ms = now_ + def_.spec.deadline->count();
     effect_of(effect::kind::watch, no_action, created.due_at_ms);
@@ -546,6 +548,16 @@ void decider::continue_workflow(const retry& c) {
       limit_closing(a, now_);
     }
   }
+}
+
+void decider::on(const record_terms& c) {
+  if (state_.terminal()) {
+    out_.refused.emplace(errc::wrong_state, "workflow " + def_.spec.id + " is " +
+                                                std::string(to_string(state_.status)) +
+                                                ": its terms can no longer change");
+    return;
+  }
+  emit(event_kind::terms_recorded, no_action, event_actor::user).text = c.terms;
 }
 
 void decider::on(const recover&) {

@@ -38,7 +38,9 @@ class rulebook {
 };
 
 // Commands: what can be asked of a workflow.
-struct create {};
+struct create {
+  std::string terms;  ///< "": none
+};
 struct begin_attempt {  ///< a handler was or will be called
   action_index action = 0;
   std::uint32_t attempt = 0;
@@ -80,10 +82,13 @@ struct retry {                      ///< goes on where it failed, or now instead
   /// recorded.
   std::vector<action_index> begun;
 };
+struct record_terms {
+  std::string terms;
+};
 struct recover {};  ///< the state was loaded: no attempt is in flight, whatever it says
 using command =
     std::variant<create, begin_attempt, come_due, end_attempt, time_out_attempt, interrupt_attempt,
-                 action_deadline, workflow_deadline, cancel, resolve, retry, recover>;
+                 action_deadline, workflow_deadline, cancel, resolve, retry, record_terms, recover>;
 
 /// What to do once the events are durable.
 struct effect {

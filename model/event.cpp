@@ -50,6 +50,8 @@ std::string_view to_string(event_kind k) noexcept {
       return "workflow_continued";
     case event_kind::retry_requested:
       return "retry_requested";
+    case event_kind::terms_recorded:
+      return "terms_recorded";
   }
   return "unknown";
 }

@@ -14,7 +14,7 @@ namespace tenax::model {
 
 /// Numbers are stored: never reused, never renumbered.
 enum class event_kind : std::uint8_t {
-  workflow_created = 1,     ///< due_at_ms: the deadline, 0 = none
+  workflow_created = 1,     ///< due_at_ms: the deadline, 0 = none; text: terms, if any
   action_scheduled = 2,     ///< due_at_ms: not before
   action_deadline_set = 3,  ///< due_at_ms: schedule-to-close ends
   attempt_started = 4,  ///< attempt, delivery; count: deferrals so far, when this goes on after one
@@ -40,8 +40,9 @@ enum class event_kind : std::uint8_t {
   workflow_continued =
       22,                ///< after it had failed; due_at_ms: the new deadline, 0 = none; text: why
   retry_requested = 23,  ///< its time does not matter any more: ready; text: why
+  terms_recorded = 24,   ///< text: the terms from here on
 };
-inline constexpr std::uint8_t event_kind_max = 23;
+inline constexpr std::uint8_t event_kind_max = 24;
 
 enum class event_actor : std::uint8_t { system = 0, user = 1, handler = 2 };
 

@@ -206,9 +206,13 @@ void application::on_workflow(const event& e) {
     case event_kind::workflow_created:
       state_.created_at_ms = e.at_ms;
       state_.deadline_at_ms = e.due_at_ms;
+      if (!e.text.empty()) state_.terms_seq = state_.seq;
       for (action_index a = 0; a < state_.actions.size(); ++a) {
         if (state_.actions[a].open_dependencies == 0) move(touch(a), phase::ready);
       }
+      break;
+    case event_kind::terms_recorded:
+      state_.terms_seq = state_.seq;
       break;
     case event_kind::workflow_completed:
       end(workflow_status::completed, e);
@@ -318,7 +322,8 @@ void apply(const definition& def, workflow_state& state, event e, change_set& ch
   state.updated_at_ms = e.at_ms;
   application one(def, state, changes);
   const bool of_workflow = e.kind == event_kind::workflow_created ||
-                           e.kind == event_kind::workflow_continued || is_terminal(e.kind);
+                           e.kind == event_kind::workflow_continued ||
+                           e.kind == event_kind::terms_recorded || is_terminal(e.kind);
   if (of_workflow) {
     one.on_workflow(e);
   } else if (e.kind == event_kind::late_result) {
@@ -342,7 +347,7 @@ std::string check_applicable(const definition& def, const workflow_state& state,
     return state.status == workflow_status::failed ? "" : "the workflow has not failed";
   }
   if (state.terminal()) return "the workflow is over";
-  if (e.kind == event_kind::workflow_created) return "";
+  if (e.kind == event_kind::workflow_created || e.kind == event_kind::terms_recorded) return "";
   if (e.kind == event_kind::workflow_completed) {
     return state.open_actions() == 0 ? "" : "an action is still open";
   }

@@ -86,7 +86,8 @@ struct workflow_state {
   time_ms closed_at_ms = 0;
   time_ms deadline_at_ms = 0;  ///< 0: none, or over
   action_index failed_action = no_action;
-  std::string reason;  ///< why it failed or was cancelled
+  std::string reason;           ///< why it failed or was cancelled
+  std::uint64_t terms_seq = 0;  ///< the event that holds its terms; 0: none were recorded
   std::vector<action_state> actions;
   std::array<std::uint32_t, phase_count> counts{};  ///< actions by phase
   // Derived, not stored here: the listing has them.

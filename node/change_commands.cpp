@@ -89,7 +89,9 @@ result<resolution> make_resolution(const resolve_options& o) {
   if (o.message && out.what != kind::fail) return wrong("--message goes with fail");
   if (o.value && !nlohmann::json::accept(*o.value))
     return wrong("--value must be JSON (a text needs its own quotes: '\"text\"')");
-  if (out.what == kind::complete) out.value = o.value.value_or("null");
+  if (out.what == kind::complete && !o.value)
+    return wrong("complete needs a result: --value JSON (--value null if it has none)");
+  if (out.what == kind::complete) out.value = *o.value;
   if (out.what == kind::fail) out.value = o.message.value_or("failed by decision");
   return out;
 }
@@ -113,6 +115,19 @@ int resolve_command(const common_options& common, const resolve_options& o) {
   if (const auto done = target->resolve(o.id, o.key, *std::move(decision)); !done)
     return report_error(common, what, done.error());
   return report(common, *target, o.id, "action " + o.key + ": " + o.decision);
+}
+
+int remove_command(const common_options& common, const remove_options& o) {
+  const auto what = "cannot remove " + o.id;
+  auto target = open_paused(common, o.id);
+  if (!target) return report_error(common, what, target.error());
+  if (const auto done = target->remove(o.id); !done)
+    return report_error(common, what, done.error());
+  if (common.json)
+    print_line({{"removed", o.id}});
+  else
+    print(printable(o.id) + ": removed\n");
+  return finish_output(exit_ok);
 }
 
 int backup_command(const common_options& common, const backup_options& o) {

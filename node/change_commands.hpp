@@ -1,6 +1,6 @@
-// change_commands.hpp - the commands that need the directory's owner: cancel, resolve, backup. They
-// open the engine paused, so nothing else happens. While another process has the data directory,
-// the first two refuse and backup asks that process (node/control.hpp).
+// change_commands.hpp - the commands that need the directory's owner: cancel, resolve, remove,
+// backup. They open the engine paused, so nothing else happens. While another process has the data
+// directory, the first three refuse and backup asks that process (node/control.hpp).
 // Depends on include/tenax and node/. Main thread only. Each returns the exit code.
 #pragma once
 
@@ -25,6 +25,12 @@ struct resolve_options {
   std::optional<std::string> message;  ///< fail
 };
 [[nodiscard]] int resolve_command(const common_options& common, const resolve_options& o);
+
+struct remove_options {
+  std::string id;
+};
+/// Only a workflow that is over.
+[[nodiscard]] int remove_command(const common_options& common, const remove_options& o);
 
 struct backup_options {
   std::string target;

@@ -121,6 +121,7 @@ json to_json(const action_view& a) {
 json to_json(const workflow_view& w) {
   json out{{"workflow", to_json(w.summary)}};
   put_bytes(out, "input", w.input);
+  if (!w.terms.empty()) put_bytes(out, "terms", w.terms);
   auto& actions = out["actions"] = json::array();
   for (const auto& a : w.actions) actions.push_back(to_json(a));
   return out;

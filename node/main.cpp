@@ -5,6 +5,7 @@
 #include "node/exit_codes.hpp"
 #include "node/read_commands.hpp"
 #include "node/run_command.hpp"
+#include "storage/standard_descriptors.hpp"
 #include "tenax/limits.hpp"
 
 #include <CLI/CLI.hpp>
@@ -33,6 +34,53 @@ constexpr auto ms_max = static_cast<std::uint64_t>(tenax::limits{}.delay_max.cou
 bool read_number(const std::string& text, double& value) {
   const auto* end = text.data() + text.size();
   return std::from_chars(text.data(), end, value) == std::from_chars_result{end, {}};
+}
+
+/// CLI11 reads more into words than a shell does: `[a,b]` as a list, `{}` as an empty one, `++` as
+/// the end of a command, and what follows `--` as options of the program. A word that is meant as
+/// it is gets this in front, and loses it (`plain`) before anything looks at it.
+constexpr char as_it_is = '\x01';
+
+bool means_more(std::string_view word) {
+  return word.starts_with('[') || word == "{}" || word == "++" || word.starts_with(as_it_is);
+}
+
+std::string plain(std::string text) {
+  if (text.starts_with(as_it_is)) text.erase(0, 1);
+  return text;
+}
+
+/// For App::parse: the last one first, without the program's name.
+std::vector<std::string> protected_words(int argc, char** argv) {
+  std::vector<std::string> out;
+  bool only_words = false;
+  for (int i = 1; i < argc; ++i) {
+    std::string word = argv[i];
+    if (!only_words && word == "--") {
+      only_words = true;
+      continue;
+    }
+    if (only_words || means_more(word)) {
+      word.insert(word.begin(), as_it_is);
+    } else if (const auto value = word.find('='); word.starts_with("--") && value != word.npos) {
+      if (means_more(std::string_view{word}.substr(value + 1))) word.insert(value + 1, 1, as_it_is);
+    }
+    out.push_back(std::move(word));
+  }
+  std::reverse(out.begin(), out.end());
+  return out;
+}
+
+/// Has every option take its words as they were given.
+void take_plain_words(CLI::App& app) {
+  for (auto* option : app.get_options())
+    if (option->get_items_expected_max() > 0)
+      option->transform(CLI::Validator{[](std::string& text) {
+                                         text = plain(std::move(text));
+                                         return std::string{};
+                                       },
+                                       ""});
+  for (auto* command : app.get_subcommands({})) take_plain_words(*command);
 }
 
 /// A whole number from `least` to `most`. CLI11 alone lets -1 wrap around to a large one.
@@ -75,10 +123,27 @@ void add_common(CLI::App& app, common_options& common) {
       ->capture_default_str();
 }
 
+/// What concerns the engine, and no workflow by itself.
+void add_engine(CLI::App& command, run_options& o) {
+  command
+      .add_option("--handler-threads", o.handler_threads, "0: 4, or the number of cores if more")
+      ->check(whole(0, tenax::options::threads_max))
+      ->capture_default_str();
+  command
+      .add_option("--durability", o.durability,
+                  "sync: acknowledged is on disk; async: survives a crash of the process only")
+      ->check(CLI::IsMember({"sync", "async"}))
+      ->capture_default_str();
+  command.add_option("--horizon-ms", o.horizon_ms)
+      ->check(whole(1, ms_max))
+      ->group("");  // for tests
+}
+
 void add_run(CLI::App& app, const common_options& common, action& chosen) {
   static run_options o;
   auto& run = *app.add_subcommand("run", "Run workflows to their end; run again to go on");
-  run.add_option("FILE", o.files, "Native specs (JSON) or WfFormat 1.5 traces")->required();
+  auto* files =
+      run.add_option("FILE", o.files, "Native specs (JSON) or WfFormat 1.5 traces")->required();
   add_number(run, "--time-scale", o.time_scale, "Traces: recorded seconds times this");
   run.add_flag("--spin", o.spin, "Traces: real CPU work instead of durable waits");
   add_number(run, "--fail-rate", o.faults.rate, "Share of attempts made to fail, 0..1");
@@ -94,41 +159,50 @@ void add_run(CLI::App& app, const common_options& common, action& chosen) {
                  "After the last attempt: fail the workflow, pause for a decision, skip the action")
       ->check(CLI::IsMember({"fail", "pause", "skip"}))
       ->capture_default_str();
-  run.add_option("--at-most-once", o.at_most_once,
-                 "Action type whose attempts are never made again when nobody knows how they ended "
-                 "(a crash, a time-out, an exception): they wait for a decision")
-      ->expected(1)
-      ->take_all()
-      ->type_name("TYPE");
+  auto* at_most_once = run.add_option(
+      "--at-most-once", o.at_most_once,
+      "Action type whose attempts are never made again when nobody knows how they ended "
+      "(a crash, a time-out, an exception): they wait for a decision");
+  at_most_once->expected(1)->take_all()->type_name("TYPE");
+  run.add_flag("--change-options", o.change_options,
+               "Go on with workflows that began under other options, under these");
   run.add_flag("--new", o.another, "Start another workflow, even if this one exists");
   run.add_option("--repeat", o.repeat, "Run each file N times, as ID-1 to ID-N")
       ->check(whole(1, 10'000'000))
       ->type_name("N");
   run.add_flag("--allow-exec", o.allow_exec, "Let specs run programs (action type exec)");
-  run.add_option("--exec-program", o.exec_programs, "The only programs they may run; repeatable")
-      ->expected(1)
-      ->take_all()
-      ->type_name("PATH");
-  run.add_option("--exec-env", o.exec_env,
-                 "A variable of tenax's environment that they get too; repeatable")
-      ->expected(1)
-      ->take_all()
-      ->type_name("NAME");
+  auto* programs = run.add_option("--exec-program", o.exec_programs,
+                                  "The only programs they may run; repeatable");
+  programs->expected(1)->take_all()->type_name("PATH");
+  auto* env = run.add_option("--exec-env", o.exec_env,
+                             "A variable of tenax's environment that they get too; repeatable");
+  env->expected(1)->take_all()->type_name("NAME");
   run.add_option("--exec-timeout-ms", o.exec_timeout_ms, "Per attempt")
       ->check(whole(1, ms_max))
       ->capture_default_str();
-  run.add_option("--handler-threads", o.handler_threads, "0: 4, or the number of cores if more")
-      ->check(whole(0, tenax::options::threads_max))
-      ->capture_default_str();
-  run.add_option("--durability", o.durability,
-                 "sync: acknowledged is on disk; async: survives a crash of the process only")
-      ->check(CLI::IsMember({"sync", "async"}))
-      ->capture_default_str();
-  run.add_option("--horizon-ms", o.horizon_ms)->check(whole(1, ms_max))->group("");  // for tests
+  add_engine(run, o);
   run.footer(
-      "A file without `id` gets one from its name, content and the options above that change what\n"
-      "happens, so the same command goes on with the same workflow.");
-  run.callback([&common, &chosen] { chosen = [&common] { return run_command(common, o); }; });
+      "A file without `id` gets one from its name and content, so the same command goes on with\n"
+      "the same workflow. Its options are recorded with it, and others are refused later. All\n"
+      "other workflows of the directory are left at rest.");
+  run.callback([=, &common, &chosen] {
+    // CLI11's own conversion reads more into some words.
+    o.files = files->results();
+    o.at_most_once = at_most_once->results();
+    o.exec_programs = programs->results();
+    o.exec_env = env->results();
+    chosen = [&common] { return run_command(common, o); };
+  });
+
+  static resume_options resume_o;
+  auto& resume = *app.add_subcommand(
+      "resume", "Go on with open workflows, under the options recorded with them");
+  auto* ids = resume.add_option("ID", resume_o.ids)->required();
+  add_engine(resume, resume_o.how);
+  resume.callback([=, &common, &chosen] {
+    resume_o.ids = ids->results();
+    chosen = [&common] { return resume_command(common, resume_o); };
+  });
 }
 
 void add_reading(CLI::App& app, const common_options& common, action& chosen) {
@@ -186,10 +260,19 @@ void add_changing(CLI::App& app, const common_options& common, action& chosen) {
   resolve.add_option("DECISION", resolve_o.decision)
       ->required()
       ->check(CLI::IsMember({"retry", "skip", "complete", "fail"}));
-  resolve.add_option("--value", resolve_o.value, "complete: the result, JSON")->type_name("JSON");
+  resolve.add_option("--value", resolve_o.value, "complete: the result, JSON; null for none")
+      ->type_name("JSON");
   resolve.add_option("--message", resolve_o.message, "fail: why");
   resolve.callback(
       [&common, &chosen] { chosen = [&] { return resolve_command(common, resolve_o); }; });
+}
+
+void add_remove(CLI::App& app, const common_options& common, action& chosen) {
+  static remove_options o;
+  auto& remove = *app.add_subcommand(
+      "remove", "Remove a workflow that is over, with its history; no process may be running it");
+  remove.add_option("ID", o.id)->required();
+  remove.callback([&common, &chosen] { chosen = [&] { return remove_command(common, o); }; });
 }
 
 void add_backup(CLI::App& app, const common_options& common, action& chosen) {
@@ -212,10 +295,15 @@ bool wants_json(const std::vector<std::string_view>& args) {
 /// What is wrong with the command line; CLI11 does not name a command that there is not.
 std::string usage_fault(const CLI::App& app, const CLI::ParseError& e) {
   const auto left = app.remaining();
-  if (!app.get_subcommands().empty() || left.empty() || left[0].starts_with('-')) return e.what();
+  if (!app.get_subcommands().empty() || left.empty() || left[0].starts_with('-')) {
+    std::string what = e.what();
+    what.erase(std::remove(what.begin(), what.end(), as_it_is), what.end());
+    return what;
+  }
+  const auto word = plain(left[0]);
   std::vector<std::string_view> names;
   for (const auto* command : app.get_subcommands({})) names.push_back(command->get_name());
-  return left[0] + " is no command; there are " + tenax::model::nearest_names(left[0], names);
+  return word + " is no command; there are " + tenax::model::nearest_names(word, names);
 }
 
 }  // namespace
@@ -223,6 +311,8 @@ std::string usage_fault(const CLI::App& app, const CLI::ParseError& e) {
 int main(int argc, char** argv) {
   // A closed pipe is an error of a write: what is open is closed, and scratch files go away.
   std::signal(SIGPIPE, SIG_IGN);
+  // Before any file is opened: none may get the number of stdout or stderr.
+  if (!tenax::storage::hold_standard_descriptors()) return exit_engine_error;
   try {
     static common_options common;
     action chosen;
@@ -235,9 +325,11 @@ int main(int argc, char** argv) {
     add_run(app, common, chosen);
     add_reading(app, common, chosen);
     add_changing(app, common, chosen);
+    add_remove(app, common, chosen);
     add_backup(app, common, chosen);
+    take_plain_words(app);
     try {
-      app.parse(argc, argv);
+      app.parse(protected_words(argc, argv));
     } catch (const CLI::ParseError& e) {
       if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
       common.json = wants_json({argv, argv + argc});

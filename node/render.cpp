@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "node/run_terms.hpp"
 #include "node/text.hpp"
 
 namespace tenax::node {
@@ -68,6 +69,11 @@ std::string took(const action_view& a, wall_time now) {
   return a.status == action_status::executing ? format_duration(now - *a.started_at) + "..." : "-";
 }
 
+std::string how_to_go_on(const workflow_view& w, const show_context& c) {
+  if (run_options run; !read_terms(w.terms, run)) return "goes on with what submitted it";
+  return "goes on with its file, or " + id_line("resume", c.data_dir, w.summary.id);
+}
+
 std::string facts(const workflow_view& w, const show_context& c) {
   const auto& s = w.summary;
   std::string out;
@@ -89,10 +95,10 @@ std::string facts(const workflow_view& w, const show_context& c) {
                      format_duration(*s.closed_at - s.submitted_at) + ")");
   if (s.deadline_at) put("deadline", at(*s.deadline_at, c.now));
   put("events", format_count(s.events));
+  put("runs under", terms_text(w.terms));
   if (!is_terminal(s.status))
-    put("engine", c.holder.empty()
-                      ? "no process has the data directory open: goes on with the next tenax run"
-                      : printable(c.holder) + " has the data directory open");
+    put("engine", c.holder.empty() ? "no process has the data directory open; " + how_to_go_on(w, c)
+                                   : printable(c.holder) + " has the data directory open");
   return out;
 }
 
@@ -121,8 +127,7 @@ std::string render_waiting(const workflow_summary& w, const action_view& a, cons
     case waiting_for::timer:
       return "timer until" + until;
     case waiting_for::a_thread:
-      return c.holder.empty() ? "ready: starts with the next tenax run"
-                              : "ready: waits for a thread";
+      return c.holder.empty() ? "ready: starts when it is run again" : "ready: waits for a thread";
     case waiting_for::handler:
       return "no_handler: no handler for " + printable(a.type) + " is registered";
     case waiting_for::decision:

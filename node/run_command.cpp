@@ -12,6 +12,7 @@
 #include "node/progress.hpp"
 #include "node/run_loop.hpp"
 #include "node/run_report.hpp"
+#include "node/run_terms.hpp"
 #include "node/run_tracker.hpp"
 #include "node/signals.hpp"
 #include "node/spec_files.hpp"
@@ -121,6 +122,23 @@ class last_error {
   std::string text_;
 };
 
+/// At most so many by name: a repeated file has the same differences again and again.
+constexpr std::size_t others_shown_max = 10;
+
+void report_other_terms(const std::vector<other_terms>& others) {
+  const auto value = [](const std::string& v) { return v.empty() ? "not given" : v; };
+  for (std::size_t i = 0; i < others.size() && i < others_shown_max; ++i) {
+    complain("workflow " + others[i].workflow + " began under other options:");
+    for (const auto& d : others[i].differences)
+      complain_at("  " + d.option + ": " + value(d.recorded) + " then, " + value(d.given) + " now");
+  }
+  if (others.size() > others_shown_max)
+    complain("and " + counted(others.size() - others_shown_max, "more workflow"));
+  complain(
+      "nothing was started: give the options of then to go on as before, --change-options to go on "
+      "under these, or --new to start another workflow");
+}
+
 void tell_stopping(const common_options& common, const run_end& end) {
   if (end.what == run_end::kind::interrupted && !common.json)
     complain("stopping; once more to leave at once, which loses nothing either");
@@ -128,19 +146,18 @@ void tell_stopping(const common_options& common, const run_end& end) {
 
 }  // namespace
 
-int run_command(const common_options& common, const run_options& run) {
-  if (const auto faults = faults_of(run); !faults.empty()) return report_usage(common, faults);
-  const auto counters = std::make_shared<attempt_counters>();
-  auto opts = engine_options(run, counters);
-  const auto planned = make_plan(run, opts.handlers, make_stamp());
-  if (!planned.faults.empty()) return report_faults(common, planned.faults);
+namespace {
 
+int run_planned(const common_options& common, const run_options& run, const plan& planned,
+                options opts, const std::shared_ptr<attempt_counters>& counters) {
   run_tracker tracker{planned};
   const signals alarm;
   progress display{common.json ? progress::mode::off : progress::mode_of_stdout()};
   last_error heard;
   opts.log = heard.listen(make_log(
       common.log_level, [&display](const std::function<void()>& write) { display.around(write); }));
+  opts.paused = true;  // run_to_end looks first
+  opts.takes_up = [&tracker](std::string_view id) { return tracker.waits_for(id); };
   opts.on_finished = [&tracker, &alarm](const workflow_summary& w) {
     if (tracker.update(w)) alarm.wake();
   };
@@ -153,7 +170,7 @@ int run_command(const common_options& common, const run_options& run) {
   auto control = control_server::start(
       common.data_dir, [&target](const std::filesystem::path& to) { return target.backup(to); });
   if (!control) complain("no backup can be asked for: " + control.error().message());
-  auto end = run_to_end({target, planned, tracker, alarm, display, *counters});
+  auto end = run_to_end({run, target, planned, tracker, alarm, display, *counters});
   if (end.why && end.why->code() == errc::stopped)
     end.why =
         error{errc::stopped, heard.text() + "; once that is mended, the same command goes on"};
@@ -170,7 +187,9 @@ int run_command(const common_options& common, const run_options& run) {
   report.failed_attempts = counters->failed;
   report.another = run.another;
   report.data_dir = common.data_dir;
-  if (end.why) {
+  if (!end.others.empty()) {
+    report_other_terms(end.others);
+  } else if (end.why) {
     const auto& e = *end.why;
     complain((end.where.empty() ? std::string{"the engine"} : "workflow " + end.where) + ": " +
              (e.message().empty() ? std::string{describe(e.code())} : e.message()) + " [" +
@@ -181,6 +200,63 @@ int run_command(const common_options& common, const run_options& run) {
   else
     print(report_text(report));
   return finish_output(exit_of(report));
+}
+
+/// What is shown of stored workflows, and the options that all of them run under.
+result<plan> plan_stored(const common_options& common, const resume_options& o, run_options& run) {
+  auto from = open_reader(common.data_dir);
+  if (!from) return explained(from.error(), common.data_dir);
+  plan out;
+  out.stored = true;
+  std::vector<std::string> recorded;
+  for (const auto& id : o.ids) {
+    if (std::any_of(out.workflows.begin(), out.workflows.end(),
+                    [&](const planned& p) { return p.id == id; }))
+      continue;
+    const auto view = from->get(id);
+    if (!view) return error{view.error().code(), "workflow " + id + ": " + view.error().message()};
+    auto& spec = out.specs.emplace_back();
+    spec.id = id;
+    spec.name = view->summary.name;
+    for (const auto& a : view->actions) spec.actions.push_back({.key = a.key, .type = a.type});
+    out.files.emplace_back();
+    out.workflows.push_back({id, out.specs.size() - 1});
+    recorded.push_back(is_terminal(view->summary.status) ? std::string{} : view->terms);
+    if (is_terminal(view->summary.status)) continue;
+    if (!read_terms(view->terms, run))
+      return error{errc::wrong_state, "no options of a tenax run are recorded with workflow " + id +
+                                          ": run its file, or the program that submitted it"};
+  }
+  for (std::size_t i = 0; i < recorded.size(); ++i) {
+    const auto differing = recorded[i].empty()
+                               ? std::vector<terms_difference>{}
+                               : differences(recorded[i], terms_of(run, out.specs[i]));
+    if (!differing.empty())
+      return error{errc::conflict, "these workflows run under different options (" +
+                                       differing.front().option + " of " + out.specs[i].id +
+                                       "): resume them one by one"};
+  }
+  return out;
+}
+
+}  // namespace
+
+int run_command(const common_options& common, const run_options& run) {
+  if (const auto faults = faults_of(run); !faults.empty()) return report_usage(common, faults);
+  const auto counters = std::make_shared<attempt_counters>();
+  auto opts = engine_options(run, counters);
+  const auto planned = make_plan(run, opts.handlers, make_stamp());
+  if (!planned.faults.empty()) return report_faults(common, planned.faults);
+  return run_planned(common, run, planned, std::move(opts), counters);
+}
+
+int resume_command(const common_options& common, const resume_options& o) {
+  auto run = o.how;
+  const auto planned = plan_stored(common, o, run);
+  if (!planned) return report_error(common, "cannot resume", planned.error());
+  if (const auto faults = faults_of(run); !faults.empty()) return report_usage(common, faults);
+  const auto counters = std::make_shared<attempt_counters>();
+  return run_planned(common, run, *planned, engine_options(run, counters), counters);
 }
 
 }  // namespace tenax::node

@@ -13,13 +13,6 @@ namespace tenax::node {
 
 namespace {
 
-std::string number(double n) {
-  std::array<char, 32> out{};
-  const auto end =
-      std::to_chars(out.data(), out.data() + out.size(), n, std::chars_format::general, 17).ptr;
-  return {out.data(), end};
-}
-
 milliseconds to_ms(std::uint64_t n) {
   // Beyond the longest wait there is; the policy's check names the limit.
   const auto most = static_cast<std::uint64_t>(limits{}.delay_max.count()) + 1;
@@ -61,28 +54,6 @@ std::vector<std::string> faults_of(const run_options& run) {
   for (const auto& type : run.at_most_once)
     if (handlers.find(type) == nullptr)
       out.push_back("--at-most-once: there is no action type " + type);
-  return out;
-}
-
-std::string fingerprint(const run_options& run) {
-  const run_options standard;
-  std::string out;
-  const auto put = [&out](std::string_view name, const std::string& value) {
-    out += name;
-    out += '=' + value + '\n';
-  };
-  if (run.faults.rate > 0) {  // without a rate, the seed decides nothing
-    put("fail_rate", number(run.faults.rate));
-    put("seed", std::to_string(run.faults.seed));
-  }
-  if (run.max_attempts) put("max_attempts", std::to_string(*run.max_attempts));
-  if (run.min_wait_ms) put("min_wait_ms", std::to_string(*run.min_wait_ms));
-  if (run.max_wait_ms) put("max_wait_ms", std::to_string(*run.max_wait_ms));
-  if (run.on_exhausted != standard.on_exhausted) put("on_exhausted", run.on_exhausted);
-  auto types = run.at_most_once;
-  std::sort(types.begin(), types.end());
-  types.erase(std::unique(types.begin(), types.end()), types.end());
-  for (const auto& type : types) put("at_most_once", type);
   return out;
 }
 

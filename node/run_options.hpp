@@ -17,7 +17,8 @@ struct run_options {
   std::vector<std::string> files;
   double time_scale = 0.001;
   bool spin = false;
-  bool another = false;  ///< --new
+  bool another = false;         ///< --new
+  bool change_options = false;  ///< go on with what began under others
   std::optional<std::uint32_t> repeat;
 
   fault_plan faults;
@@ -42,11 +43,6 @@ struct run_options {
 
 /// What is wrong with the options, one sentence each, before anything is opened.
 [[nodiscard]] std::vector<std::string> faults_of(const run_options& run);
-
-/// The options that decide what becomes of a workflow, as text: part of the id of a file that has
-/// none. Those at their default are left out, so that new options do not change old ids. Without
-/// --time-scale and --spin: they change a trace's content, which is hashed itself.
-[[nodiscard]] std::string fingerprint(const run_options& run);
 
 /// Every action type the program knows under these options, faults injected.
 [[nodiscard]] handler_registry make_handlers(const run_options& run,

@@ -66,8 +66,8 @@ std::string exceptions(const run_report& r) {
     out += '\n';
   }
   if (left_out > 0)
-    out += "  and " + format_count(left_out) + " more (" +
-           printable(command_line("list", r.data_dir)) + " shows them)\n";
+    out += "  and " + format_count(left_out) + " more (" + command_line("list", r.data_dir) +
+           " shows them)\n";
   return out;
 }
 
@@ -85,7 +85,7 @@ std::string decisions(const run_report& r) {
   }
   if (r.decisions_total > named)
     out += "  and " + format_count(r.decisions_total - named) +
-           " more: " + printable(command_line("list", r.data_dir)) + " --to-decide\n";
+           " more: " + command_line("list", r.data_dir) + " --to-decide\n";
   return out;
 }
 
@@ -113,14 +113,15 @@ std::string report_text(const run_report& r) {
   out += exceptions(r);
   out += decisions(r);
   if (r.end.what == run_end::kind::interrupted) {
-    out += r.another ? "Interrupted. What was submitted is stored and goes on with the next "
-                       "tenax run on " +
-                           printable(r.data_dir.string()) + " (--new would begin once more).\n"
-                     : "Interrupted. Nothing is lost: the same command goes on.\n";
+    out += r.another
+               ? "Interrupted. What was submitted is stored and goes on with " +
+                     command_line("resume", r.data_dir) + " ID (--new would begin once more).\n"
+               : "Interrupted. Nothing is lost: the same command goes on.\n";
   }
   if (r.others_open > 0)
     out += counted(r.others_open, "other workflow") + (r.others_open == 1 ? " is" : " are") +
-           " open in " + printable(r.data_dir.string()) + ".\n";
+           " open and left at rest: run their files, or " + command_line("resume", r.data_dir) +
+           " ID (" + command_line("list", r.data_dir) + " shows them).\n";
   return out;
 }
 
@@ -138,11 +139,17 @@ json report_json(const run_report& r, const plan& planned) {
            {"failed_attempts", r.failed_attempts}};
   if (r.end.why) out["error"] = to_json(*r.end.why)["error"];
   if (!r.end.where.empty()) out["error"]["workflow"] = r.end.where;
+  for (const auto& o : r.end.others)
+    for (const auto& d : o.differences)
+      out["error"]["other_options"].push_back({{"workflow", o.workflow},
+                                               {"option", d.option},
+                                               {"recorded", d.recorded},
+                                               {"given", d.given}});
   auto& list = out["workflows"] = json::array();
   for (const auto& w : r.workflows) {
     json one{{"id", w.id},
              {"name", planned.specs[w.spec].name},
-             {"file", planned.files[w.spec]},
+             {"file", planned.files[w.spec]},  // "" of one that was resumed
              {"status", w.submitted || w.over() ? to_string(w.status)
                         : w.unknown             ? "unknown"
                                                 : "not_submitted"},

@@ -25,7 +25,7 @@ struct run_report {
   std::vector<tracked> workflows;
   std::vector<open_decision> decisions;  ///< the first 100
   std::uint64_t decisions_total = 0;
-  std::uint64_t others_open = 0;  ///< open workflows that this run did not wait for
+  std::uint64_t others_open = 0;  ///< open workflows that this run left at rest
   std::uint64_t attempts = 0;     ///< ended in this run
   std::uint64_t failed_attempts = 0;
   bool another = false;  ///< --new: the same command would begin once more

@@ -76,6 +76,8 @@ class run_tracker {
   bool update(const workflow_summary& w);
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  /// Takes no lock: which ids there are does not change.
+  [[nodiscard]] bool waits_for(std::string_view id) const { return by_id_.contains(id); }
   [[nodiscard]] const std::string& id(std::size_t i) const { return entries_[i].id; }
   /// Of every submitted workflow that is not over, up to `most` at or after `from` (round robin).
   [[nodiscard]] std::vector<std::size_t> open_from(std::size_t& from, std::size_t most) const;

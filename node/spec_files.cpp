@@ -99,7 +99,7 @@ void add_workflows(plan& out, std::size_t spec, const run_options& run) {
 
 }  // namespace
 
-std::string content_id(const workflow_spec& spec, std::string_view fingerprint) {
+std::string content_id(const workflow_spec& spec) {
   constexpr std::size_t name_max = 64;
   std::string out;
   for (const char c : spec.name) {
@@ -116,8 +116,9 @@ std::string content_id(const workflow_spec& spec, std::string_view fingerprint) 
 
   auto content = spec;
   content.id.clear();
+  constexpr std::string_view options;  // were hashed once, those at their default as nothing
   std::array<char, 16> hex{};
-  const auto hash = stable_hash{}.add(print_spec(content)).add(fingerprint).value();
+  const auto hash = stable_hash{}.add(print_spec(content)).add(options).value();
   std::snprintf(hex.data(), hex.size(), "-%012llx", static_cast<unsigned long long>(hash >> 16));
   return out + hex.data();
 }
@@ -125,14 +126,13 @@ std::string content_id(const workflow_spec& spec, std::string_view fingerprint) 
 plan make_plan(const run_options& run, const handler_registry& handlers, std::string_view stamp) {
   plan out;
   std::unordered_map<std::string, std::size_t> by_id;
-  const auto options = fingerprint(run);
   for (const auto& file : run.files) {
     auto spec = read_spec(file, run);
     if (!spec) {
       add_faults(out, file, spec.error());
       continue;
     }
-    if (spec->id.empty()) spec->id = content_id(*spec, options);
+    if (spec->id.empty()) spec->id = content_id(*spec);
     const auto given = spec->id;
     if (run.another) spec->id += "-" + std::string{stamp};
     check(out, file, *spec, given, run, handlers);

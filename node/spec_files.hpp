@@ -31,11 +31,12 @@ struct plan {
   std::vector<std::string> files;    ///< of the specs
   std::vector<planned> workflows;    ///< each id once
   std::vector<file_fault> faults;    ///< when there are any, nothing may be submitted
+  bool stored = false;  ///< they are in the store already, and the specs hold what is shown only
 };
 
 /// The name as an id allows it (other characters become '-', at most 64), a dash, and 12 hex digits
-/// of the canonical content and the options' fingerprint.
-[[nodiscard]] std::string content_id(const workflow_spec& spec, std::string_view fingerprint);
+/// of the canonical content.
+[[nodiscard]] std::string content_id(const workflow_spec& spec);
 
 /// Reads and checks all files. `stamp` makes the ids of --new unique.
 [[nodiscard]] plan make_plan(const run_options& run, const handler_registry& handlers,

@@ -152,26 +152,52 @@ std::string shell_word(const std::string& text) {
   constexpr std::string_view plain =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./:=@%+,";
   if (!text.empty() && text.find_first_not_of(plain) == std::string::npos) return text;
-  std::string out = "'";
+  const bool as_it_is = printable(text) == text;
+  std::string out = as_it_is ? "'" : "$'";
   for (const char c : text) {
-    if (c == '\'')
-      out += "'\\''";
-    else
+    const auto byte = static_cast<unsigned char>(c);
+    if (as_it_is) {
+      out += c == '\'' ? std::string{"'\\''"} : std::string(1, c);
+    } else if (byte < 0x20 || byte >= 0x7F) {
+      std::array<char, 8> octal{};  // three digits, so that one that follows is not taken for more
+      std::snprintf(octal.data(), octal.size(), "\\%03o", byte);
+      out += octal.data();
+    } else {
+      if (c == '\'' || c == '\\') out += '\\';
       out += c;
+    }
   }
   return out + '\'';
 }
 
 std::string command_line(std::string_view command, const std::filesystem::path& data_dir) {
   auto out = "tenax " + std::string{command};
+  // In one word: a directory may begin with a dash.
+  if (data_dir.string().starts_with('-'))
+    return out + ' ' + shell_word("--data-dir=" + data_dir.string());
   if (data_dir != default_data_dir) out += " --data-dir " + shell_word(data_dir.string());
   return out;
 }
 
+std::string command_line(std::string_view command, const std::filesystem::path& data_dir,
+                         const std::vector<std::string>& words) {
+  auto out = command_line(command, data_dir);
+  const bool dash = std::any_of(words.begin(), words.end(),
+                                [](const std::string& w) { return w.starts_with('-'); });
+  if (dash) out += " --";
+  for (const auto& w : words) out += ' ' + shell_word(w);
+  return out;
+}
+
+std::string id_line(std::string_view command, const std::filesystem::path& data_dir,
+                    const std::string& id) {
+  return command_line(command, data_dir, {id});
+}
+
 std::string resolve_line(const std::filesystem::path& data_dir, const std::string& workflow,
                          const std::string& action) {
-  return printable(command_line("resolve", data_dir) + ' ' + workflow + ' ' + action +
-                   " retry|skip|complete|fail");
+  return command_line("resolve", data_dir, {workflow, action, "retry"}) +
+         "  # or skip, fail, complete with --value JSON";
 }
 
 std::string table::text() const {

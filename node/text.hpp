@@ -38,14 +38,22 @@ namespace tenax::node {
 /// "1 workflow", "2 workflows".
 [[nodiscard]] std::string counted(std::uint64_t n, std::string_view noun);
 
-/// A word as a POSIX shell takes it back.
+/// A word as a shell takes it back, printable whatever it holds; with control characters or bytes
+/// that are not UTF-8 as $'...' (POSIX 2024, bash, ksh, zsh).
 [[nodiscard]] std::string shell_word(const std::string& text);
 
 inline constexpr const char* default_data_dir = "tenax-data";
 /// A command to type, on this data directory: "tenax list --data-dir DIR", without the option where
-/// DIR is the default.
+/// DIR is the default. Printable.
 [[nodiscard]] std::string command_line(std::string_view command,
                                        const std::filesystem::path& data_dir);
+/// The same with words that are no options, whatever they begin with.
+[[nodiscard]] std::string command_line(std::string_view command,
+                                       const std::filesystem::path& data_dir,
+                                       const std::vector<std::string>& words);
+[[nodiscard]] std::string id_line(std::string_view command, const std::filesystem::path& data_dir,
+                                  const std::string& id);
+/// With the decision to retry, and the others in a comment behind it.
 [[nodiscard]] std::string resolve_line(const std::filesystem::path& data_dir,
                                        const std::string& workflow, const std::string& action);
 

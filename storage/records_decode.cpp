@@ -160,6 +160,7 @@ result<state_record> decode_state(std::string_view key, std::string_view value) 
     return corrupt_at(key, "no status " + std::to_string(m.status()));
   }
   if (m.seq() == 0) return corrupt_at(key, "state before the first event");
+  if (m.terms_seq() > m.seq()) return corrupt_at(key, "terms_seq is beyond the history");
   if (m.failed_action() > m.action_count()) return corrupt_at(key, "no such failed action");
   if (static_cast<std::uint32_t>(m.actions_size()) != std::min(m.action_count(), page_actions)) {
     return corrupt_at(key, "first page is incomplete");
@@ -176,6 +177,7 @@ result<state_record> decode_state(std::string_view key, std::string_view value) 
   state.deadline_at_ms = time_from(m.deadline_at(), base);
   state.failed_action = m.failed_action() - 1;  // 0 wraps to no_action
   state.reason = m.reason();
+  state.terms_seq = m.terms_seq();
   state.actions.resize(static_cast<std::size_t>(m.actions_size()));
   for (model::action_index a = 0; a < state.actions.size(); ++a) {
     const auto& action = m.actions(static_cast<int>(a));

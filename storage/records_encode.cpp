@@ -105,6 +105,7 @@ void encode_state(const model::definition& def, const model::workflow_state& sta
     m.set_failed_key(def.spec.actions[state.failed_action].key);
   }
   if (!state.reason.empty()) m.set_reason(state.reason);
+  m.set_terms_seq(state.terms_seq);
   if (state.actions.size() > page_actions) {
     for (const std::uint32_t count : state.counts) m.add_counts(count);
   }

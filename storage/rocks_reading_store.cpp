@@ -5,14 +5,8 @@
 // logs.
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
@@ -21,10 +15,10 @@
 #include "storage/data_dir.hpp"
 #include "storage/keys.hpp"
 #include "storage/meta_names.hpp"
-#include "storage/owned_fd.hpp"
 #include "storage/rocks_options.hpp"
 #include "storage/rocks_reads.hpp"
 #include "storage/rows.hpp"
+#include "storage/standard_descriptors.hpp"
 #include "storage/store.hpp"
 #include "tenax/engine.hpp"
 
@@ -34,66 +28,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::string_view scratch_name = "tenax-reader-";
-
-/// A lock on a scratch directory that its reader holds as long as it lives, whatever ends it; none
-/// if it is not ours or in use.
-owned_fd lock_scratch(const fs::path& path) {
-  owned_fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  struct stat info {};
-  const bool ours = fd.get() >= 0 && ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0 &&
-                    ::fstat(fd.get(), &info) == 0 && info.st_uid == ::geteuid() &&
-                    info.st_nlink > 0;  // 0: another reader has just taken it for a dead one's
-  return ours ? std::move(fd) : owned_fd(-1);
-}
-
-/// What readers that were killed have left.
-void remove_dead_scratch(const fs::path& parent) {
-  std::error_code none;
-  for (fs::directory_iterator at(parent, none), end; !none && at != end; at.increment(none)) {
-    if (!at->path().filename().string().starts_with(scratch_name)) continue;
-    const auto lock = lock_scratch(at->path());
-    std::error_code ignored;
-    if (lock.get() >= 0) fs::remove_all(at->path(), ignored);
-  }
-}
-
-/// Where RocksDB puts the log of a secondary. Removed at the end, or by the next reader.
-class scratch_dir {
- public:
-  static result<std::unique_ptr<scratch_dir>> make(rocksdb::Env* env) {
-    std::error_code failed;
-    const auto parent = fs::temp_directory_path(failed);
-    auto pattern = (parent / scratch_name).string() + "XXXXXX";
-    if (env != nullptr) {
-      static std::atomic<unsigned> count{0};
-      pattern += std::to_string(::getpid()) + "-" + std::to_string(++count);
-      env->CreateDirIfMissing(pattern).PermitUncheckedError();
-      return std::make_unique<scratch_dir>(pattern, owned_fd(-1));
-    }
-    remove_dead_scratch(parent);
-    constexpr int tries = 10;
-    for (int i = 0; i < tries; ++i) {
-      auto path = pattern;
-      if (::mkdtemp(path.data()) == nullptr) break;
-      auto lock = lock_scratch(path);
-      if (lock.get() >= 0) return std::make_unique<scratch_dir>(path, std::move(lock));
-    }
-    return error{errc::storage_unavailable, "cannot make a temporary directory " + pattern};
-  }
-  scratch_dir(std::string path, owned_fd lock) : path_(std::move(path)), lock_(std::move(lock)) {}
-  ~scratch_dir() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  scratch_dir(const scratch_dir&) = delete;
-  scratch_dir& operator=(const scratch_dir&) = delete;
-  [[nodiscard]] const std::string& path() const noexcept { return path_; }
-
- private:
-  std::string path_;
-  owned_fd lock_;
-};
+/// Where RocksDB would put the log of a secondary, if it had one: `reader_options` has none, and
+/// nothing makes this (seen with 7.8.3).
+constexpr const char* no_log_dir = "/nonexistent/tenax-reader";
 
 /// Which state of its files the writer has announced: the name and size of its manifest.
 std::string announced_state(rocksdb::Env& env, const std::string& dir) {
@@ -148,8 +85,8 @@ constexpr int open_tries = 10;
 
 /// The database as one of the two, and what it told when it was opened.
 struct opened_database {
-  std::unique_ptr<scratch_dir> scratch;  ///< null: read-only, nobody writes
-  std::string state;                     ///< read-only: what was announced
+  bool follows = false;  ///< a secondary; else read-only, nobody writes
+  std::string state;     ///< read-only: what was announced
   std::unique_ptr<rocksdb::DB> db;
   meta_values meta;
 
@@ -176,15 +113,12 @@ rocksdb::Status open_read_only(const fs::path& dir, opened_database& out) {
 }
 
 result<void> open_secondary(const fs::path& dir, rocksdb::Env* env, opened_database& out) {
-  auto scratch = scratch_dir::make(env);
-  if (!scratch) return scratch.error();
-  out.scratch = std::move(*scratch);
+  out.follows = true;
   const auto options = reader_options(env);
   rocksdb::DB* opened = nullptr;
   rocksdb::Status status;
   for (int i = 0; i < open_tries; ++i) {
-    status = rocksdb::DB::OpenAsSecondary(options, database_dir(dir).string(), out.scratch->path(),
-                                          &opened);
+    status = rocksdb::DB::OpenAsSecondary(options, database_dir(dir).string(), no_log_dir, &opened);
     if (status.ok()) break;
   }
   if (!status.ok()) return open_error(dir, status);
@@ -229,7 +163,7 @@ class rocks_reading_store final : public reading_store, public row_source {
 
   result<void> refresh() override {
     const std::unique_lock lock(mutex_);
-    if (open_->scratch) {
+    if (open_->follows) {
       if (auto caught_up = catch_up(*open_->db); !caught_up) return caught_up;
       auto meta = read_meta(*reads_);
       if (!meta) return meta.error();
@@ -330,6 +264,7 @@ class rocks_reading_store final : public reading_store, public row_source {
 result<std::unique_ptr<reading_store>> open_reading_store(const fs::path& given, void* env) {
   auto dir = given;
   if (env == nullptr) {
+    if (auto held = hold_standard_descriptors(); !held) return held.error();
     if (auto there = check_data_dir(given); !there) return there.error();
     dir = full_path(given);
   }

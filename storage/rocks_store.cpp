@@ -16,6 +16,7 @@
 #include "storage/rocks_options.hpp"
 #include "storage/rocks_reads.hpp"
 #include "storage/rows.hpp"
+#include "storage/standard_descriptors.hpp"
 #include "storage/store.hpp"
 #include "storage/upgrade.hpp"
 
@@ -302,6 +303,7 @@ result<std::unique_ptr<store>> open_store(const std::filesystem::path& dir,
   auto options = writer_options(opts);
   options.create_if_missing = true;
   if (p.on_machine) {
+    if (auto held = hold_standard_descriptors(); !held) return held.error();
     if (auto usable = prepare_data_dir(dir); !usable) return usable.error();
     auto claim = claim_data_dir(dir);
     if (!claim) return claim.error();

@@ -34,6 +34,7 @@ std::string differing_field(const model::workflow_state& a, const model::workflo
   if (a.deadline_at_ms != b.deadline_at_ms) return "deadline_at";
   if (a.failed_action != b.failed_action) return "failed_action";
   if (a.reason != b.reason) return "reason";
+  if (a.terms_seq != b.terms_seq) return "terms";
   if (a.counts != b.counts) return "counts";
   return "";
 }

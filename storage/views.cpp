@@ -137,6 +137,18 @@ result<void> add_results(const read_store& store, const loaded_workflow& w, work
                                   view.actions[wanted.begin()->second].key};
 }
 
+/// The text of the event that holds the terms. It is in the history for good, as a result is.
+result<std::string> load_terms(const read_store& store, std::string_view id, std::uint64_t seq) {
+  if (seq == 0) return std::string();
+  auto events = store.history(id, seq - 1, 1);
+  if (!events) return events.error();
+  if (events->empty() || events->front().seq != seq) {
+    return error{errc::corrupt,
+                 "workflow " + std::string(id) + ": the history does not hold its terms"};
+  }
+  return std::move(events->front().event.text);
+}
+
 }  // namespace
 
 workflow_summary to_summary(const read_store::header& header) {
@@ -159,6 +171,13 @@ result<workflow_summary> read_summary(const read_store& store, std::string_view 
   return to_summary(*header);
 }
 
+result<std::string> read_terms(const read_store& store, std::string_view id) {
+  if (auto none = no_such_id(id)) return *std::move(none);
+  const auto header = store.load_header(id);
+  if (!header) return header.error();
+  return load_terms(store, id, header->state.terms_seq);
+}
+
 result<workflow_view> read_view(const read_store& store, std::string_view id,
                                 const has_handler& handlers, time_ms now_ms) {
   if (auto none = no_such_id(id)) return *std::move(none);
@@ -168,6 +187,9 @@ result<workflow_view> read_view(const read_store& store, std::string_view id,
   workflow_view view;
   view.summary = model::summarize(spec, loaded->state);
   view.input = spec.input;
+  auto terms = load_terms(store, id, loaded->state.terms_seq);
+  if (!terms) return terms.error();
+  view.terms = std::move(*terms);
   view.actions.reserve(spec.actions.size());
   for (model::action_index a = 0; a < spec.actions.size(); ++a) {
     view.actions.push_back(to_view(*loaded, a, handlers, now_ms));

@@ -17,6 +17,8 @@ namespace tenax::storage {
 [[nodiscard]] std::optional<error> no_such_id(std::string_view id);
 /// Errors: not_found, corrupt, storage_unavailable.
 [[nodiscard]] result<workflow_summary> read_summary(const read_store& store, std::string_view id);
+/// As recorded last, "" if none were. Errors: not_found, corrupt, storage_unavailable.
+[[nodiscard]] result<std::string> read_terms(const read_store& store, std::string_view id);
 /// `spec` gives the actions' keys.
 [[nodiscard]] history_event to_history(const workflow_spec& spec, std::uint64_t seq,
                                        const model::event& event);

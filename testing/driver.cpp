@@ -87,28 +87,51 @@ void driver::crash() {
 
 // --- commands ---
 
-void driver::submit(const workflow_spec& spec, callback<submission> done) {
+void driver::submit(const workflow_spec& spec, callback<submission> done, std::string terms) {
   traced("submit");
-  core_->submit(spec, [done = std::move(done), alive = alive_](result<submission> r) {
-    if (*alive && done) done(std::move(r));
-  });
+  core_->submit(
+      spec,
+      [done = std::move(done), alive = alive_](result<submission> r) {
+        if (*alive && done) done(std::move(r));
+      },
+      std::move(terms));
   note_lazy();
 }
+
+namespace {
+template <class Done>
+auto while_alive(Done done, const std::shared_ptr<bool>& alive) {
+  return [done = std::move(done), alive](result<void> r) {
+    if (*alive) done(std::move(r));
+  };
+}
+}  // namespace
 
 void driver::cancel(std::string id, std::string reason, callback<void> done) {
   traced("cancel");
   core_->request(std::move(id), model::cancel{std::move(reason)},
-                 [done = std::move(done), alive = alive_](result<void> r) {
-                   if (*alive) done(std::move(r));
-                 });
+                 while_alive(std::move(done), alive_));
 }
 
 void driver::resolve(std::string id, std::string key, resolution decision, callback<void> done) {
   traced("resolve");
   core_->request(std::move(id), std::pair(std::move(key), std::move(decision)),
-                 [done = std::move(done), alive = alive_](result<void> r) {
-                   if (*alive) done(std::move(r));
-                 });
+                 while_alive(std::move(done), alive_));
+}
+
+void driver::record_terms(std::string id, std::string terms, callback<void> done) {
+  traced("record_terms");
+  core_->record_terms(std::move(id), std::move(terms), while_alive(std::move(done), alive_));
+}
+
+void driver::remove(std::string id, callback<void> done) {
+  traced("remove");
+  core_->request(std::move(id), messages::remove_workflow{}, while_alive(std::move(done), alive_));
+}
+
+void driver::start() {
+  traced("start");
+  core_->go_on();
 }
 
 void driver::retry(std::string id, std::string key, std::string reason, callback<void> done) {

@@ -88,10 +88,13 @@ class driver {
   // --- commands: the callback comes with a later step, or at once ---
   template <class T>
   using callback = std::function<void(result<T>)>;
-  void submit(const workflow_spec& spec, callback<submission> done);
+  void submit(const workflow_spec& spec, callback<submission> done, std::string terms = {});
   void cancel(std::string id, std::string reason, callback<void> done);
   void resolve(std::string id, std::string key, resolution decision, callback<void> done);
   void retry(std::string id, std::string key, std::string reason, callback<void> done);
+  void record_terms(std::string id, std::string terms, callback<void> done);
+  void remove(std::string id, callback<void> done);
+  void start();
   void on_end(const std::string& id, callback<workflow_summary> done);
   void start_draining();
 

@@ -66,10 +66,10 @@ result<virtual_engine> virtual_engine::open(options opts, virtual_options how) {
 
 // --- as in tenax::engine ---
 
-result<submission> virtual_engine::submit(const workflow_spec& spec) {
+result<submission> virtual_engine::submit(const workflow_spec& spec, std::string terms) {
   if (!impl_) return closed_error();
   return impl_->answer_of<submission>(
-      [&](auto done) { impl_->engine.submit(spec, std::move(done)); });
+      [&](auto done) { impl_->engine.submit(spec, std::move(done), std::move(terms)); });
 }
 
 result<submission> virtual_engine::submit_json(std::string_view json) {
@@ -111,6 +111,28 @@ result<void> virtual_engine::retry(std::string_view id, std::string_view action_
     impl_->engine.retry(std::string(id), std::string(action_key), std::move(reason),
                         std::move(done));
   });
+}
+
+result<void> virtual_engine::record_terms(std::string_view id, std::string terms) {
+  if (!impl_) return closed_error();
+  return impl_->answer_of<void>([&](auto done) {
+    impl_->engine.record_terms(std::string(id), std::move(terms), std::move(done));
+  });
+}
+
+result<void> virtual_engine::remove(std::string_view id) {
+  if (!impl_) return closed_error();
+  return impl_->answer_of<void>(
+      [&](auto done) { impl_->engine.remove(std::string(id), std::move(done)); });
+}
+
+void virtual_engine::start() {
+  if (impl_ && impl_->engine.answers()) impl_->engine.start();
+}
+
+result<std::string> virtual_engine::terms(std::string_view id) const {
+  if (!impl_ || !impl_->engine.answers()) return closed_error();
+  return storage::read_terms(impl_->engine.store(), id);
 }
 
 result<workflow_summary> virtual_engine::summary(std::string_view id) const {

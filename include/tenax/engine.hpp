@@ -5,6 +5,9 @@
 // that run in place, and callbacks, may call only `submit_async` and queries: the rest waits for
 // the thread that they are on. Any thread may open, move, close and destroy an engine.
 //
+// An engine or reader that opens finds the descriptors 0 to 2 open, or opens /dev/null on those
+// that are closed, for good: else what is printed would go into the files of a database.
+//
 // After fork() the engine is the parent's: in the child every call answers `stopped`, the engine is
 // not healthy and has counted nothing, and its destructor does nothing, and leaves its memory; the
 // same for a reader. A child of a process that had an engine open cannot open one before it calls
@@ -44,7 +47,7 @@ struct engine_stats {
   std::uint64_t completed = 0;
   std::uint64_t failed = 0;
   std::uint64_t cancelled = 0;
-  std::uint64_t removed = 0;   ///< by retention
+  std::uint64_t removed = 0;   ///< by retention, or `engine::remove`
   std::uint64_t active = 0;    ///< in memory now
   std::uint64_t commits = 0;   ///< of workflows, since open
   std::uint64_t syncs = 0;     ///< writes to disk, each for many commits, since open
@@ -74,13 +77,18 @@ class engine {
 
   /// Returns once the workflow is durable. Submitting the same content under the same id again is
   /// no error (`existed`). Errors: invalid_spec, conflict, overloaded, closing, stopped, corrupt
-  /// (the stored workflow of that id) - nothing happened; storage_unavailable (unknown).
-  result<submission> submit(const workflow_spec& spec);
+  /// (the stored workflow of that id), invalid_argument (`terms`) - nothing happened;
+  /// storage_unavailable (unknown).
+  /// `terms`: what it is to run under, in the program's own words (JSON by convention, at most
+  /// limits::text_bytes_max): kept with a new workflow and shown by `get`. The engine does not read
+  /// them, they are no part of the content, and what is there already keeps its own.
+  result<submission> submit(const workflow_spec& spec, std::string terms = {});
   result<submission> submit_json(std::string_view json);
   /// As submit, but does not wait for the disk: validates on the calling thread. `done` is called
   /// exactly once, from any thread, perhaps before this returns (hold no lock that it takes); it
   /// must not block or throw. Null: nobody is told.
-  void submit_async(const workflow_spec& spec, std::function<void(result<submission>)> done);
+  void submit_async(const workflow_spec& spec, std::function<void(result<submission>)> done,
+                    std::string terms = {});
   /// The ancestor's name of submit.
   result<submission> propose_workflow(const workflow_spec& spec) { return submit(spec); }
 
@@ -94,6 +102,7 @@ class engine {
   /// of `list` also invalid_argument (a limit or token that is none).
   result<workflow_summary> summary(std::string_view id) const;
   result<workflow_view> get(std::string_view id) const;
+  result<std::string> terms(std::string_view id) const;
   result<page<workflow_summary>> list(const list_query& query = {}) const;
   /// Events with seq > `after`, at most `limit`.
   result<std::vector<history_event>> history(std::string_view id, std::uint64_t after = 0,
@@ -127,7 +136,17 @@ class engine {
   /// storage_unavailable (unknown).
   result<void> retry(std::string_view id, std::string_view action_key = {},
                      std::string reason = {});
+  /// Records other terms with an open workflow, in place of those that it had; the history keeps
+  /// both. Returns once durable. Errors: not_found, wrong_state (it is over), invalid_argument (too
+  /// long, or empty), corrupt, closing, stopped; storage_unavailable (unknown).
+  result<void> record_terms(std::string_view id, std::string terms);
+  /// Removes a workflow that is over, whole, with its history. Returns once durable, and not before
+  /// every handler of it that was given up has returned. Errors: not_found, wrong_state (it is
+  /// open), corrupt, closing, stopped; storage_unavailable (unknown).
+  result<void> remove(std::string_view id);
 
+  /// Ends options::paused: goes on with what is in the directory. Does nothing otherwise.
+  void start();
   /// Admits no new workflow and waits until no handler runs (those of this moment may finish; no
   /// other starts) and every submit that had begun is answered. For good: only `close` follows.
   /// Errors: timed_out (handlers still run, or submits wait for the disk).
@@ -177,8 +196,8 @@ class engine {
 /// `open` or `refresh`. Thread safe, except move and destruction.
 class reader {
  public:
-  /// Errors: data_dir_unusable (also: not there), format_too_new, corrupt, storage_unavailable (no
-  /// temporary directory; a writer that is too busy to follow).
+  /// Errors: data_dir_unusable (also: not there), format_too_new, corrupt, storage_unavailable (a
+  /// writer that is too busy to follow).
   static result<reader> open(const std::filesystem::path& data_dir);
   reader(reader&&) noexcept;
   reader& operator=(reader&&) noexcept;

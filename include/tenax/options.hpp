@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string_view>
 
 #include "tenax/handler.hpp"
 #include "tenax/limits.hpp"
@@ -61,7 +62,13 @@ struct options {
   std::size_t cache_bytes = 32u << 20;         ///< read cache
   std::size_t write_buffer_bytes = 64u << 20;  ///< recent writes, in memory and in the log
 
-  bool paused = false;  ///< accepts commands and queries; starts and recovers nothing
+  /// Accepts commands and queries; starts and recovers nothing, until `engine::start`.
+  bool paused = false;
+  /// Which open workflows this engine goes on with, by id; null: all. The others rest: nothing of
+  /// them starts, is tried again or meets its deadline, until an engine takes them up; queries and
+  /// commands work. The answer for an id must not change. Called on engine threads, several at
+  /// once; must be quick, must not throw or block.
+  std::function<bool(std::string_view workflow_id)> takes_up;
 
   log_sink log;  ///< default: warnings and errors to stderr
   /// Called after a workflow's end is durable, on an engine thread, several at once, also while

@@ -122,6 +122,7 @@ struct action_view {
 struct workflow_view {
   workflow_summary summary;
   std::string input;
+  std::string terms;  ///< as recorded last, see engine::submit; "": none were
   std::vector<action_view> actions;
 
   /// The result of the action of this key. Errors: as action_view::result_as; not_found (no such

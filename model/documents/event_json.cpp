@@ -80,6 +80,7 @@ std::string event_data(const event& e) {
   switch (e.kind) {
     case event_kind::workflow_created:
       if (e.due_at_ms != 0) o.time("deadline_at", e.due_at_ms);
+      if (!e.text.empty()) o.json("terms", e.text);
       break;
     case event_kind::action_scheduled:
       o.time("scheduled_at", e.due_at_ms);
@@ -129,6 +130,9 @@ std::string event_data(const event& e) {
       break;
     case event_kind::late_result:
       o.string("outcome", e.text);
+      break;
+    case event_kind::terms_recorded:
+      o.json("terms", e.text);
       break;
     case event_kind::action_paused:
     case event_kind::action_due:

@@ -323,7 +323,7 @@ BOOST_AUTO_TEST_CASE(a_decision_that_is_needed_has_its_own_exit_code_and_command
   const auto after = tenax_json({"show", "one"});
   BOOST_TEST(after["actions"][0]["result"]["by"] == "hand");
   BOOST_TEST(after["actions"][1]["attempts"] == 0);
-  BOOST_TEST(tenax({"run", spec}).exit_code == 0);
+  BOOST_TEST(tenax({"run", spec, "--change-options"}).exit_code == 0);
 }
 
 BOOST_AUTO_TEST_CASE(decisions_beyond_those_named_are_counted_and_can_be_listed) {

@@ -74,6 +74,18 @@ BOOST_AUTO_TEST_CASE(the_quickstart_retries_passes_results_on_and_is_idempotent)
   check_clean(s.at("data"));
 }
 
+/// What a program prints goes nowhere, not into the database.
+BOOST_AUTO_TEST_CASE(closed_standard_descriptors_are_not_used_for_files) {
+  const scratch s;
+  BOOST_TEST(run("quickstart", s.at("data") + " 0<&- 1>&- 2>&-; : ").code == 0);
+  for (const auto& f : std::filesystem::recursive_directory_iterator(s.at("data"))) {
+    if (f.is_regular_file())
+      BOOST_TEST(read_file(f.path().string()).find("mail: ") == std::string::npos, f.path());
+  }
+  check_clean(s.at("data"));
+  BOOST_TEST(run("quickstart", s.at("data")).out == "order-42 is completed\n");
+}
+
 BOOST_AUTO_TEST_CASE(a_custom_handler_fails_in_every_way) {
   const scratch s;
   const auto r = run("failing_handler", s.at("data"));

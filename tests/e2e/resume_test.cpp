@@ -154,7 +154,7 @@ BOOST_AUTO_TEST_CASE(kill_9_in_an_at_most_once_handler_asks_for_a_decision) {
 
   const auto asked = tenax(args);
   BOOST_TEST(asked.exit_code == 5, asked.out << asked.err);
-  BOOST_TEST(contains(asked.out, "busy work retry|skip|complete|fail"), asked.out);
+  BOOST_TEST(contains(asked.out, "busy work retry  # or skip"), asked.out);
   BOOST_TEST(contains(asked.out, "outcome is unknown"), asked.out);
   const auto done = tenax({"resolve", "busy", "work", "complete", "--value", "1"});
   BOOST_TEST(done.exit_code == 0, done.err);

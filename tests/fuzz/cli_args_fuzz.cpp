@@ -12,6 +12,7 @@
 #include "node/exit_codes.hpp"
 #include "node/read_commands.hpp"
 #include "node/run_command.hpp"
+#include "node/run_terms.hpp"
 
 /// node/main.cpp's `main`, renamed by the build.
 int tenax_cli_main(int argc, char** argv);
@@ -46,11 +47,22 @@ int run_command(const common_options&, const run_options& run) {
   require(!run.repeat || *run.repeat >= 1);
   const auto faults = faults_of(run);
   for (const auto& f : faults) require(!f.empty());
-  (void)fingerprint(run);
+  (void)terms_of(run, {});
   if (!faults.empty()) return exit_bad_input;
   require(policy_of(run).faults().empty());
   require(run.faults.rate >= 0 && run.faults.rate <= 1 && std::isfinite(run.time_scale));
   (void)engine_options(run, std::make_shared<attempt_counters>());
+  return exit_ok;
+}
+int resume_command(const common_options&, const resume_options& o) {
+  called = true;
+  require(!o.ids.empty());
+  require(o.how.handler_threads <= 4'096);
+  require(o.how.durability == "sync" || o.how.durability == "async");
+  return exit_ok;
+}
+int remove_command(const common_options&, const remove_options&) {
+  called = true;
   return exit_ok;
 }
 int backup_command(const common_options&, const backup_options&) {

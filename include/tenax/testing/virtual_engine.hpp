@@ -53,7 +53,7 @@ class virtual_engine {
   ~virtual_engine();
 
   // --- as in tenax::engine, errors included ---
-  result<submission> submit(const workflow_spec& spec);
+  result<submission> submit(const workflow_spec& spec, std::string terms = {});
   result<submission> submit_json(std::string_view json);
   /// Returns before anything is durable: `done` is called by the calls that let the engine work, or
   /// at once if it is refused; not at all after a crash.
@@ -62,6 +62,10 @@ class virtual_engine {
   result<void> resolve(std::string_view id, std::string_view action_key, resolution decision);
   result<void> retry(std::string_view id, std::string_view action_key = {},
                      std::string reason = {});
+  result<void> record_terms(std::string_view id, std::string terms);
+  result<void> remove(std::string_view id);
+  void start();
+  [[nodiscard]] result<std::string> terms(std::string_view id) const;
   [[nodiscard]] result<workflow_summary> summary(std::string_view id) const;
   [[nodiscard]] result<workflow_view> get(std::string_view id) const;
   [[nodiscard]] result<page<workflow_summary>> list(const list_query& query = {}) const;

@@ -44,26 +44,25 @@ BOOST_AUTO_TEST_SUITE(spec_files)
 
 BOOST_AUTO_TEST_CASE(the_id_is_fixed_for_all_time) {
   // Changing this breaks resuming what an older tenax has begun.
-  BOOST_TEST(content_id(named("order"), "") == "order-56b85a110aa5");
+  BOOST_TEST(content_id(named("order")) == "order-56b85a110aa5");
 }
 
-BOOST_AUTO_TEST_CASE(the_id_depends_on_content_and_options) {
-  const auto base = content_id(named("order"), "");
+BOOST_AUTO_TEST_CASE(the_id_depends_on_content_only) {
+  const auto base = content_id(named("order"));
   BOOST_TEST(base.size() == std::string{"order-"}.size() + 12);
   BOOST_TEST(base.find_first_not_of("0123456789abcdef", 6) == std::string::npos);
-  BOOST_TEST(base == content_id(named("order"), ""));
-  BOOST_TEST(base != content_id(named("order"), "seed=1\n"));
+  BOOST_TEST(base == content_id(named("order")));
   auto other = named("order");
   other.actions[0].reason = "because";
-  BOOST_TEST(base != content_id(other, ""));
+  BOOST_TEST(base != content_id(other));
   other = named("order");
   other.id = "given";  // the id itself is not content
-  BOOST_TEST(base == content_id(other, ""));
+  BOOST_TEST(base == content_id(other));
 }
 
 BOOST_AUTO_TEST_CASE(any_name_makes_a_valid_id) {
   const auto front = [](std::string name) {
-    const auto id = content_id(named(std::move(name)), "");
+    const auto id = content_id(named(std::move(name)));
     return id.substr(0, id.size() - 13);
   };
   BOOST_TEST(front("Hello, wörld! v1.2") == "Hello-w-rld-v1.2");
@@ -71,38 +70,6 @@ BOOST_AUTO_TEST_CASE(any_name_makes_a_valid_id) {
   BOOST_TEST(front("日本") == "workflow");
   BOOST_TEST(front("") == "workflow");
   BOOST_TEST(front(std::string(500, 'x')) == std::string(64, 'x'));
-}
-
-BOOST_AUTO_TEST_CASE(only_options_that_change_what_happens_are_in_the_fingerprint) {
-  run_options run;
-  const auto base = fingerprint(run);
-  BOOST_TEST(base.empty());
-  run.faults.seed = 9;  // without a rate it decides nothing
-  run.handler_threads = 3;
-  run.durability = "async";
-  run.allow_exec = true;
-  run.files = {"x"};
-  BOOST_TEST(fingerprint(run) == base);
-
-  const auto changed = [&](auto change) {
-    run_options one;
-    change(one);
-    return fingerprint(one);
-  };
-  std::vector<std::string> all{
-      changed([](auto& o) { o.faults.rate = 0.1; }),
-      changed([](auto& o) {
-        o.faults = {0.1, 7};
-      }),
-      changed([](auto& o) { o.max_attempts = 3; }),
-      changed([](auto& o) { o.min_wait_ms = 10; }),
-      changed([](auto& o) { o.max_wait_ms = 10; }),
-      changed([](auto& o) { o.on_exhausted = "pause"; }),
-      changed([](auto& o) { o.at_most_once = {"spin"}; }),
-      base,
-  };
-  std::sort(all.begin(), all.end());
-  BOOST_TEST((std::adjacent_find(all.begin(), all.end()) == all.end()));
 }
 
 BOOST_AUTO_TEST_CASE(a_trace_becomes_waits_or_cpu_work) {

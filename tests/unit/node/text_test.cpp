@@ -104,6 +104,22 @@ BOOST_AUTO_TEST_CASE(words_survive_a_shell) {
   BOOST_TEST(shell_word("a/b-1.c") == "a/b-1.c");
   BOOST_TEST(shell_word("") == "''");
   BOOST_TEST(shell_word("it's $HOME") == "'it'\\''s $HOME'");
+  BOOST_TEST(shell_word("a\n'\\") == R"($'a\012\'\\')");
+  BOOST_TEST(shell_word("\xff\x31") == R"($'\3771')");
+  for (int c = 1; c < 256; ++c) {
+    const auto word = shell_word(std::string(3, static_cast<char>(c)));
+    BOOST_TEST(printable(word) == word);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(commands_to_type_take_any_id_and_directory) {
+  BOOST_TEST(id_line("show", "tenax-data", "w") == "tenax show w");
+  BOOST_TEST(id_line("show", "tenax-data", "-w") == "tenax show -- -w");
+  BOOST_TEST(id_line("show", "my data", "-w") == "tenax show --data-dir 'my data' -- -w");
+  BOOST_TEST(command_line("list", "-d") == "tenax list --data-dir=-d");
+  BOOST_TEST(
+      resolve_line("d", "-p1", "-k") ==
+      "tenax resolve --data-dir d -- -p1 -k retry  # or skip, fail, complete with --value JSON");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

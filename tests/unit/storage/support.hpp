@@ -190,6 +190,7 @@ inline std::string difference(const model::workflow_state& a, const model::workf
   if (a.deadline_at_ms != b.deadline_at_ms) return "deadline_at_ms";
   if (a.failed_action != b.failed_action) return "failed_action";
   if (a.reason != b.reason) return "reason";
+  if (a.terms_seq != b.terms_seq) return "terms_seq";
   if (a.counts != b.counts) return "counts";
   if (a.actions.size() != b.actions.size()) return "actions";
   for (std::size_t i = 0; i < a.actions.size(); ++i) {
