@@ -8,8 +8,8 @@
 #include <thread>
 #include <vector>
 
-#include "tests/unit/model/faults.hpp"
 #include "tests/support/cpu_time.hpp"
+#include "tests/unit/model/faults.hpp"
 
 using namespace tenax;
 using namespace tenax::model;

@@ -6,8 +6,8 @@
 #include <random>
 
 #include "tenax/spec.hpp"
-#include "tests/unit/model/faults.hpp"
 #include "tests/support/cpu_time.hpp"
+#include "tests/unit/model/faults.hpp"
 
 using namespace tenax;
 using namespace std::chrono_literals;

@@ -9,8 +9,8 @@
 #include "model/definition.hpp"
 #include "model/validate.hpp"
 #include "tenax/spec.hpp"
-#include "tests/unit/model/faults.hpp"
 #include "tests/support/cpu_time.hpp"
+#include "tests/unit/model/faults.hpp"
 
 #ifndef TENAX_TRACES_DIR
 #define TENAX_TRACES_DIR "../shared/wfinstances"
@@ -62,9 +62,10 @@ const std::string executed_path = "/workflow/execution/tasks";
 BOOST_AUTO_TEST_SUITE(wfformat_suite)
 
 BOOST_AUTO_TEST_CASE(each_task_becomes_an_action_after_its_parents) {
-  const auto spec = trace_spec_of(trace(task("a", "", "\"b\",\"c\"") + "," + task("b", "\"a\"", "\"c\"") +
-                                      "," + task("c", "\"b\",\"a\"", ""),
-                                  ran("c", "0") + "," + ran("a", "2.5") + "," + ran("b", "1000")));
+  const auto spec =
+      trace_spec_of(trace(task("a", "", "\"b\",\"c\"") + "," + task("b", "\"a\"", "\"c\"") + "," +
+                              task("c", "\"b\",\"a\"", ""),
+                          ran("c", "0") + "," + ran("a", "2.5") + "," + ran("b", "1000")));
   BOOST_TEST(spec.name == "t");
   BOOST_TEST(spec.id.empty());
   BOOST_TEST_REQUIRE(spec.actions.size() == 3u);
@@ -122,7 +123,7 @@ BOOST_AUTO_TEST_CASE(ids_become_valid_and_unique_keys) {
 
 BOOST_AUTO_TEST_CASE(parents_are_found_under_their_new_keys) {
   const auto spec = trace_spec_of(trace(task("a b", "", "\"c\"") + "," + task("c", "\"a b\"", ""),
-                                  ran("a b") + "," + ran("c")));
+                                        ran("a b") + "," + ran("c")));
   BOOST_TEST((spec.actions[1].depends_on == keys{"a_b"}));
 }
 
@@ -147,14 +148,15 @@ BOOST_AUTO_TEST_CASE(unknown_fields_and_foreign_executions_are_no_faults) {
 
 BOOST_AUTO_TEST_CASE(an_edge_named_twice_is_one_edge) {
   const auto spec = trace_spec_of(trace(task("a", "", "\"b\"") + "," + task("b", "\"a\",\"a\"", ""),
-                                  ran("a") + "," + ran("b")));
+                                        ran("a") + "," + ran("b")));
   BOOST_TEST((spec.actions[1].depends_on == keys{"a"}));
 }
 
 BOOST_AUTO_TEST_CASE(another_version_is_a_fault) {
   std::string json = trace(task("a", "", ""), ran("a"));
   json.replace(json.find("1.5"), 3, "1.4");
-  CHECK_ONLY_FAULT(trace_faults_of(json), "/schemaVersion", "\"1.4\" is not supported, only \"1.5\"");
+  CHECK_ONLY_FAULT(trace_faults_of(json), "/schemaVersion",
+                   "\"1.4\" is not supported, only \"1.5\"");
   CHECK_ONLY_FAULT(trace_faults_of(R"({"schemaVersion":1.5,"workflow":{}})"), "/schemaVersion",
                    "expected a string, found a number");
   CHECK_ONLY_FAULT(trace_faults_of(R"({"workflow":{}})"), "", "\"schemaVersion\" is missing");
@@ -167,9 +169,10 @@ BOOST_AUTO_TEST_CASE(missing_parts_are_faults_at_what_lacks_them) {
                    "\"specification\" is missing");
   CHECK_ONLY_FAULT(trace_faults_of(R"({"schemaVersion":"1.5","workflow":{"specification":{}}})"),
                    "/workflow/specification", "\"tasks\" is missing");
-  CHECK_ONLY_FAULT(trace_faults_of(R"({"schemaVersion":"1.5","workflow":{"specification":{"tasks":[)" +
-                             task("a", "", "") + "]}}}"),
-                   "/workflow", "\"execution\" is missing");
+  CHECK_ONLY_FAULT(
+      trace_faults_of(R"({"schemaVersion":"1.5","workflow":{"specification":{"tasks":[)" +
+                      task("a", "", "") + "]}}}"),
+      "/workflow", "\"execution\" is missing");
   CHECK_ONLY_FAULT(trace_faults_of(trace("", "")), tasks_path, "at least one task");
   const auto faults = trace_faults_of(trace("{},7", ""));
   BOOST_TEST(faults.size() == 5u, listed(faults));
@@ -180,15 +183,16 @@ BOOST_AUTO_TEST_CASE(missing_parts_are_faults_at_what_lacks_them) {
 }
 
 BOOST_AUTO_TEST_CASE(duplicate_ids_are_faults) {
-  const auto faults =
-      trace_faults_of(trace(task("a", "", "") + "," + task("a", "", ""), ran("a") + "," + ran("a")));
+  const auto faults = trace_faults_of(
+      trace(task("a", "", "") + "," + task("a", "", ""), ran("a") + "," + ran("a")));
   BOOST_TEST(faults.size() == 2u, listed(faults));
   CHECK_FAULT(faults, tasks_path + "/1/id", "duplicate id \"a\", first at " + tasks_path + "/0/id");
   CHECK_FAULT(faults, executed_path + "/1/id", "duplicate id \"a\"");
 }
 
 BOOST_AUTO_TEST_CASE(an_empty_id_is_a_fault) {
-  CHECK_ONLY_FAULT(trace_faults_of(trace(task("", "", ""), ran(""))), tasks_path + "/0/id", "empty");
+  CHECK_ONLY_FAULT(trace_faults_of(trace(task("", "", ""), ran(""))), tasks_path + "/0/id",
+                   "empty");
 }
 
 BOOST_AUTO_TEST_CASE(parents_and_children_that_do_not_exist_are_faults) {
@@ -218,9 +222,10 @@ BOOST_AUTO_TEST_CASE(parents_and_children_that_contradict_each_other_are_faults)
 }
 
 BOOST_AUTO_TEST_CASE(runtimes_must_be_there_and_not_negative) {
-  const auto faults = trace_faults_of(trace(task("a", "", "") + "," + task("b", "", "") + "," +
-                                          task("c", "", "") + "," + task("d", "", ""),
-                                      ran("a", "-0.5") + R"(,{"id":"b"},)" + ran("c", "\"1\"")));
+  const auto faults =
+      trace_faults_of(trace(task("a", "", "") + "," + task("b", "", "") + "," + task("c", "", "") +
+                                "," + task("d", "", ""),
+                            ran("a", "-0.5") + R"(,{"id":"b"},)" + ran("c", "\"1\"")));
   BOOST_TEST(faults.size() == 4u, listed(faults));
   CHECK_FAULT(faults, executed_path + "/0/runtimeInSeconds", "negative");
   CHECK_FAULT(faults, executed_path + "/1", "\"runtimeInSeconds\" is missing");
