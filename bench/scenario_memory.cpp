@@ -16,7 +16,7 @@ namespace {
 
 double megabytes(std::uint64_t bytes) { return static_cast<double>(bytes) / 1e6; }
 
-action_options mode_of(const params& p) {
+action_options options_of(const params& p) {
   require(p.handlers == "in_place" || p.handlers == "blocking",
           "handlers are in_place or blocking");
   action_options how;
@@ -40,7 +40,7 @@ void add_make_handler(options& o, const params& p, last_result& last) {
         last.cpu = cpu_seconds();
         return made;
       },
-      mode_of(p));
+      options_of(p));
 }
 
 /// p.fan actions of one type side by side.
@@ -99,7 +99,7 @@ run_result run_memory_inputs(const params& p) {
         input_bytes = c.input.size();
         return outcome::success();
       },
-      mode_of(p));
+      options_of(p));
   auto e = open_engine(p, std::move(o));
   auto spec = side_by_side(p, "make");
   std::string input = "[";
@@ -121,7 +121,7 @@ run_result run_memory_ready(const params& p) {
   bulk many(p.workflows);
   auto o = engine_options(p);
   o.handlers.add(
-      "nothing", [](const action_context&) { return outcome::success(); }, mode_of(p));
+      "nothing", [](const action_context&) { return outcome::success(); }, options_of(p));
   o.on_finished = [&many](const workflow_summary&) { many.finished(); };
   auto e = open_engine(p, std::move(o));
   run_result out;

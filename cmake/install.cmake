@@ -1,22 +1,26 @@
 # Install and export: find_package(tenax) and pkg-config. Relocatable.
 include(CMakePackageConfigHelpers)
+get_target_property(type tenax TYPE)
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/tenax")
 
 set(installed tenax)
 if(TARGET tenax_testing)
   list(APPEND installed tenax_testing)
 endif()
+# What `cmake --install` needs, and examples/run.sh builds.
+add_custom_target(tenax_installed)
+add_dependencies(tenax_installed ${installed})
 install(TARGETS ${installed} EXPORT tenax-targets
         INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 if(TARGET tenax_program)
+  add_dependencies(tenax_installed tenax_program)
   install(TARGETS tenax_program)
 endif()
 install(DIRECTORY include/tenax DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
         FILES_MATCHING PATTERN "*.hpp")
 install(EXPORT tenax-targets NAMESPACE tenax:: DESTINATION "${package_dir}")
 
-# A shared tenax hides what it is built with; a static one has its users link it.
-get_target_property(type tenax TYPE)
+# A shared tenax hides what it is built with (cmake/exports.map); a static one has its users link it.
 set(TENAX_IS_STATIC OFF)
 set(libs "")
 if(type STREQUAL "STATIC_LIBRARY")
@@ -43,4 +47,8 @@ tenax_pkg_config(tenax "${PROJECT_DESCRIPTION}" "" "-ltenax ${libs}")
 if(TARGET tenax_testing)
   tenax_pkg_config(tenax-testing "tenax under virtual time, for tests"
                    "tenax = ${PROJECT_VERSION}" "-ltenax_testing")
+endif()
+
+if(PROJECT_IS_TOP_LEVEL)
+  include(package)
 endif()

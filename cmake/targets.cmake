@@ -46,6 +46,13 @@ function(tenax_library name)
     target_sources(${name} PRIVATE $<TARGET_OBJECTS:tenax_records>)
     add_dependencies(${name} tenax_records)
   endif()
+  get_target_property(type ${name} TYPE)
+  if(type STREQUAL "SHARED_LIBRARY")
+    target_link_options(${name} PRIVATE
+                        "LINKER:--version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map")
+    set_property(TARGET ${name} APPEND PROPERTY LINK_DEPENDS
+                 "${PROJECT_SOURCE_DIR}/cmake/exports.map")
+  endif()
   tenax_compile_settings(${name})
 endfunction()
 

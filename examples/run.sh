@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 cmake/deps.sh
 cmake --preset release
-cmake --build --preset release --target tenax_program
+cmake --build --preset release --target tenax_installed
 
 data=$(mktemp -d)
 trap 'rm -rf "$data"' EXIT

@@ -115,7 +115,7 @@ outcome run_exec(const action_context& ctx, const exec_options& options,
   const auto in = read_exec(ctx.input, options);
   if (!in.faults.empty()) return bad_input(in.faults);
   const auto r = run_process(in.argv, environment_of(ctx, inherited), options.timeout,
-                             options.output_bytes_max, ctx.stop);
+                             options.output_grace, options.output_bytes_max, ctx.stop);
   switch (r.how) {
     case end::not_found:
     case end::no_start:
@@ -141,8 +141,10 @@ outcome run_exec(const action_context& ctx, const exec_options& options,
   const json result{{"exit_code", 0},
                     {"stdout", r.out.kept},
                     {"stderr", r.err.kept},
-                    {"stdout_truncated", r.out.truncated},
-                    {"stderr_truncated", r.err.truncated}};
+                    {"stdout_truncated", r.out.truncated || r.out.cut},
+                    {"stderr_truncated", r.err.truncated || r.err.cut},
+                    {"stdout_cut", r.out.cut},
+                    {"stderr_cut", r.err.cut}};
   // Programs write bytes, JSON wants UTF-8: what is not becomes U+FFFD.
   return outcome::success(result.dump(-1, ' ', false, json::error_handler_t::replace));
 }
@@ -158,6 +160,10 @@ std::vector<std::string> exec_options::faults() const {
   if (timeout < milliseconds{1} || timeout > limits{}.delay_max) {
     out.push_back("timeout must be 1 ms to 10 years, it is " + std::to_string(timeout.count()) +
                   " ms");
+  }
+  if (output_grace < milliseconds{0} || output_grace > limits{}.delay_max) {
+    out.push_back("output_grace must be 0 ms to 10 years, it is " +
+                  std::to_string(output_grace.count()) + " ms");
   }
   for (const auto& name : inherit) {
     const auto shown = builtin::printable(name, 128);

@@ -225,6 +225,9 @@ class stream {
     }
   }
 
+  /// Nobody will read on: what would still come is lost.
+  void cut() noexcept { data_.cut = static_cast<bool>(fd_); }
+
   captured result() && { return std::move(data_); }
 
  private:
@@ -268,6 +271,22 @@ end watch(int pidfd, int wake, stream& out, stream& err, steady::time_point dead
   }
 }
 
+/// Reads on once the program has ended: what it has started may still write, `tee` to its log, say.
+/// Until both streams end, the deadline or the stop request.
+void read_to_end(int wake, stream& out, stream& err, steady::time_point deadline) {
+  while (out.fd() >= 0 || err.fd() >= 0) {
+    std::array<pollfd, 3> fds{{{wake, POLLIN, 0}, {out.fd(), POLLIN, 0}, {err.fd(), POLLIN, 0}}};
+    const int ready = ::poll(fds.data(), fds.size(), poll_timeout(deadline));
+    if (ready < 0 && errno != EINTR) return;
+    if (ready > 0) {
+      if (fds[1].revents != 0) out.read_some();
+      if (fds[2].revents != 0) err.read_some();
+      if (fds[0].revents != 0) return;
+    }
+    if (steady::now() >= deadline) return;
+  }
+}
+
 process_result not_started(int error, std::string_view what) {
   process_result r;
   // Lack of memory, processes or descriptors passes, and so does "text file busy".
@@ -306,8 +325,8 @@ steady::time_point deadline_after(std::chrono::milliseconds timeout) noexcept {
 
 process_result run_process(const std::vector<std::string>& argv,
                            const std::vector<std::string>& environment,
-                           std::chrono::milliseconds timeout, std::size_t bytes_max,
-                           const std::stop_token& stop) {
+                           std::chrono::milliseconds timeout, std::chrono::milliseconds grace,
+                           std::size_t bytes_max, const std::stop_token& stop) {
   const auto deadline = deadline_after(timeout);
   const auto program = program_path(argv.front());
   if (program.empty()) return not_started(ENOENT, child_steps[exec_step]);
@@ -351,6 +370,11 @@ process_result run_process(const std::vector<std::string>& argv,
   stream err{std::move(err_pipe.read), bytes_max};
   process_result result;
   result.how = watch(running.pidfd(), wake.get(), out, err, deadline);
+  if (result.how == end::exited) {
+    read_to_end(wake.get(), out, err, std::min(deadline, deadline_after(grace)));
+    out.cut();
+    err.cut();
+  }
   running.finish();
   child_report report;
   if (::read(report_pipe.read.get(), &report, sizeof report) == sizeof report)

@@ -25,6 +25,7 @@ struct captured {
   std::string kept;        ///< the first bytes, up to the cap
   std::string tail;        ///< the last bytes, up to 1 KiB, whatever the cap
   bool truncated = false;  ///< more came than was kept
+  bool cut = false;        ///< not read to its end: the program was gone, and others held it
 };
 
 struct process_result {
@@ -47,11 +48,14 @@ struct process_result {
 
 /// Runs argv[0] (a path, or a name to look up in exec_path) without a shell: own process group,
 /// `environment` ("NAME=value" each) and nothing else in its environment, stdin empty, no other
-/// descriptor, default signal handling, no core dump. Blocks until it has ended and what is left of
-/// its group is killed. Throws std::bad_alloc only; the program is killed and reaped then too.
+/// descriptor, default signal handling, no core dump. Blocks until it has ended, both streams are
+/// at their ends or `grace` has passed since (the timeout and a stop request end that too), and
+/// what is left of its group is killed. Throws std::bad_alloc only; the program is killed and
+/// reaped then too.
 [[nodiscard]] process_result run_process(const std::vector<std::string>& argv,
                                          const std::vector<std::string>& environment,
-                                         std::chrono::milliseconds timeout, std::size_t bytes_max,
+                                         std::chrono::milliseconds timeout,
+                                         std::chrono::milliseconds grace, std::size_t bytes_max,
                                          const std::stop_token& stop);
 
 }  // namespace tenax::builtin

@@ -17,7 +17,7 @@ namespace {
 
 // Values come from handlers and from C++ callers: a name twice in an object is theirs to answer
 // for.
-constexpr json_rules lenient{.depth_max = limits{}.json_depth_max, .unique_keys = false};
+constexpr json_rules value_rules{.depth_max = limits{}.json_depth_max, .unique_keys = false};
 
 /// What a reference stands for.
 struct rendered_value {
@@ -200,9 +200,9 @@ bool renderer::write(std::string& out, json_at node, std::size_t depth) {
   const auto pieces = split_references(text);
   if (pieces.size() == 1 && std::holds_alternative<reference>(pieces.front())) {
     const rendered_value& value = value_of(std::get<reference>(pieces.front()));
-    if (depth + value.depth > lenient.depth_max) {
+    if (depth + value.depth > value_rules.depth_max) {
       return fail(shown(text) + ": nested deeper than json_depth_max (" +
-                  std::to_string(lenient.depth_max) + ")");
+                  std::to_string(value_rules.depth_max) + ")");
     }
     if (value.is_string) {
       append_json_string(out, value.text);
@@ -230,7 +230,7 @@ rendered_input renderer::run(const input_sources& sources) {
     return std::move(out_);
   };
   if (!may_hold_references(input)) return as_it_is();
-  json_parse parsed = parse_json(input, lenient);
+  json_parse parsed = parse_json(input, value_rules);
   if (parsed.failure != json_failure::none) return as_it_is();
   input_ = std::move(parsed.tree);
   bool good = true;
@@ -254,7 +254,7 @@ rendered_input renderer::run(const input_sources& sources) {
 reference_scan scan_references(std::string_view input) {
   reference_scan scan;
   if (!may_hold_references(input)) return scan;
-  const json_parse parsed = parse_json(input, lenient);
+  const json_parse parsed = parse_json(input, value_rules);
   if (parsed.failure != json_failure::none) return scan;
   std::set<std::string_view> keys;
   fault_list faults;

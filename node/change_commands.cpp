@@ -9,8 +9,6 @@ namespace tenax::node {
 
 namespace {
 
-std::string about(std::string_view id) { return "workflow " + std::string{id}; }
-
 /// A paused engine on a directory that exists and has this workflow (if one is named). The reader
 /// looks first: it neither makes a store nor takes the lock.
 result<engine> open_paused(const common_options& common, const std::optional<std::string>& id) {

@@ -35,6 +35,11 @@ void complain(std::string_view message);
 /// The same without the program's name: for "FILE:path: message", which editors can jump to.
 void complain_at(std::string_view place_and_message);
 
+/// What is done, for report_error.
+[[nodiscard]] inline std::string about(std::string_view id) {
+  return "workflow " + std::string{id};
+}
+
 /// Tells what went wrong while doing `what` (on stderr, and with --output json on stdout too), and
 /// returns the exit code.
 int report_error(const common_options& common, std::string_view what, const error& e);

@@ -14,7 +14,7 @@ namespace tenax::node {
 namespace {
 
 constexpr std::size_t bars_max = 20;
-constexpr std::size_t name_columns_max = 44;
+constexpr std::size_t bar_name_columns_max = 44;
 constexpr std::chrono::milliseconds line_every{2'000};
 
 struct screen_size {
@@ -136,7 +136,7 @@ void progress::draw(const progress_state& s) {
   const auto width = size_of_screen().columns - 1;
   std::size_t name_width = 0;
   for (const auto& w : s.rows) name_width = std::max(name_width, columns(printable(w.id)));
-  name_width = std::min({name_width, name_columns_max, width / 2});
+  name_width = std::min({name_width, bar_name_columns_max, width / 2});
   erase();
   picture_.clear();
   for (const auto& w : s.rows) picture_.push_back(bar_line(w, name_width, width));

@@ -25,8 +25,6 @@ int cannot_open(const common_options& common, const error& e) {
   return report_error(common, "cannot read the data directory", explained(e, common.data_dir));
 }
 
-std::string about(std::string_view id) { return "workflow " + std::string{id}; }
-
 /// The query, or what is wrong with the options.
 result<list_query> make_query(const list_options& o) {
   list_query q;

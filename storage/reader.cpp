@@ -28,7 +28,7 @@ class reader::impl {
 namespace {
 
 template <class Impl>
-std::optional<error> cannot_answer(const std::unique_ptr<Impl>& p) {
+std::optional<error> reader_cannot_answer(const std::unique_ptr<Impl>& p) {
   if (!p) return error(errc::closing, "the reader was moved from");
   if (!p->is_forked()) return std::nullopt;
   return error(errc::stopped, "the reader belongs to the process that this one was forked from");
@@ -50,33 +50,33 @@ result<reader> reader::open(const std::filesystem::path& data_dir) {
 }
 
 result<void> reader::refresh() {
-  if (auto no = cannot_answer(impl_)) return std::move(*no);
+  if (auto no = reader_cannot_answer(impl_)) return std::move(*no);
   return impl_->store->refresh();
 }
 
 result<workflow_summary> reader::summary(std::string_view id) const {
-  if (auto no = cannot_answer(impl_)) return std::move(*no);
+  if (auto no = reader_cannot_answer(impl_)) return std::move(*no);
   return storage::read_summary(*impl_->store, id);
 }
 
 result<workflow_view> reader::get(std::string_view id) const {
-  if (auto no = cannot_answer(impl_)) return std::move(*no);
+  if (auto no = reader_cannot_answer(impl_)) return std::move(*no);
   return storage::read_view(*impl_->store, id, {}, 0);
 }
 
 result<page<workflow_summary>> reader::list(const list_query& query) const {
-  if (auto no = cannot_answer(impl_)) return std::move(*no);
+  if (auto no = reader_cannot_answer(impl_)) return std::move(*no);
   return storage::list_page(*impl_->store, query);
 }
 
 result<std::vector<history_event>> reader::history(std::string_view id, std::uint64_t after,
                                                    std::size_t limit) const {
-  if (auto no = cannot_answer(impl_)) return std::move(*no);
+  if (auto no = reader_cannot_answer(impl_)) return std::move(*no);
   return storage::read_history(*impl_->store, id, after, limit);
 }
 
 engine_stats reader::stats() const {
-  if (cannot_answer(impl_)) return {};
+  if (reader_cannot_answer(impl_)) return {};
   const auto totals = impl_->store->current_totals();
   engine_stats out;
   out.submitted = totals.submitted;

@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "storage/keys.hpp"
+#include "storage/slices.hpp"
 
 namespace tenax::storage {
 
@@ -82,7 +83,6 @@ class index_partitioner final : public rocksdb::SstPartitioner {
  private:
   static constexpr std::uint64_t index_table_bytes = std::uint64_t{1} << 20;
 
-  static std::string_view view(const rocksdb::Slice& s) { return {s.data(), s.size()}; }
   /// Of entries that begin with a class, that too.
   static std::string_view group(const rocksdb::Slice& key) {
     const auto kind = keys::decode_kind(view(key));

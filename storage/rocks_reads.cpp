@@ -10,13 +10,11 @@
 #include "storage/records.hpp"
 #include "storage/rocks_options.hpp"
 #include "storage/rocks_results.hpp"
+#include "storage/slices.hpp"
 
 namespace tenax::storage {
 
 namespace {
-
-rocksdb::Slice slice(std::string_view s) { return {s.data(), s.size()}; }
-std::string_view view(const rocksdb::Slice& s) { return {s.data(), s.size()}; }
 
 error not_found(std::string_view id) { return {errc::not_found, "no workflow " + std::string(id)}; }
 

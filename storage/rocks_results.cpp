@@ -5,13 +5,11 @@
 #include "storage/keys.hpp"
 #include "storage/records.hpp"
 #include "storage/rocks_options.hpp"
+#include "storage/slices.hpp"
 
 namespace tenax::storage {
 
 namespace {
-
-rocksdb::Slice slice(std::string_view s) { return {s.data(), s.size()}; }
-std::string_view view(const rocksdb::Slice& s) { return {s.data(), s.size()}; }
 
 /// Events between two results up to which the rows between them are gone through: each row holds at
 /// least one, and reading a small one costs about a fifth of a search.

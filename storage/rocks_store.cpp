@@ -16,6 +16,7 @@
 #include "storage/rocks_options.hpp"
 #include "storage/rocks_reads.hpp"
 #include "storage/rows.hpp"
+#include "storage/slices.hpp"
 #include "storage/standard_descriptors.hpp"
 #include "storage/store.hpp"
 #include "storage/upgrade.hpp"
@@ -23,8 +24,6 @@
 namespace tenax::storage {
 
 namespace {
-
-rocksdb::Slice slice(std::string_view s) { return {s.data(), s.size()}; }
 
 error forked_error() {
   return {errc::stopped, "this process is a fork of the one that has the data directory open"};
@@ -151,7 +150,7 @@ class rocks_store final : public store, public row_source {
 };
 
 /// A group beyond this gives its memory back.
-constexpr std::size_t keep_bytes_max = 8u << 20;
+constexpr std::size_t group_keep_bytes_max = 8u << 20;
 constexpr std::size_t keep_ops_max = 64 * 1024;
 
 rocks_store::first_dues rocks_store::collect(const std::vector<const write_batch*>& batches,
@@ -169,7 +168,7 @@ rocks_store::first_dues rocks_store::collect(const std::vector<const write_batch
     const int order = a.key.compare(b.key);
     return order != 0 ? order < 0 : a.position < b.position;
   });
-  if (group_.GetDataSize() > keep_bytes_max) {
+  if (group_.GetDataSize() > group_keep_bytes_max) {
     group_ = rocksdb::WriteBatch();
   } else {
     group_.Clear();

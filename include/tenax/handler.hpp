@@ -189,6 +189,9 @@ struct exec_options {
   /// to six, and the result must fit limits::payload_bytes_max.
   std::size_t output_bytes_max = 64u << 10;
   milliseconds timeout{60'000};  ///< then the process group is killed; 1 ms to 10 years
+  /// How long a program that has ended is still listened to while processes that it started hold
+  /// its stdout or stderr (within `timeout`); then the group is killed. 0 (at once) to 10 years.
+  milliseconds output_grace{1'000};
   /// Names of variables of this process's environment that programs get too, with the values they
   /// have when `add_exec` is called; those that are not set are left out. PATH replaces the fixed
   /// one in their environment, not for finding argv[0].
@@ -208,8 +211,11 @@ void add_defaults(handler_registry& registry);
 /// exec {"argv": [program, argument...]}: no shell, own process group, stdin empty, an environment
 /// of PATH, what exec_options::inherit names, and of the attempt TENAX_IDEMPOTENCY_KEY,
 /// TENAX_WORKFLOW_ID, TENAX_ACTION_KEY, TENAX_ATTEMPT; killed at its deadline, at a stop request,
-/// and with this process (not what it started itself, nor a set-user-id program). Result
-/// {"exit_code", "stdout", "stderr", "stdout_truncated", "stderr_truncated"}. Failures: exit_code
+/// and with this process (not what it started itself, nor a set-user-id program). Both streams are
+/// read to their ends, which come when the last process that holds them is gone. Result
+/// {"exit_code", "stdout", "stderr", "stdout_truncated", "stderr_truncated", "stdout_cut",
+/// "stderr_cut"}. Truncated: there may have been more than is here. Cut: because a process still
+/// held the stream after exec_options::output_grace, or at a stop request. Failures: exit_code
 /// (not 0); outcome::unknown: signal, timeout, stopped, exit_lost (it did not say how it ended);
 /// spawn_failed: it was not started, fatal when it cannot be run. Always blocking, and checked at
 /// submit unless `action` has its own check. The thread that calls it must live as long as the

@@ -5,7 +5,7 @@
 
 using namespace tenax;
 
-BOOST_AUTO_TEST_SUITE(faults)
+BOOST_AUTO_TEST_SUITE(cuts_and_disk_faults)
 
 /// I1, I2, I4-I6, I11-I16 over random cuts.
 BOOST_AUTO_TEST_CASE(what_was_acknowledged_survives_every_power_cut) {

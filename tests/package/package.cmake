@@ -7,6 +7,8 @@ set(prefix "${work}/moved")
 set(consumer "${CMAKE_CURRENT_LIST_DIR}/consumer")
 set(warnings -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wpedantic -Werror)
 list(JOIN warnings " " warning_flags)
+cmake_path(GET CMAKE_CURRENT_LIST_DIR PARENT_PATH source)
+cmake_path(GET source PARENT_PATH source)
 file(REMOVE_RECURSE "${work}")
 
 function(run)
@@ -17,9 +19,52 @@ endfunction()
 run(${CMAKE_COMMAND} --install "${build}" --prefix "${work}/installed")
 file(RENAME "${work}/installed" "${prefix}")
 
+# The README's first command builds all that is installed.
+file(READ "${source}/examples/run.sh" text)
+if(NOT text MATCHES "--target tenax_installed")
+  message(FATAL_ERROR "examples/run.sh does not build the target tenax_installed")
+endif()
+if(generator STREQUAL "Ninja")
+  execute_process(COMMAND ninja -C "${build}" -t query tenax_installed OUTPUT_VARIABLE built
+                  COMMAND_ERROR_IS_FATAL ANY)
+  file(READ "${build}/cmake_install.cmake" text)
+  string(REGEX MATCHALL "FILES \"${build}[^\"]*(/tenax|\\.a|\\.so[.0-9]*)\"" needed "${text}")
+  if(NOT needed)
+    message(FATAL_ERROR "nothing is installed from ${build}")
+  endif()
+  foreach(file IN LISTS needed)
+    string(REGEX REPLACE "FILES \"${build}/(.*)\"" "\\1" file "${file}")
+    if(NOT built MATCHES "\n *${file}\n")
+      message(FATAL_ERROR "tenax_installed does not build ${file}, which is installed")
+    endif()
+  endforeach()
+endif()
+
+# A program's own protobuf, spdlog or JSON must not meet ours: strong symbols are tenax's alone.
+find_program(nm nm)
+file(GLOB libraries "${prefix}/${libdir}/libtenax*.a" "${prefix}/${libdir}/libtenax.so")
+foreach(library IN LISTS libraries)
+  set(dynamic "")
+  set(weak "")  # templates: of no harm in a static library, since the linker keeps one of each
+  if(library MATCHES "so$")
+    set(dynamic --dynamic)
+    set(weak VW)
+  endif()
+  execute_process(COMMAND "${nm}" ${dynamic} --demangle --defined-only --extern-only "${library}"
+                  OUTPUT_VARIABLE symbols ERROR_QUIET COMMAND_ERROR_IS_FATAL ANY)
+  string(REGEX MATCHALL "[0-9a-f]+ [TDBRC${weak}] [^\n]*" symbols "${symbols}")
+  if(NOT symbols)
+    message(FATAL_ERROR "${library} has no symbols")
+  endif()
+  list(FILTER symbols EXCLUDE REGEX
+       " [A-Z] ((non-virtual thunk to|guard variable for|(typeinfo|typeinfo name|vtable|VTT) for) )?tenax::")
+  if(symbols)
+    list(JOIN symbols "\n" symbols)
+    message(FATAL_ERROR "${library} defines what is not tenax's:\n${symbols}")
+  endif()
+endforeach()
+
 # Nothing installed may name the build or source tree.
-cmake_path(GET CMAKE_CURRENT_LIST_DIR PARENT_PATH source)
-cmake_path(GET source PARENT_PATH source)
 file(GLOB_RECURSE files "${prefix}/*.cmake" "${prefix}/*.pc" "${prefix}/*.hpp")
 foreach(file IN LISTS files)
   file(READ "${file}" text)
@@ -61,3 +106,46 @@ if(clang)
   run("${clang}" -std=c++20 -fsyntax-only ${warnings} "-I${prefix}/include"
       "${consumer}/main.cpp" "${consumer}/testing.cpp" "${consumer}/typed.cpp")
 endif()
+
+# By add_subdirectory (and FetchContent, which is the same): the targets are there, and the project's
+# own tests, programs and examples are not.
+run(${CMAKE_COMMAND} -S "${consumer}" -B "${work}/subdirectory" -G "${generator}"
+    -D CMAKE_CXX_COMPILER=${compiler} -D CMAKE_BUILD_TYPE=${build_type} -D tenax_source=${source})
+execute_process(COMMAND ${CMAKE_COMMAND} --build "${work}/subdirectory" --target help
+                OUTPUT_VARIABLE targets COMMAND_ERROR_IS_FATAL ANY)
+foreach(target IN ITEMS libtenax consumer)
+  if(NOT targets MATCHES "${target}")
+    message(FATAL_ERROR "no target ${target} by add_subdirectory")
+  endif()
+endforeach()
+foreach(target IN ITEMS unit_model tenax_bench tenax_program example_quickstart)
+  if(targets MATCHES "${target}")
+    message(FATAL_ERROR "add_subdirectory makes ${target}")
+  endif()
+endforeach()
+if(DEFINED ENV{TENAX_PACKAGE_FULL})  # compiles the library once more
+  run(${CMAKE_COMMAND} --build "${work}/subdirectory")
+  run("${work}/subdirectory/consumer")
+endif()
+
+# The Debian package.
+set(missing "")
+foreach(tool IN ITEMS dpkg-deb dpkg-shlibdeps lintian)
+  find_program(found_${tool} ${tool})
+  if(NOT found_${tool})
+    list(APPEND missing ${tool})
+  endif()
+endforeach()
+if(missing)
+  message(STATUS "SKIPPED: the Debian package (${missing} not here: packages dpkg-dev, lintian)")
+  return()
+endif()
+cmake_path(GET CMAKE_COMMAND PARENT_PATH bin)
+run("${bin}/cpack" -G DEB --config "${build}/CPackConfig.cmake" -B "${work}/deb")
+file(GLOB deb "${work}/deb/*.deb")
+run(lintian --fail-on error "${deb}")
+run(dpkg-deb --extract "${deb}" "${work}/deb/unpacked")
+run("${work}/deb/unpacked/usr/bin/tenax" --version)
+run(${CMAKE_COMMAND} -S "${consumer}" -B "${work}/deb/consumer" -G "${generator}"
+    -D CMAKE_PREFIX_PATH=${work}/deb/unpacked/usr -D CMAKE_CXX_COMPILER=${compiler}
+    -D CMAKE_BUILD_TYPE=${build_type} -D tenax_wanted=${version})

@@ -148,7 +148,9 @@ BOOST_AUTO_TEST_CASE(result_holds_exit_code_and_both_streams) {
                       {"stdout", "out\n"},
                       {"stderr", "err\n"},
                       {"stdout_truncated", false},
-                      {"stderr_truncated", false}};
+                      {"stderr_truncated", false},
+                      {"stdout_cut", false},
+                      {"stderr_cut", false}};
   BOOST_TEST((r == expected), r.dump());
 }
 
@@ -201,6 +203,7 @@ BOOST_AUTO_TEST_CASE(listed_variables_are_inherited_as_they_were_when_exec_was_a
 BOOST_AUTO_TEST_CASE(options_that_are_out_of_range_refuse_every_action) {
   for (const auto& bad :
        {exec_options{.timeout = 0ms}, exec_options{.timeout = milliseconds::max()},
+        exec_options{.output_grace = -1ms}, exec_options{.output_grace = milliseconds::max()},
         exec_options{.inherit = {""}}, exec_options{.inherit = {"A=B"}},
         exec_options{.inherit = {std::string("A\0B", 3)}},
         exec_options{.inherit = {"TENAX_ATTEMPT"}}, exec_options{.inherit = {"HOME", "HOME"}}}) {
@@ -380,9 +383,85 @@ BOOST_AUTO_TEST_CASE(nothing_is_started_after_the_stop_request) {
 
 BOOST_AUTO_TEST_CASE(what_the_program_leaves_behind_is_killed_and_does_not_hang_the_handler) {
   const scratch dir;
-  const auto o = sh("sleep 3600 & echo $! > " + dir.file("child") + "; echo done", {.timeout = 1h});
+  const auto o = sh("sleep 3600 & echo $! > " + dir.file("child") + "; echo done",
+                    {.timeout = 1h, .output_grace = 0ms});
   BOOST_TEST(stdout_of(o) == "done\n");
   check_killed(pid_in(dir.file("child")));
+}
+
+/// As of `exec > >(tee LOG)`: the program ends at once, and its child has all of the output.
+BOOST_AUTO_TEST_CASE(what_children_write_after_the_program_has_ended_is_in_the_result) {
+  for (const std::string stream : {"", " >&2"}) {
+    const auto r =
+        result_of(sh("sh -c 'while ! grep -q \"^State:.Z\" /proc/$1/status; do :; done; "
+                     "head -c 200000 /dev/zero | tr \"\\0\" x" +
+                         stream + "; echo last" + stream + "' sh $$ & exit 0",
+                     {.output_bytes_max = 300'000, .output_grace = 1h}));
+    const auto& text = r.at(stream.empty() ? "stdout" : "stderr").get_ref<const std::string&>();
+    BOOST_TEST(text.size() == 200'005u);
+    BOOST_TEST(text.ends_with("xlast\n"));
+    for (const auto* flag : {"stdout_truncated", "stderr_truncated", "stdout_cut", "stderr_cut"})
+      BOOST_TEST(!r.at(flag).get<bool>(), flag);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_failed_program_is_told_with_the_last_words_of_its_children) {
+  const auto o =
+      sh("sh -c 'while ! grep -q \"^State:.Z\" /proc/$1/status; do :; done; "
+         "echo cause >&2' sh $$ & exit 3",
+         {.output_grace = 1h});
+  BOOST_TEST(o.message == "exit code 3: cause");
+}
+
+BOOST_AUTO_TEST_CASE(a_stream_that_is_held_beyond_the_grace_is_cut_and_said_so) {
+  const scratch dir;
+  const auto held = [&dir](const char* redirect) {
+    return "sleep 3600 " + std::string{redirect} + " & echo $! > " + dir.file("child") + "; echo a";
+  };
+  struct held_stream {
+    const char* redirect;
+    bool out;
+    bool err;
+  };
+  for (const auto& [redirect, out, err] :
+       {held_stream{"", true, true}, held_stream{"2>/dev/null", true, false},
+        held_stream{">/dev/null", false, true}, held_stream{">/dev/null 2>&1", false, false}}) {
+    const bool any = out || err;
+    // What nobody holds is not waited for.
+    const auto begun = clock_type::now();
+    const auto r =
+        result_of(sh(held(redirect), {.timeout = 1h, .output_grace = any ? milliseconds{50} : 1h}));
+    BOOST_TEST((!any || clock_type::now() - begun >= 50ms));
+    BOOST_TEST((r.at("stdout") == "a\n"), redirect);
+    BOOST_TEST((r.at("stdout_cut") == out && r.at("stdout_truncated") == out), redirect);
+    BOOST_TEST((r.at("stderr_cut") == err && r.at("stderr_truncated") == err), redirect);
+    check_killed(pid_in(dir.file("child")));
+  }
+  check_no_children();
+}
+
+/// A stop request or the timeout ends the grace, not what the program has done: it has ended.
+BOOST_AUTO_TEST_CASE(timeout_and_stop_request_end_the_grace_and_keep_the_result) {
+  const scratch dir;
+  const auto late = result_of(sh("sleep 3600 & echo done", {.timeout = 1s, .output_grace = 1h}));
+  BOOST_TEST((late.at("stdout") == "done\n"));
+  BOOST_TEST(late.at("stdout_cut").get<bool>());
+  std::stop_source source;
+  outcome o;
+  std::thread handler{[&] {
+    o = sh("echo $$ > " + dir.file("program") + "; sleep 3600 & echo $! > " + dir.file("child") +
+               "; echo done",
+           {.timeout = 1h, .output_grace = 1h}, source.get_token());
+  }};
+  const auto program = pid_in(dir.file("program"));
+  const auto child = pid_in(dir.file("child"));
+  BOOST_TEST(eventually([&] { return !runs(program); }));
+  source.request_stop();
+  handler.join();
+  BOOST_TEST((result_of(o).at("stdout") == "done\n"));
+  BOOST_TEST(result_of(o).at("stdout_cut").get<bool>());
+  check_killed(child);
+  check_no_children();
 }
 
 BOOST_AUTO_TEST_CASE(a_process_that_left_the_group_with_the_pipe_does_not_hang_the_handler) {
@@ -390,7 +469,7 @@ BOOST_AUTO_TEST_CASE(a_process_that_left_the_group_with_the_pipe_does_not_hang_t
   const auto file = dir.file("escaped");
   const auto o = sh(
       "setsid sh -c 'echo $$ > " + file + "; exec yes' & while ! [ -s " + file + " ]; do :; done",
-      {.timeout = 1h});
+      {.timeout = 1h, .output_grace = 50ms});
   const auto escaped = pid_in(file);
   ::kill(escaped, SIGKILL);  // it is out of exec's reach, as documented: end it here
   BOOST_TEST((o.what == outcome::kind::success));

@@ -3,12 +3,12 @@
 #include "model/references.hpp"
 
 #include <atomic>
-#include <ctime>
 #include <map>
 #include <memory>
 #include <thread>
 #include <vector>
 
+#include "tests/support/cpu_time.hpp"
 #include "tests/unit/model/faults.hpp"
 
 using namespace tenax;
@@ -19,7 +19,6 @@ namespace {
 using keys = std::vector<std::string>;
 
 // Of this process, so that a busy machine changes nothing.
-double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 constexpr std::size_t plenty = 1u << 20;
 
 // A workflow of actions a, b, c and then `it`, whose input is rendered.
@@ -264,10 +263,10 @@ BOOST_AUTO_TEST_CASE(many_lookups_in_a_large_result_are_linear) {
     input += ",\"${actions.a.result." + std::to_string(199'999 - i) + "}\"";
   }
   input += "]";
-  const double start = cpu_seconds();
+  const double start = support::cpu_seconds();
   BOOST_TEST(w.text(input).size() == 2u * 20'001 + 1);
   // Linear takes some 0.1 s; quadratic would take a minute.
-  BOOST_TEST(cpu_seconds() - start < 10.0);
+  BOOST_TEST(support::cpu_seconds() - start < 10.0);
 }
 
 namespace {

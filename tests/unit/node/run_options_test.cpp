@@ -56,8 +56,9 @@ BOOST_AUTO_TEST_CASE(bad_numbers_are_refused) {
 BOOST_AUTO_TEST_CASE(exec_is_off_unless_allowed) {
   const auto counters = std::make_shared<attempt_counters>();
   run_options run;
-  BOOST_TEST(make_handlers(run, counters).find("exec") == nullptr);
-  BOOST_TEST(make_handlers(run, counters).find("spin") != nullptr);
+  const auto without = make_handlers(run, counters);
+  BOOST_TEST(without.find("exec") == nullptr);
+  BOOST_TEST(without.find("spin") != nullptr);
   run.allow_exec = true;
   run.at_most_once = {"exec"};
   const auto handlers = make_handlers(run, counters);

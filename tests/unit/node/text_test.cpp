@@ -8,7 +8,7 @@ using namespace tenax;
 using namespace tenax::node;
 
 namespace {
-wall_time at_ms(std::int64_t ms) { return wall_time{milliseconds{ms}}; }
+wall_time epoch_ms(std::int64_t ms) { return wall_time{milliseconds{ms}}; }
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(text)
@@ -49,9 +49,9 @@ BOOST_AUTO_TEST_CASE(columns_count_characters_and_cuts_fall_between_them) {
 }
 
 BOOST_AUTO_TEST_CASE(times_are_rfc_3339_in_utc) {
-  BOOST_TEST(format_time(at_ms(0)) == "1970-01-01T00:00:00.000Z");
-  BOOST_TEST(format_time(at_ms(1'772'366'400'250)) == "2026-03-01T12:00:00.250Z");
-  BOOST_TEST(format_time(at_ms(-1)) == "1969-12-31T23:59:59.999Z");
+  BOOST_TEST(format_time(epoch_ms(0)) == "1970-01-01T00:00:00.000Z");
+  BOOST_TEST(format_time(epoch_ms(1'772'366'400'250)) == "2026-03-01T12:00:00.250Z");
+  BOOST_TEST(format_time(epoch_ms(-1)) == "1969-12-31T23:59:59.999Z");
   // Beyond four-digit years there is no RFC 3339.
   BOOST_TEST(format_time(wall_time::max()) == "9999-12-31T23:59:59.999Z");
   BOOST_TEST(format_time(wall_time::min()) == "0000-01-01T00:00:00.000Z");
@@ -59,14 +59,14 @@ BOOST_AUTO_TEST_CASE(times_are_rfc_3339_in_utc) {
 
 BOOST_AUTO_TEST_CASE(times_are_read_back) {
   for (const std::int64_t ms : {0LL, 1'772'366'400'250LL, 951'782'400'000LL, -86'400'001LL}) {
-    const auto read = parse_time(format_time(at_ms(ms)));
+    const auto read = parse_time(format_time(epoch_ms(ms)));
     BOOST_REQUIRE(read.has_value());
     BOOST_TEST(read->time_since_epoch().count() == ms);
   }
-  BOOST_TEST((parse_time("2026-03-01") == at_ms(1'772'323'200'000)));
-  BOOST_TEST((parse_time("2026-03-01T12:00:00Z") == at_ms(1'772'366'400'000)));
-  BOOST_TEST((parse_time("2026-03-01T14:00:00+02:00") == at_ms(1'772'366'400'000)));
-  BOOST_TEST((parse_time("2026-03-01T12:00:00.2509999Z") == at_ms(1'772'366'400'251)));
+  BOOST_TEST((parse_time("2026-03-01") == epoch_ms(1'772'323'200'000)));
+  BOOST_TEST((parse_time("2026-03-01T12:00:00Z") == epoch_ms(1'772'366'400'000)));
+  BOOST_TEST((parse_time("2026-03-01T14:00:00+02:00") == epoch_ms(1'772'366'400'000)));
+  BOOST_TEST((parse_time("2026-03-01T12:00:00.2509999Z") == epoch_ms(1'772'366'400'251)));
 }
 
 BOOST_AUTO_TEST_CASE(what_is_no_time_is_refused) {

@@ -1,12 +1,12 @@
 #include <boost/test/unit_test.hpp>
 
 #include <chrono>
-#include <ctime>
 #include <fstream>
 #include <iterator>
 #include <random>
 
 #include "tenax/spec.hpp"
+#include "tests/support/cpu_time.hpp"
 #include "tests/unit/model/faults.hpp"
 
 using namespace tenax;
@@ -36,7 +36,6 @@ std::string input_of(const std::string& json) { return spec_of(with_input(json))
 std::string nested(std::size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); }
 
 // Of this process, so that a busy machine changes nothing.
-double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
 // Specs as parse_spec makes them, but any bytes where the type allows any.
 class spec_source {
@@ -331,7 +330,7 @@ BOOST_AUTO_TEST_CASE(invalid_utf8_is_a_fault_with_its_place) {
 }
 
 BOOST_AUTO_TEST_CASE(nesting_two_hundred_thousand_deep_is_a_fault_and_quick) {
-  const double start = cpu_seconds();
+  const double start = support::cpu_seconds();
   std::string objects;
   for (int i = 0; i < 200'000; ++i) objects += "{\"a\":";
   for (const std::string& deep : {nested(200'000), std::string(200'000, '['), objects}) {
@@ -341,7 +340,7 @@ BOOST_AUTO_TEST_CASE(nesting_two_hundred_thousand_deep_is_a_fault_and_quick) {
       BOOST_TEST(faults.front().message.find("json_depth_max") != std::string::npos);
     }
   }
-  BOOST_TEST(cpu_seconds() - start < 5.0);
+  BOOST_TEST(support::cpu_seconds() - start < 5.0);
 }
 
 BOOST_AUTO_TEST_CASE(inputs_may_nest_to_the_limit_wherever_they_are) {
@@ -362,10 +361,10 @@ BOOST_AUTO_TEST_CASE(inputs_may_nest_to_the_limit_wherever_they_are) {
 }
 
 BOOST_AUTO_TEST_CASE(a_document_of_ten_mebibytes_is_a_fault_and_quick) {
-  const double start = cpu_seconds();
+  const double start = support::cpu_seconds();
   CHECK_ONLY_FAULT(faults_of(with_input("\"" + std::string(10u << 20, 'x') + "\"")), "",
                    "more than spec_bytes_max (8388608)");
-  BOOST_TEST(cpu_seconds() - start < 1.0);
+  BOOST_TEST(support::cpu_seconds() - start < 1.0);
 }
 
 BOOST_AUTO_TEST_CASE(the_limits_that_are_passed_count) {
@@ -397,14 +396,14 @@ BOOST_AUTO_TEST_CASE(hostile_documents_of_the_full_size_are_read_in_seconds) {
     many_keys += "\"" + std::to_string(i) + "\":0,";
   many_keys.back() = '}';
   many_keys += "}]}";
-  const double start = cpu_seconds();
+  const double start = support::cpu_seconds();
   CHECK_NO_FAULT(faults_of(many_keys));
   CHECK_NO_FAULT(faults_of(repeated(R"({"name":"w","input":[)", "0,", R"(],"actions":[]})")));
   CHECK_NO_FAULT(faults_of(repeated(R"({"name":"w","input":[)", "1e9,", R"(],"actions":[]})")));
   BOOST_TEST(faults_of(repeated(R"({"name":"w","actions":[)", "{},", "]}")).size() == 1u);
   BOOST_TEST(faults_of(repeated("{", "\"a\":0,", "}")).size() == 1'001u);
   BOOST_TEST(faults_of(repeated("{\"actions\":[{", "\"a\":[],\"b\":[],", "}]}")).size() == 1'001u);
-  BOOST_TEST(cpu_seconds() - start < 60.0);
+  BOOST_TEST(support::cpu_seconds() - start < 60.0);
 }
 
 BOOST_AUTO_TEST_CASE(the_list_ends_after_a_thousand_faults_and_counts_the_rest) {

@@ -1,6 +1,5 @@
 #include <boost/test/unit_test.hpp>
 
-#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -10,6 +9,7 @@
 #include "model/definition.hpp"
 #include "model/validate.hpp"
 #include "tenax/spec.hpp"
+#include "tests/support/cpu_time.hpp"
 #include "tests/unit/model/faults.hpp"
 
 #ifndef TENAX_TRACES_DIR
@@ -23,7 +23,6 @@ namespace {
 using keys = std::vector<std::string>;
 
 // Of this process, so that a busy machine changes nothing.
-double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
 std::string trace(const std::string& tasks, const std::string& executed) {
   return R"({"name":"t","schemaVersion":"1.5","workflow":{"specification":{"tasks":[)" + tasks +
@@ -37,14 +36,14 @@ std::string ran(const std::string& id, const std::string& seconds = "1") {
   return R"({"id":")" + id + R"(","runtimeInSeconds":)" + seconds + "}";
 }
 
-std::vector<fault> faults_of(std::string_view json) {
+std::vector<fault> trace_faults_of(std::string_view json) {
   const auto parsed = parse_trace(json);
   if (parsed) return {};
   BOOST_TEST((parsed.error().code() == errc::invalid_spec));
   return parsed.error().faults();
 }
 
-workflow_spec spec_of(std::string_view json, const trace_options& options = {}) {
+workflow_spec trace_spec_of(std::string_view json, const trace_options& options = {}) {
   const auto parsed = parse_trace(json, options);
   BOOST_TEST_REQUIRE(parsed.has_value(), (parsed ? "" : parsed.error().to_string()));
   return *parsed;
@@ -63,9 +62,10 @@ const std::string executed_path = "/workflow/execution/tasks";
 BOOST_AUTO_TEST_SUITE(wfformat_suite)
 
 BOOST_AUTO_TEST_CASE(each_task_becomes_an_action_after_its_parents) {
-  const auto spec = spec_of(trace(task("a", "", "\"b\",\"c\"") + "," + task("b", "\"a\"", "\"c\"") +
-                                      "," + task("c", "\"b\",\"a\"", ""),
-                                  ran("c", "0") + "," + ran("a", "2.5") + "," + ran("b", "1000")));
+  const auto spec =
+      trace_spec_of(trace(task("a", "", "\"b\",\"c\"") + "," + task("b", "\"a\"", "\"c\"") + "," +
+                              task("c", "\"b\",\"a\"", ""),
+                          ran("c", "0") + "," + ran("a", "2.5") + "," + ran("b", "1000")));
   BOOST_TEST(spec.name == "t");
   BOOST_TEST(spec.id.empty());
   BOOST_TEST_REQUIRE(spec.actions.size() == 3u);
@@ -82,10 +82,10 @@ BOOST_AUTO_TEST_CASE(each_task_becomes_an_action_after_its_parents) {
 
 BOOST_AUTO_TEST_CASE(options_set_the_scale_and_the_action_type) {
   const std::string json = trace(task("a", "", ""), ran("a", "8"));
-  const auto spec = spec_of(json, {.time_scale = 0.5, .action_type = "noop"});
+  const auto spec = trace_spec_of(json, {.time_scale = 0.5, .action_type = "noop"});
   BOOST_TEST(spec.actions[0].type == "noop");
   BOOST_TEST(spec.actions[0].input == R"({"seconds":4.0})");
-  BOOST_TEST(spec_of(json, {.time_scale = 0}).actions[0].input == R"({"seconds":0.0})");
+  BOOST_TEST(trace_spec_of(json, {.time_scale = 0}).actions[0].input == R"({"seconds":0.0})");
 }
 
 BOOST_AUTO_TEST_CASE(a_time_scale_that_is_no_factor_is_an_invalid_argument) {
@@ -107,7 +107,7 @@ BOOST_AUTO_TEST_CASE(ids_become_valid_and_unique_keys) {
     tasks += (tasks.empty() ? "" : ",") + task(id, "", "");
     executed += (executed.empty() ? "" : ",") + ran(id);
   }
-  const auto spec = spec_of(trace(tasks, executed));
+  const auto spec = trace_spec_of(trace(tasks, executed));
   std::set<std::string> made;
   for (const auto& action : spec.actions) {
     BOOST_TEST(model::valid_id(action.key), action.key);
@@ -122,8 +122,8 @@ BOOST_AUTO_TEST_CASE(ids_become_valid_and_unique_keys) {
 }
 
 BOOST_AUTO_TEST_CASE(parents_are_found_under_their_new_keys) {
-  const auto spec = spec_of(trace(task("a b", "", "\"c\"") + "," + task("c", "\"a b\"", ""),
-                                  ran("a b") + "," + ran("c")));
+  const auto spec = trace_spec_of(trace(task("a b", "", "\"c\"") + "," + task("c", "\"a b\"", ""),
+                                        ran("a b") + "," + ran("c")));
   BOOST_TEST((spec.actions[1].depends_on == keys{"a_b"}));
 }
 
@@ -131,48 +131,50 @@ BOOST_AUTO_TEST_CASE(names_are_made_fitting) {
   std::string json = trace(task("a", "", ""), ran("a"));
   const std::string long_name = std::string(4'095, 'x') + "\xc3\xa9";
   json.replace(json.find("\"t\""), 3, "\"" + long_name + "\"");
-  BOOST_TEST(spec_of(json).name == std::string(4'095, 'x'));
+  BOOST_TEST(trace_spec_of(json).name == std::string(4'095, 'x'));
   json = trace(task("a", "", ""), ran("a"));
   json.replace(json.find("\"t\""), 3, "\"a\\u0000b\"");
-  BOOST_TEST(spec_of(json).name == "a b");
+  BOOST_TEST(trace_spec_of(json).name == "a b");
   json = trace(task("a", "", ""), ran("a"));
   json.replace(json.find("\"t\""), 3, "\"\"");
-  BOOST_TEST(spec_of(json).name == "trace");
+  BOOST_TEST(trace_spec_of(json).name == "trace");
 }
 
 BOOST_AUTO_TEST_CASE(unknown_fields_and_foreign_executions_are_no_faults) {
   std::string json = trace(task("a", "", ""), ran("a") + "," + ran("stage_in"));
   json.insert(1, R"("x":{"y":[1]},)");
-  BOOST_TEST(spec_of(json).actions.size() == 1u);
+  BOOST_TEST(trace_spec_of(json).actions.size() == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(an_edge_named_twice_is_one_edge) {
-  const auto spec = spec_of(trace(task("a", "", "\"b\"") + "," + task("b", "\"a\",\"a\"", ""),
-                                  ran("a") + "," + ran("b")));
+  const auto spec = trace_spec_of(trace(task("a", "", "\"b\"") + "," + task("b", "\"a\",\"a\"", ""),
+                                        ran("a") + "," + ran("b")));
   BOOST_TEST((spec.actions[1].depends_on == keys{"a"}));
 }
 
 BOOST_AUTO_TEST_CASE(another_version_is_a_fault) {
   std::string json = trace(task("a", "", ""), ran("a"));
   json.replace(json.find("1.5"), 3, "1.4");
-  CHECK_ONLY_FAULT(faults_of(json), "/schemaVersion", "\"1.4\" is not supported, only \"1.5\"");
-  CHECK_ONLY_FAULT(faults_of(R"({"schemaVersion":1.5,"workflow":{}})"), "/schemaVersion",
+  CHECK_ONLY_FAULT(trace_faults_of(json), "/schemaVersion",
+                   "\"1.4\" is not supported, only \"1.5\"");
+  CHECK_ONLY_FAULT(trace_faults_of(R"({"schemaVersion":1.5,"workflow":{}})"), "/schemaVersion",
                    "expected a string, found a number");
-  CHECK_ONLY_FAULT(faults_of(R"({"workflow":{}})"), "", "\"schemaVersion\" is missing");
-  CHECK_ONLY_FAULT(faults_of("[]"), "", "expected an object");
+  CHECK_ONLY_FAULT(trace_faults_of(R"({"workflow":{}})"), "", "\"schemaVersion\" is missing");
+  CHECK_ONLY_FAULT(trace_faults_of("[]"), "", "expected an object");
 }
 
 BOOST_AUTO_TEST_CASE(missing_parts_are_faults_at_what_lacks_them) {
-  CHECK_ONLY_FAULT(faults_of(R"({"schemaVersion":"1.5"})"), "", "\"workflow\" is missing");
-  CHECK_ONLY_FAULT(faults_of(R"({"schemaVersion":"1.5","workflow":{}})"), "/workflow",
+  CHECK_ONLY_FAULT(trace_faults_of(R"({"schemaVersion":"1.5"})"), "", "\"workflow\" is missing");
+  CHECK_ONLY_FAULT(trace_faults_of(R"({"schemaVersion":"1.5","workflow":{}})"), "/workflow",
                    "\"specification\" is missing");
-  CHECK_ONLY_FAULT(faults_of(R"({"schemaVersion":"1.5","workflow":{"specification":{}}})"),
+  CHECK_ONLY_FAULT(trace_faults_of(R"({"schemaVersion":"1.5","workflow":{"specification":{}}})"),
                    "/workflow/specification", "\"tasks\" is missing");
-  CHECK_ONLY_FAULT(faults_of(R"({"schemaVersion":"1.5","workflow":{"specification":{"tasks":[)" +
-                             task("a", "", "") + "]}}}"),
-                   "/workflow", "\"execution\" is missing");
-  CHECK_ONLY_FAULT(faults_of(trace("", "")), tasks_path, "at least one task");
-  const auto faults = faults_of(trace("{},7", ""));
+  CHECK_ONLY_FAULT(
+      trace_faults_of(R"({"schemaVersion":"1.5","workflow":{"specification":{"tasks":[)" +
+                      task("a", "", "") + "]}}}"),
+      "/workflow", "\"execution\" is missing");
+  CHECK_ONLY_FAULT(trace_faults_of(trace("", "")), tasks_path, "at least one task");
+  const auto faults = trace_faults_of(trace("{},7", ""));
   BOOST_TEST(faults.size() == 5u, listed(faults));
   for (const char* field : {"id", "name", "parents", "children"}) {
     CHECK_FAULT(faults, tasks_path + "/0", std::string("\"") + field + "\" is missing");
@@ -181,19 +183,20 @@ BOOST_AUTO_TEST_CASE(missing_parts_are_faults_at_what_lacks_them) {
 }
 
 BOOST_AUTO_TEST_CASE(duplicate_ids_are_faults) {
-  const auto faults =
-      faults_of(trace(task("a", "", "") + "," + task("a", "", ""), ran("a") + "," + ran("a")));
+  const auto faults = trace_faults_of(
+      trace(task("a", "", "") + "," + task("a", "", ""), ran("a") + "," + ran("a")));
   BOOST_TEST(faults.size() == 2u, listed(faults));
   CHECK_FAULT(faults, tasks_path + "/1/id", "duplicate id \"a\", first at " + tasks_path + "/0/id");
   CHECK_FAULT(faults, executed_path + "/1/id", "duplicate id \"a\"");
 }
 
 BOOST_AUTO_TEST_CASE(an_empty_id_is_a_fault) {
-  CHECK_ONLY_FAULT(faults_of(trace(task("", "", ""), ran(""))), tasks_path + "/0/id", "empty");
+  CHECK_ONLY_FAULT(trace_faults_of(trace(task("", "", ""), ran(""))), tasks_path + "/0/id",
+                   "empty");
 }
 
 BOOST_AUTO_TEST_CASE(parents_and_children_that_do_not_exist_are_faults) {
-  const auto faults = faults_of(trace(task("a", "\"p\"", "\"q\",7"), ran("a")));
+  const auto faults = trace_faults_of(trace(task("a", "\"p\"", "\"q\",7"), ran("a")));
   BOOST_TEST(faults.size() == 3u, listed(faults));
   CHECK_FAULT(faults, tasks_path + "/0/parents/0", "no task \"p\"");
   CHECK_FAULT(faults, tasks_path + "/0/children/0", "no task \"q\"");
@@ -201,13 +204,13 @@ BOOST_AUTO_TEST_CASE(parents_and_children_that_do_not_exist_are_faults) {
 }
 
 BOOST_AUTO_TEST_CASE(a_task_cannot_be_its_own_parent) {
-  const auto faults = faults_of(trace(task("a", "\"a\"", "\"a\""), ran("a")));
+  const auto faults = trace_faults_of(trace(task("a", "\"a\"", "\"a\""), ran("a")));
   BOOST_TEST(faults.size() == 2u, listed(faults));
   CHECK_FAULT(faults, tasks_path + "/0/parents/0", "own parent");
 }
 
 BOOST_AUTO_TEST_CASE(parents_and_children_that_contradict_each_other_are_faults) {
-  const auto faults = faults_of(
+  const auto faults = trace_faults_of(
       trace(task("a", "", "\"b\"") + "," + task("b", "", "") + "," + task("c", "\"a\",\"b\"", ""),
             ran("a") + "," + ran("b") + "," + ran("c")));
   BOOST_TEST(faults.size() == 3u, listed(faults));
@@ -219,9 +222,10 @@ BOOST_AUTO_TEST_CASE(parents_and_children_that_contradict_each_other_are_faults)
 }
 
 BOOST_AUTO_TEST_CASE(runtimes_must_be_there_and_not_negative) {
-  const auto faults = faults_of(trace(task("a", "", "") + "," + task("b", "", "") + "," +
-                                          task("c", "", "") + "," + task("d", "", ""),
-                                      ran("a", "-0.5") + R"(,{"id":"b"},)" + ran("c", "\"1\"")));
+  const auto faults =
+      trace_faults_of(trace(task("a", "", "") + "," + task("b", "", "") + "," + task("c", "", "") +
+                                "," + task("d", "", ""),
+                            ran("a", "-0.5") + R"(,{"id":"b"},)" + ran("c", "\"1\"")));
   BOOST_TEST(faults.size() == 4u, listed(faults));
   CHECK_FAULT(faults, executed_path + "/0/runtimeInSeconds", "negative");
   CHECK_FAULT(faults, executed_path + "/1", "\"runtimeInSeconds\" is missing");
@@ -237,9 +241,9 @@ BOOST_AUTO_TEST_CASE(a_runtime_beyond_all_numbers_is_a_fault) {
 }
 
 BOOST_AUTO_TEST_CASE(limits_hold_for_traces_too) {
-  CHECK_ONLY_FAULT(faults_of(std::string(10u << 20, ' ')), "", "spec_bytes_max (8388608)");
+  CHECK_ONLY_FAULT(trace_faults_of(std::string(10u << 20, ' ')), "", "spec_bytes_max (8388608)");
   CHECK_ONLY_FAULT(
-      faults_of("{\"a\":" + std::string(200'000, '[')),
+      trace_faults_of("{\"a\":" + std::string(200'000, '[')),
       "/a" +
           [] {
             std::string path;
@@ -256,7 +260,7 @@ BOOST_AUTO_TEST_CASE(limits_hold_for_traces_too) {
 }
 
 BOOST_AUTO_TEST_CASE(syntax_faults_have_their_place) {
-  CHECK_ONLY_FAULT(faults_of("{\n \"name\":\"\xff\"}"), "", "line 2, column 10 (byte 11)");
+  CHECK_ONLY_FAULT(trace_faults_of("{\n \"name\":\"\xff\"}"), "", "line 2, column 10 (byte 11)");
 }
 
 BOOST_AUTO_TEST_CASE(documents_are_told_apart) {
@@ -302,9 +306,9 @@ BOOST_AUTO_TEST_CASE(the_traces_of_real_workflows_have_their_tasks_and_edges) {
   for (const sample& s : samples) {
     const std::string json = read(folder / s.file);
     BOOST_TEST(is_trace(json), s.file);
-    const double start = cpu_seconds();
+    const double start = support::cpu_seconds();
     const auto parsed = parse_trace(json);
-    const double took = cpu_seconds() - start;
+    const double took = support::cpu_seconds() - start;
     BOOST_TEST_REQUIRE(parsed.has_value(), s.file);
     BOOST_TEST(took < 1.0, s.file);
     BOOST_TEST_MESSAGE(s.file << ": " << took * 1e3 << " ms");
