@@ -136,6 +136,11 @@ result<page<workflow_summary>> engine::list(const list_query& query) const {
   return storage::list_page(impl_->core->store(), query);
 }
 
+result<list_count> engine::count(const list_query& query) const {
+  if (auto no = cannot_answer(impl_)) return std::move(*no);
+  return storage::count_page(impl_->core->store(), query);
+}
+
 result<std::vector<history_event>> engine::history(std::string_view id, std::uint64_t after,
                                                    std::size_t limit) const {
   if (auto no = cannot_answer(impl_)) return std::move(*no);

@@ -227,8 +227,7 @@ void engine_process::take_wakes() {
 void engine_process::take_listed() {
   if (rt_->opts.paused || rt_->halted || scan_on_) return;
   if (!listed_left_) {
-    // Wake-ups that wait for room are no reason to look: that crosses the deleted entries of all
-    // workflows that were ever active.
+    // Wake-ups that wait for room are no reason to look.
     rt_->backlog = !wakes_.empty();
     return;
   }

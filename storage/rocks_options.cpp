@@ -62,9 +62,10 @@ class no_recovery final : public rocksdb::EventListener {
 };
 
 /// Cuts tables where another kind of keys (in the listing and of what has ended: another class)
-/// begins, and the indexes into small ones. A compaction rewrites each table whose range it touches, and what it costs is
-/// the number of keys: a table of 16 MB holds more than a million entries of an index, of which a
-/// flush changes the last few (measured: half of all compaction with a million workflows).
+/// begins, and the indexes into small ones. A compaction rewrites each table whose range it
+/// touches, and what it costs is the number of keys: a table of 16 MB holds more than a million
+/// entries of an index, of which a flush changes the last few (measured: half of all compaction
+/// with a million workflows).
 class index_partitioner final : public rocksdb::SstPartitioner {
  public:
   [[nodiscard]] const char* Name() const override { return "tenax.index_partitioner"; }

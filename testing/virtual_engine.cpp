@@ -119,6 +119,11 @@ result<page<workflow_summary>> virtual_engine::list(const list_query& query) con
   return storage::list_page(impl_->engine.store(), query);
 }
 
+result<list_count> virtual_engine::count(const list_query& query) const {
+  if (!impl_ || !impl_->engine.answers()) return closed_error();
+  return storage::count_page(impl_->engine.store(), query);
+}
+
 result<std::vector<history_event>> virtual_engine::history(std::string_view id, std::uint64_t after,
                                                            std::size_t limit) const {
   if (!impl_ || !impl_->engine.answers()) return closed_error();

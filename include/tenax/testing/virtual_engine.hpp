@@ -63,6 +63,7 @@ class virtual_engine {
   [[nodiscard]] result<workflow_summary> summary(std::string_view id) const;
   [[nodiscard]] result<workflow_view> get(std::string_view id) const;
   [[nodiscard]] result<page<workflow_summary>> list(const list_query& query = {}) const;
+  [[nodiscard]] result<list_count> count(const list_query& query = {}) const;
   [[nodiscard]] result<std::vector<history_event>> history(std::string_view id,
                                                            std::uint64_t after = 0,
                                                            std::size_t limit = 1'000) const;
