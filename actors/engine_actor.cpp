@@ -395,7 +395,10 @@ void engine_process::sweep() {
   if (ending_ || removing_ || !rt_->may_start()) return;
   removals_.clear();
   const auto in_use = [this](const std::string& id) { return residents_.contains(id); };
+  rt_->sweep_event_ms = never_ms;  // before the look: who ends during it is looked at again
   if (retention_.collect(rt_->now_ms(), in_use, removals_) == 0) {
+    time_ms none = never_ms;
+    rt_->sweep_event_ms.compare_exchange_strong(none, retention_.next_ms());
     delayed_send(this, retention::every, messages::sweep{});
     return;
   }

@@ -127,6 +127,9 @@ class driver {
   void finish_handler(std::size_t n);
   /// Until the next timer (a delayed message, or the end of journal::lazy_delay); nothing: none.
   [[nodiscard]] std::optional<time_ms> next_timer_in() const;
+  /// Until something is to be done: as next_timer_in, but for the looks at a clock in between, that
+  /// find nothing as long as it does not step.
+  [[nodiscard]] std::optional<time_ms> next_work_in() const;
   /// Lets time pass on both clocks; the timers that come due become messages. The journal's lazy
   /// delay is a timer too: then it writes.
   void pass(time_ms ms);
@@ -135,7 +138,7 @@ class driver {
   /// Until no message, commit or handler is left (handlers that are held stay). Time stands still.
   /// Stops early when `enough` says so. Throws std::runtime_error after `steps_max` steps.
   void run_until_idle(const std::function<bool()>& enough = nullptr);
-  /// Timer by timer, idle in between.
+  /// Timer by timer, idle in between; not by regular looks that have nothing to find.
   void advance(milliseconds by, const std::function<bool()>& enough = nullptr);
 
   virtual_clock clock;
@@ -153,6 +156,7 @@ class driver {
   bool idle_step();
   void traced(std::string_view what, std::uint64_t a = 0, std::uint64_t b = 0);
   void note_lazy();
+  [[nodiscard]] time_ms due_work_in() const;
 
   driver_setup setup_;
   std::unique_ptr<actors::engine_core> core_;
