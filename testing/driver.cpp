@@ -284,14 +284,23 @@ void driver::pass(time_ms ms) {
 
 // --- runs of steps ---
 
+/// The first that may end.
+std::optional<std::size_t> driver::free_handler() const {
+  if (hold_handlers || !takes_results()) return std::nullopt;
+  for (std::size_t n = 0; n < running(); ++n) {
+    if (held_types.empty() || !held_types.contains(started_call(n).action_type)) return n;
+  }
+  return std::nullopt;
+}
+
 /// False: there was nothing to do.
 bool driver::idle_step() {
   if (jobs() > 0) {
     deliver(0);
   } else if (queued() > 0) {
     start_handler(0);
-  } else if (running() > 0 && !hold_handlers && takes_results()) {
-    finish_handler(0);
+  } else if (const auto free = free_handler()) {
+    finish_handler(*free);
   } else if (commit_waits()) {
     commit(false);  // last: as with a real disk, what happens meanwhile shares the write
   } else if (next_timer_in() == time_ms{0}) {

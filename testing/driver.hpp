@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -95,6 +96,8 @@ class driver {
   void start_draining();
 
   // --- queries ---
+  /// Null as `answers` says.
+  [[nodiscard]] actors::engine_core* core() const noexcept { return core_.get(); }
   [[nodiscard]] result<workflow_view> get(std::string_view id) const;
   [[nodiscard]] result<std::vector<due_view>> due_by(storage::timer_kind kind, std::size_t limit,
                                                      std::optional<wall_time> now) const;
@@ -145,6 +148,8 @@ class driver {
   store_control control;
   /// Handlers begin but do not end by themselves in runs of steps.
   bool hold_handlers = false;
+  /// The same for those of these action types.
+  std::set<std::string, std::less<>> held_types;
   /// Hash over all steps and writes so far.
   [[nodiscard]] std::uint64_t trace_hash() const noexcept { return mix(trace_, control.hash); }
   /// Told about each step, in words; null: nobody.
@@ -157,6 +162,7 @@ class driver {
   void traced(std::string_view what, std::uint64_t a = 0, std::uint64_t b = 0);
   void note_lazy();
   [[nodiscard]] time_ms due_work_in() const;
+  [[nodiscard]] std::optional<std::size_t> free_handler() const;
 
   driver_setup setup_;
   std::unique_ptr<actors::engine_core> core_;

@@ -158,6 +158,7 @@ class engine {
   [[nodiscard]] bool healthy() const noexcept;
 
  private:
+  friend class engine_access;
   class impl;
   explicit engine(std::unique_ptr<impl> p) noexcept;
   std::unique_ptr<impl> impl_;
