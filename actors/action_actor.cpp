@@ -167,7 +167,7 @@ void action_process::run_at_once(const handler_call_ptr& call) {
 
 void action_process::on_started(const messages::handler_started& m) {
   if (const auto& limit = call_->entry->options.start_to_close) {
-    timeout_left_ = *limit;
+    timeout_at_ = home_system().clock().now() + *limit;
     if (!leaving_) watch_timeout();
   }
   if (std::exchange(started_, true)) return;
@@ -214,14 +214,15 @@ void action_process::on_dropped() {
 /// leaves behind must not stay for the whole limit.
 void action_process::watch_timeout() {
   constexpr milliseconds step_max{1'000};
-  const auto step = std::min(timeout_left_, step_max);
-  timeout_left_ -= step;
-  delayed_send(this, step, messages::timeout{call_->attempt, call_->deferrals});
+  const auto left = std::max(
+      std::chrono::ceil<milliseconds>(timeout_at_ - home_system().clock().now()), milliseconds(0));
+  const auto step = std::min(left, step_max);
+  delayed_send(this, step, messages::timeout{call_->attempt, call_->deferrals, left - step});
 }
 
 void action_process::on_timeout(const messages::timeout& m) {
   if (!call_ || leaving_ || call_->attempt != m.attempt || call_->deferrals != m.deferrals) return;
-  if (timeout_left_.count() > 0) return watch_timeout();
+  if (timeout_at_ > home_system().clock().now()) return watch_timeout();
   tell(news::timed_out);
 }
 
@@ -243,9 +244,9 @@ void action_process::wait(time_ms due_at_ms) {
   if (due_at_ms_ == 0) rt_->armed.fetch_add(1, std::memory_order_relaxed);
   due_at_ms_ = due_at_ms;
   const auto delay = std::clamp<time_ms>(due_at_ms - rt_->now_ms(), 0, look_every_ms);
-  delayed_send(this, milliseconds(delay), messages::alarm{++alarm_serial_});
+  delayed_send(this, milliseconds(delay), messages::alarm{++alarm_serial_, due_at_ms});
   if (TENAX_PLANTED(6)) {  // there is a stale alarm, and it is accepted
-    delayed_send(this, milliseconds(delay / 2), messages::alarm{alarm_serial_ - 1});
+    delayed_send(this, milliseconds(delay / 2), messages::alarm{alarm_serial_ - 1, due_at_ms});
   }
 }
 

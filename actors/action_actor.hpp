@@ -62,7 +62,7 @@ class action_process final : public messages::action_actor::base {
   bool leaving_ = false;
   time_ms due_at_ms_ = 0;  ///< armed for then; 0: not armed
   std::uint64_t alarm_serial_ = 0;
-  milliseconds timeout_left_{0};  ///< of start_to_close, beyond the message on its way
+  caf::actor_clock::time_point timeout_at_;  ///< by start_to_close
 };
 
 }  // namespace tenax::actors

@@ -227,17 +227,20 @@ void due_process::fire() {
 void due_process::schedule() {
   const time_ms now = rt_->now_ms();
   time_ms next = now + look_every_ms;
-  if (!look_again_.empty() && !wakes_out_ && rt_->may_start()) next = std::min(next, next_look_ms_);
+  time_ms event = never_ms;
+  if (!look_again_.empty() && !wakes_out_ && rt_->may_start()) event = next_look_ms_;
   for (const auto& g : groups_) {
     next = std::min(next, g.refill_at_ms);
     if (!rt_->may_start()) continue;
     if (wakes_out_ && !g.deadlines()) {
-      if (g.fresh.more) next = std::min(next, now + behind_ms);
+      if (g.fresh.more) event = std::min(event, now + behind_ms);
       continue;
     }
-    if (!g.crowd.window.empty()) next = std::min(next, now + 1);
-    if (!g.fresh.window.empty()) next = std::min(next, g.fresh.window.begin()->due_at_ms);
+    if (!g.crowd.window.empty()) event = std::min(event, now + 1);
+    if (!g.fresh.window.empty()) event = std::min(event, g.fresh.window.begin()->due_at_ms);
   }
+  rt_->due_event_ms = event;
+  next = std::min(next, event);
   if (tick_at_ms_ != 0 && tick_at_ms_ <= next) return;  // each costs the clock thread a wake-up
   tick_at_ms_ = next;
   delayed_send(this, milliseconds(std::max<time_ms>(next - now, 1)), messages::tick{++serial_});

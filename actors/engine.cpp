@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "actors/core.hpp"
+#include "actors/engine_access.hpp"
 #include "storage/forks.hpp"
 #include "storage/views.hpp"
 
@@ -17,18 +18,43 @@ using actors::engine_core;
 
 class engine::impl {
  public:
-  explicit impl(std::unique_ptr<engine_core> c) : core(std::move(c)) {}
+  explicit impl(std::unique_ptr<engine_core> c) : core_(std::move(c)) {}
+  explicit impl(engine_seat s) : seat(std::move(s)) {}
   impl(const impl&) = delete;
   impl& operator=(const impl&) = delete;
   /// In a child its threads do not exist, its locks may be held for ever, its files are the
   /// parent's.
   ~impl() {
-    if (is_forked()) (void)core.release();
+    if (is_forked()) (void)core_.release();
   }
   [[nodiscard]] bool is_forked() const noexcept { return forks_ != storage::forks(); }
-  std::unique_ptr<engine_core> core;
+  /// Null: somebody else's, which is not there now.
+  [[nodiscard]] engine_core* core() const { return core_ ? core_.get() : seat.core(); }
+  void submit(const workflow_spec& spec, std::function<void(result<submission>)> done,
+              std::string terms) const {
+    core_ ? core_->submit(spec, std::move(done), std::move(terms))
+          : seat.submit(spec, std::move(done), std::move(terms));
+  }
+  /// Until the answer is there, at most so long (nothing: without limit). False: it is not.
+  template <class Answer>
+  [[nodiscard]] bool wait(const Answer& answer, std::optional<milliseconds> within) const {
+    if (core_) return answer.wait(within);
+    seat.run([&answer] { return answer.is_there(); }, within);
+    return answer.is_there();
+  }
+  /// Of a call that takes no time but the disk's.
+  template <class Answer>
+  [[nodiscard]] auto get(Answer& answer) const -> decltype(answer.get()) {
+    if (!core_ && !wait(answer, milliseconds(0))) {
+      return error(errc::stopped, "the engine does not answer");
+    }
+    return answer.get();
+  }
+  [[nodiscard]] bool is_seat() const noexcept { return !core_; }
+  const engine_seat seat;
 
  private:
+  std::unique_ptr<engine_core> core_;
   const unsigned forks_ = storage::forks();
 };
 
@@ -41,7 +67,10 @@ class waiting {
   [[nodiscard]] std::function<void(result<T>)> callback() {
     return [p = promise_](result<T> r) { p->set_value(std::move(r)); };
   }
-  [[nodiscard]] bool wait(std::optional<milliseconds> timeout) {
+  [[nodiscard]] bool is_there() const {
+    return future_.wait_for(milliseconds(0)) == std::future_status::ready;
+  }
+  [[nodiscard]] bool wait(std::optional<milliseconds> timeout) const {
     if (!timeout || *timeout > limits{}.delay_max) {  // a sum with a time point must not overflow
       future_.wait();
       return true;
@@ -58,7 +87,10 @@ class waiting {
 template <class Impl>
 std::optional<error> cannot_answer(const std::unique_ptr<Impl>& p) {
   if (!p) return error(errc::closing, "the engine was moved from");
-  if (!p->is_forked()) return std::nullopt;
+  if (!p->is_forked()) {
+    if (p->core() != nullptr) return std::nullopt;
+    return error(errc::closing, "the engine is closed");
+  }
   return error(errc::stopped, "the engine belongs to the process that this one was forked from");
 }
 
@@ -80,6 +112,10 @@ engine::engine(engine&&) noexcept = default;
 engine& engine::operator=(engine&&) noexcept = default;
 engine::~engine() = default;
 
+engine engine_access::make(engine_seat seat) {
+  return engine(std::make_unique<engine::impl>(std::move(seat)));
+}
+
 result<engine> engine::open(const std::filesystem::path& data_dir, options opts) {
   if (auto no = cannot_open()) return std::move(*no);
   auto core = engine_core::open(data_dir, std::move(opts));
@@ -90,13 +126,13 @@ result<engine> engine::open(const std::filesystem::path& data_dir, options opts)
 result<submission> engine::submit(const workflow_spec& spec, std::string terms) {
   if (auto no = cannot_answer(impl_)) return std::move(*no);
   waiting<submission> answer;
-  impl_->core->submit(spec, answer.callback(), std::move(terms));
-  return answer.get();
+  impl_->submit(spec, answer.callback(), std::move(terms));
+  return impl_->get(answer);
 }
 
 result<submission> engine::submit_json(std::string_view json) {
   if (auto no = cannot_answer(impl_)) return std::move(*no);
-  auto spec = parse_spec(json, impl_->core->bounds());
+  auto spec = parse_spec(json, impl_->core()->bounds());
   if (!spec) return spec.error();
   return submit(*spec);
 }
@@ -107,120 +143,134 @@ void engine::submit_async(const workflow_spec& spec, std::function<void(result<s
     if (done) done(std::move(*no));
     return;
   }
-  impl_->core->submit(spec, std::move(done), std::move(terms));
+  impl_->submit(spec, std::move(done), std::move(terms));
 }
 
 result<workflow_summary> engine::await(std::string_view id, std::optional<milliseconds> timeout) {
   if (auto no = cannot_answer(impl_)) return std::move(*no);
   waiting<workflow_summary> answer;
   const std::string key(id);
-  const auto ticket = impl_->core->on_end(key, answer.callback());
-  if (!answer.wait(timeout) && impl_->core->forget_end(key, ticket)) {
+  const auto ticket = impl_->core()->on_end(key, answer.callback());
+  if (!impl_->wait(answer, timeout) && impl_->core()->forget_end(key, ticket)) {
+    const auto within = timeout.value_or(limits{}.delay_max);
     return error(errc::timed_out, "workflow " + key + " has not ended within " +
-                                      std::to_string(timeout->count()) + " ms");
+                                      std::to_string(within.count()) + " ms");
   }
   return answer.get();
 }
 
 result<workflow_summary> engine::summary(std::string_view id) const {
   if (auto no = cannot_answer(impl_)) return std::move(*no);
-  return storage::read_summary(impl_->core->store(), id);
+  return storage::read_summary(impl_->core()->store(), id);
 }
 
 result<workflow_view> engine::get(std::string_view id) const {
   if (auto no = cannot_answer(impl_)) return std::move(*no);
-  return impl_->core->get(id);
+  return impl_->core()->get(id);
 }
 
 result<std::string> engine::terms(std::string_view id) const {
   if (auto no = cannot_answer(impl_)) return std::move(*no);
-  return storage::read_terms(impl_->core->store(), id);
+  return storage::read_terms(impl_->core()->store(), id);
 }
 
 result<page<workflow_summary>> engine::list(const list_query& query) const {
   if (auto no = cannot_answer(impl_)) return std::move(*no);
-  return storage::list_page(impl_->core->store(), query);
+  return storage::list_page(impl_->core()->store(), query);
+}
+
+result<list_count> engine::count(const list_query& query) const {
+  if (auto no = cannot_answer(impl_)) return std::move(*no);
+  return storage::count_page(impl_->core()->store(), query);
 }
 
 result<std::vector<history_event>> engine::history(std::string_view id, std::uint64_t after,
                                                    std::size_t limit) const {
   if (auto no = cannot_answer(impl_)) return std::move(*no);
-  return storage::read_history(impl_->core->store(), id, after, limit);
+  return storage::read_history(impl_->core()->store(), id, after, limit);
 }
 
 result<std::vector<due_view>> engine::list_retry_eligible(std::size_t limit,
                                                           std::optional<wall_time> now) const {
   if (auto no = cannot_answer(impl_)) return std::move(*no);
-  return impl_->core->due_by(storage::timer_kind::retry, limit, now);
+  return impl_->core()->due_by(storage::timer_kind::retry, limit, now);
 }
 
 result<std::vector<due_view>> engine::list_ready_scheduled(std::size_t limit,
                                                            std::optional<wall_time> now) const {
   if (auto no = cannot_answer(impl_)) return std::move(*no);
-  return impl_->core->due_by(storage::timer_kind::schedule, limit, now);
+  return impl_->core()->due_by(storage::timer_kind::schedule, limit, now);
 }
 
 namespace {
 
 /// Calls `how` with a callback, and waits for it.
-template <class How>
-result<void> ask(How how) {
+template <class Impl, class How>
+result<void> ask(const Impl& to, How how) {
   waiting<ok_t> answer;
   how([done = answer.callback()](result<void> r) { done(std::move(r)); });
-  auto r = answer.get();
+  auto r = to.get(answer);
   if (!r) return r.error();
   return {};
 }
 
-/// The same for a command.
-result<void> ask(engine_core& core, std::string_view id, messages::request::command what) {
-  return ask([&](auto done) { core.request(std::string(id), std::move(what), std::move(done)); });
+/// Sends a command, and waits for its answer.
+template <class Impl>
+result<void> command(const Impl& to, std::string_view id, messages::request::command what) {
+  return ask(to, [&](auto done) {
+    to.core()->request(std::string(id), std::move(what), std::move(done));
+  });
 }
 
 }  // namespace
 
 result<void> engine::cancel(std::string_view id, std::string reason) {
   if (auto no = cannot_answer(impl_)) return std::move(*no);
-  return ask(*impl_->core, id, model::cancel{std::move(reason)});
+  return command(*impl_, id, model::cancel{std::move(reason)});
 }
 
 result<void> engine::resolve(std::string_view id, std::string_view action_key,
                              resolution decision) {
   if (auto no = cannot_answer(impl_)) return std::move(*no);
-  return ask(*impl_->core, id, std::pair(std::string(action_key), std::move(decision)));
+  return command(*impl_, id, std::pair(std::string(action_key), std::move(decision)));
 }
 
 result<void> engine::retry(std::string_view id, std::string_view action_key, std::string reason) {
   if (auto no = cannot_answer(impl_)) return std::move(*no);
-  return ask(*impl_->core, id,
-             messages::request::retry{std::string(action_key), std::move(reason)});
+  return command(*impl_, id, messages::request::retry{std::string(action_key), std::move(reason)});
 }
 
 result<void> engine::record_terms(std::string_view id, std::string terms) {
   if (auto no = cannot_answer(impl_)) return std::move(*no);
-  return ask([&](auto done) {
-    impl_->core->record_terms(std::string(id), std::move(terms), std::move(done));
+  return ask(*impl_, [&](auto done) {
+    impl_->core()->record_terms(std::string(id), std::move(terms), std::move(done));
   });
 }
 
 result<void> engine::remove(std::string_view id) {
   if (auto no = cannot_answer(impl_)) return std::move(*no);
-  return ask(*impl_->core, id, messages::remove_workflow{});
+  return command(*impl_, id, messages::remove_workflow{});
 }
 
 void engine::start() {
-  if (!cannot_answer(impl_)) impl_->core->go_on();
+  if (!cannot_answer(impl_)) impl_->core()->go_on();
 }
 
 result<void> engine::drain(milliseconds timeout) {
   if (auto no = cannot_answer(impl_)) return std::move(*no);
-  impl_->core->start_draining();
+  impl_->core()->start_draining();
+  if (impl_->is_seat()) {
+    impl_->seat.run(
+        [core = impl_->core()] { return core->running_handlers() + core->pending_submits() == 0; },
+        timeout);
+    timeout = milliseconds(0);
+  }
   // More than ten years is for ever: a sum with a time point must not overflow.
   const bool for_ever = timeout > limits{}.delay_max;
   const auto until = std::chrono::steady_clock::now() + (for_ever ? milliseconds(0) : timeout);
   for (;;) {
-    const std::size_t handlers = impl_->core->running_handlers();
-    const std::size_t submits = impl_->core->pending_submits();
+    const std::size_t handlers = impl_->core()->running_handlers();
+    const std::size_t submits = impl_->core()->pending_submits();
     if (handlers + submits == 0) break;
     if (!for_ever && std::chrono::steady_clock::now() >= until) {
       return error(errc::timed_out, std::to_string(handlers) + " handlers still run, " +
@@ -232,24 +282,24 @@ result<void> engine::drain(milliseconds timeout) {
 }
 
 void engine::close() {
-  if (!cannot_answer(impl_)) (void)impl_->core->close();
+  if (!cannot_answer(impl_)) {
+    (void)(impl_->is_seat() ? impl_->seat.close(std::nullopt) : impl_->core()->close());
+  }
 }
 
 result<void> engine::backup(const std::filesystem::path& target) const {
   if (auto no = cannot_answer(impl_)) return std::move(*no);
-  return impl_->core->backup(target);
+  return impl_->core()->backup(target);
 }
 
 result<void> engine::close(milliseconds timeout) {
   if (auto no = cannot_answer(impl_)) return std::move(*no);
-  return impl_->core->close(timeout);
+  return impl_->is_seat() ? impl_->seat.close(timeout) : impl_->core()->close(timeout);
 }
 
 engine_stats engine::stats() const {
-  return cannot_answer(impl_) ? engine_stats{} : impl_->core->stats();
+  return cannot_answer(impl_) ? engine_stats{} : impl_->core()->stats();
 }
-bool engine::healthy() const noexcept {
-  return impl_ && !impl_->is_forked() && !impl_->core->halted();
-}
+bool engine::healthy() const noexcept { return !cannot_answer(impl_) && !impl_->core()->halted(); }
 
 }  // namespace tenax

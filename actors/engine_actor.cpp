@@ -246,8 +246,7 @@ void engine_process::take_wakes() {
 void engine_process::take_listed() {
   if (rt_->paused || rt_->halted || scan_on_) return;
   if (!listed_left_) {
-    // Wake-ups that wait for room are no reason to look: that crosses the deleted entries of all
-    // workflows that were ever active.
+    // Wake-ups that wait for room are no reason to look.
     rt_->backlog = !wakes_.empty();
     return;
   }
@@ -461,7 +460,10 @@ void engine_process::sweep() {
   }
   removals_.clear();
   const auto in_use = [this](const std::string& id) { return residents_.contains(id); };
+  rt_->sweep_event_ms = never_ms;  // before the look: who ends during it is looked at again
   if (retention_.collect(rt_->now_ms(), in_use, removals_) == 0) {
+    time_ms none = never_ms;
+    rt_->sweep_event_ms.compare_exchange_strong(none, retention_.next_ms());
     delayed_send(this, retention::every, messages::sweep{});
     return;
   }

@@ -1,6 +1,7 @@
 #include "actors/retention.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 
 #include "storage/removal.hpp"
@@ -9,6 +10,15 @@ namespace tenax::actors {
 
 using model::index_class;
 using model::time_ms;
+
+namespace {
+
+time_ms saturating_sum(time_ms at_ms, milliseconds age) {
+  constexpr auto last = std::numeric_limits<time_ms>::max();
+  return at_ms > last - age.count() ? last : at_ms + age.count();
+}
+
+}  // namespace
 
 bool retention::enabled() const noexcept {
   for (const auto* rule : {&keep_.completed, &keep_.failed, &keep_.cancelled}) {
@@ -20,6 +30,7 @@ bool retention::enabled() const noexcept {
 std::size_t retention::collect(time_ms now_ms,
                                const std::function<bool(const std::string&)>& in_use,
                                storage::write_batch& out) {
+  next_ms_ = std::numeric_limits<time_ms>::max();
   const auto totals = store_.current_totals();
   std::size_t taken = collect_class(index_class::completed, keep_.completed, totals.completed,
                                     now_ms, in_use, batch_max, out);
@@ -48,13 +59,20 @@ std::size_t retention::collect_class(index_class c, const keep_rule& rule, std::
     look *= 4;
     ended = store_.ended(c, look);
   }
-  if (!ended) return 0;  // looked at again; queries report the error
+  if (!ended) {
+    next_ms_ = now_ms;
+    return 0;  // looked at again; queries report the error
+  }
   std::size_t taken = 0;
   std::size_t read_bytes = 0;
   std::unique_ptr<storage::row_snapshot> rows;
   for (const auto& entry : *ended) {
     const bool too_old = rule.age && entry.closed_at_ms <= now_ms - rule.age->count();
-    if (excess == 0 && !too_old) break;
+    if (excess == 0 && !too_old) {
+      if (rule.age) next_ms_ = std::min(next_ms_, saturating_sum(entry.closed_at_ms, *rule.age));
+      break;
+    }
+    next_ms_ = now_ms;
     // One that is in memory still counts among those that leave: it will, and none later for it.
     if (excess > 0) --excess;
     if (in_use(entry.workflow_id)) continue;

@@ -28,6 +28,9 @@ class retention {
                                     const std::function<bool(const std::string&)>& in_use,
                                     storage::write_batch& out);
 
+  /// When there is something to remove, if nothing ends before.
+  [[nodiscard]] model::time_ms next_ms() const noexcept { return next_ms_; }
+
  private:
   std::size_t collect_class(model::index_class c, const keep_rule& rule, std::uint64_t stored,
                             model::time_ms now_ms,
@@ -37,6 +40,7 @@ class retention {
   const retention_options& keep_;
   const storage::read_store& store_;
   const storage::row_source& rows_;
+  model::time_ms next_ms_ = 0;
 };
 
 }  // namespace tenax::actors

@@ -109,6 +109,7 @@ void runtime::die(const std::exception_ptr& why) const noexcept {
 }
 
 void runtime::finished(const model::definition& def, const model::workflow_state& state) {
+  sweep_event_ms.store(0, std::memory_order_relaxed);
   if (!opts.on_finished && !waiters.any(def.spec.id)) return;
   const auto summary = model::summarize(def.spec, state);
   waiters.notify(summary);

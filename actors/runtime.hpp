@@ -6,6 +6,7 @@
 #include <atomic>
 #include <exception>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -77,6 +78,8 @@ inline constexpr time_ms look_every_ms = 1'000;
 /// open. A later read may do better: the fault can have been one of the way from the disk.
 inline constexpr time_ms look_again_ms = 60'000;
 
+inline constexpr time_ms never_ms = std::numeric_limits<time_ms>::max();
+
 struct runtime {
   /// Timers that action actors hold at once; more go to the due actor, which keeps as many (design:
   /// 4,096).
@@ -102,6 +105,11 @@ struct runtime {
   /// By storage::timer_group: every due entry at or before this time is the due actor's to bring or
   /// held by an action actor; later ones are in the store only.
   std::array<std::atomic<time_ms>, 2> window_end_ms{};
+  // What regular looks are for, so that virtual time need not pass in their steps.
+  /// When the due actor has something to do, of what it knows.
+  std::atomic<time_ms> due_event_ms{never_ms};
+  /// When retention has.
+  std::atomic<time_ms> sweep_event_ms{0};
   std::atomic<std::int64_t> armed{0};       ///< timers that action actors hold
   std::atomic<std::uint64_t> residents{0};  ///< workflow actors
   std::atomic<std::int64_t> resting{0};     ///< of these, those that only wait for timers

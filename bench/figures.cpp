@@ -56,7 +56,8 @@ figure at_most(const row& r, const std::string& name, const std::string& target,
 std::string doubt_about(const row& r, bool of_time) {
   if (!r.failure.empty()) return "a run failed: " + r.failure;
   const bool counts = r.p.scenario == "timers" || r.p.scenario == "recovery" ||
-                      r.p.scenario == "scale" || r.p.scenario == "due-index";
+                      r.p.scenario == "scale" || r.p.scenario == "due-index" ||
+                      r.p.scenario == "listing";
   const std::size_t promised = r.p.scenario == "due-index" ? 5'000'000 : 1'000'000;
   if (counts && r.p.workflows < promised) {
     return text("measured with %.0f workflows, not %.0f", static_cast<double>(r.p.workflows),
@@ -158,6 +159,10 @@ std::vector<figure> check_figures(const std::vector<row>& rows) {
   with("due-index", "due index after 5,000,000 deletes", [](const row& r) {
     return at_most(r, "due index after 5,000,000 deletes", "first timer found within 0.1 ms",
                    "find_again_p50_us", "%.1f us", 100);
+  });
+  with("listing", "a page of 100 of 1,000,000 open", [](const row& r) {
+    return at_most(r, "a page of 100 of 1,000,000 open", "p99 <= 5 ms, after churn too",
+                   "churned_page_p99_ms", "%.2f ms", 5);
   });
   with("soak", "memory over a soak", [](const row& r) {
     const double growth = median(r, "rss_growth_of_second_half_percent");

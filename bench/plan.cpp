@@ -17,6 +17,8 @@ const std::vector<scenario>& scenarios() {
       {"recovery", "a crash with --workflows open, then a start", run_recovery},
       {"scale", "sequential on a store with --workflows in it", run_scale},
       {"due-index", "timers found after --workflows of them were deleted", run_due_index},
+      {"listing", "pages of --workflows open ones, before and after others came and went",
+       run_listing},
       {"disk", "bytes on disk of a finished workflow", run_disk},
       {"soak", "memory and throughput over --seconds", run_soak},
       {"memory-results", "peak memory: --fan results of --payload bytes at once",
@@ -55,6 +57,10 @@ params defaults_of(const std::string& scenario) {
     p.seconds = 15;  // several rounds of compaction
   }
   if (scenario == "due-index") p.workflows = 5'000'000;
+  if (scenario == "listing") {
+    p.workflows = 1'000'000;
+    p.steps = 1;
+  }
   if (scenario == "disk") p.workflows = 50'000;
   if (scenario == "memory-results" || scenario == "memory-inputs") {
     p.fan = scenario == "memory-results" ? 800 : 400;
@@ -158,6 +164,7 @@ std::vector<plan_entry> plan_check(bool full, const std::string& durability) {
   plan.add("disk").workflows = plan.pick(10'000, 50'000);
   plan.add("scale").workflows = plan.pick(20'000, 1'000'000);
   plan.add("due-index").workflows = plan.pick(100'000, 5'000'000);
+  plan.add("listing").workflows = plan.pick(20'000, 1'000'000);
   plan.add_soak();
   return plan.take();
 }
@@ -195,6 +202,7 @@ std::vector<plan_entry> plan_all(bool full, const std::string& durability) {
     plan.add("scale").workflows = workflows;
   }
   plan.add("due-index").workflows = plan.pick(100'000, 5'000'000);
+  plan.add("listing").workflows = plan.pick(20'000, 1'000'000);
   plan.add("disk").workflows = plan.pick(10'000, 50'000);
   plan.add_bounds();
   plan.add_soak();

@@ -1,5 +1,5 @@
-// Whether a step costs the same however much is in the store, and whether the due index stays quick
-// after millions of deletes.
+// Whether a step costs the same however much is in the store, and whether the due index and the
+// listing stay quick after millions of deletes.
 #include <algorithm>
 #include <chrono>
 #include <memory>
@@ -209,6 +209,98 @@ run_result run_due_index(const params& p) {
   const double limit = static_cast<double>(find_again(*store, 0).percentile(50)) / 1e3;
   out.set("limit_undeleted_find_again_p50_us", limit);
   out.set("ratio_to_undeleted", out.get("find_again_p50_us") / limit);
+  return out;
+}
+
+namespace {
+
+constexpr std::size_t page_limit = 100;
+constexpr int pages_measured = 2'000;
+
+/// Pages one after the other from where the query begins, `pages` at most.
+void list_pages(const engine& e, list_query query, int pages, histogram& took_ns) {
+  for (int n = 0; n < pages; ++n) {
+    const std::int64_t begun = now_ns();
+    auto page = e.list(query);
+    took_ns.record(now_ns() - begun);
+    require(page.has_value(), page ? "" : page.error().to_string());
+    query.page_token = std::move(page->next_page_token);
+    if (query.page_token.empty()) return;
+  }
+}
+
+/// Open workflows, all and newest, from both ends and from anywhere between `first` and now.
+void list_around(const engine& e, wall_time first, histogram& took_ns) {
+  fast_random random(3);
+  list_query query;
+  query.limit = page_limit;
+  for (const bool open : {true, false}) {
+    for (const bool newest_first : {false, true}) {
+      query.open = open;
+      query.newest_first = newest_first;
+      query.from.reset();
+      list_pages(e, query, pages_measured / 8, took_ns);
+      const auto span = static_cast<double>(wall_ms() - first.time_since_epoch().count());
+      for (int n = 0; n < pages_measured / 16; ++n) {
+        const auto at = first + milliseconds(static_cast<std::int64_t>(random.uniform() * span));
+        (newest_first ? query.until : query.from) = at;
+        list_pages(e, query, 2, took_ns);
+      }
+      query.until.reset();
+    }
+  }
+}
+
+}  // namespace
+
+/// p.workflows sleepers; then half as many workflows that come and go, all but every thousandth,
+/// and the same pages again.
+run_result run_listing(const params& p) {
+  bulk many(1'024);
+  auto o = engine_options(p);
+  add_step_handler(o, p);
+  o.on_finished = [&many](const workflow_summary&) { many.finished(); };
+  auto e = open_engine(p, std::move(o));
+  const wall_time first{milliseconds(wall_ms())};
+  constexpr std::int64_t hours_ms = 6 * 3'600'000;
+  for (std::size_t n = 0; n < p.workflows; ++n) many.submit(e, sleeper(hours_ms));
+  many.wait_acknowledged(p.workflows, 120);
+  wait_asleep(e, p.workflows);
+  run_result out;
+  out.set("open", static_cast<double>(e.stats().open));
+  histogram page;
+  list_around(e, first, page);
+  out.set_percentiles("page", page, "ms", 1e6);
+
+  const auto make = sequential_maker(p);
+  fast_random random(11);
+  const std::size_t passing = p.workflows / 2;
+  for (std::size_t n = 0; n < passing; ++n) {
+    if (n % 1'000 == 0) many.submit(e, sleeper(hours_ms));
+    many.wait_room(n, 1'024);
+    many.submit(e, make(random));
+  }
+  many.wait_finished(passing, 120);
+  histogram churned;
+  list_around(e, first, churned);
+  out.set_percentiles("churned_page", churned, "ms", 1e6);
+
+  // The limit: what a page shows, one by one.
+  list_query query;
+  query.open = true;
+  query.limit = page_limit;
+  const auto shown = e.list(query);
+  require(shown.has_value(), "no page");
+  histogram alone;
+  for (int n = 0; n < 200; ++n) {
+    const std::int64_t begun = now_ns();
+    for (const auto& w : shown->items) require(e.summary(w.id).has_value(), "no summary");
+    alone.record(now_ns() - begun);
+  }
+  const double limit = static_cast<double>(alone.percentile(50)) / 1e6;
+  out.set("limit_summaries_p50_ms", limit);
+  out.set("ratio_to_summaries", out.get("churned_page_p50_ms") / limit);
+  e.close();
   return out;
 }
 

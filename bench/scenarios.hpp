@@ -22,6 +22,7 @@ run_result run_recovery(const params& p);
 run_result run_recovery_fill(const params& p);
 run_result run_scale(const params& p);
 run_result run_due_index(const params& p);
+run_result run_listing(const params& p);
 run_result run_disk(const params& p);
 run_result run_soak(const params& p);
 run_result run_soak_limit(const params& p);

@@ -12,12 +12,12 @@
 
 namespace tenax::bench {
 
-/// `reference` carries the length of the sleep, so that a wake-up can tell when it was due without
-/// a table of a million entries.
+/// `description` carries the length of the sleep, so that a wake-up can tell when it was due
+/// without a table of a million entries.
 inline workflow_spec sleeper(std::int64_t sleep_ms) {
   workflow_spec s;
   s.name = "sleeper";
-  s.reference = std::to_string(sleep_ms);
+  s.description = std::to_string(sleep_ms);
   s.actions.resize(1);
   s.actions[0].key = "sleep";
   s.actions[0].type = "wait";
@@ -63,7 +63,7 @@ class wake_watch {
   bool wake(const workflow_summary& s) {
     if (s.name != "sleeper" || !s.started_at || !s.closed_at) return false;
     std::int64_t sleep_ms = 0;
-    std::from_chars(s.reference.data(), s.reference.data() + s.reference.size(), sleep_ms);
+    std::from_chars(s.description.data(), s.description.data() + s.description.size(), sleep_ms);
     const std::int64_t due =
         std::max(not_before_ms_, s.started_at->time_since_epoch().count() + sleep_ms);
     const std::int64_t woke = s.closed_at->time_since_epoch().count();

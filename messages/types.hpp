@@ -183,10 +183,12 @@ struct leave {};  ///< give up what runs, and end once it has returned
 struct room {};   ///< from the memory budget: attempts may start again
 struct alarm {    ///< INTERNAL: the delayed message; stale unless the serial is the latest
   std::uint64_t serial = 0;
+  time_ms due_at_ms = 0;  ///< what it waits for; it comes before that to look at the clock
 };
 struct timeout {  ///< INTERNAL: start-to-close of this attempt
   std::uint32_t attempt = 0;
   std::uint32_t deferrals = 0;
+  milliseconds left{0};  ///< of it, after this message has come
 };
 struct still_running {};  ///< INTERNAL: a while after the handler was asked to stop
 // From the executor, in this order; each attempt ends with one of the last two.

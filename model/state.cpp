@@ -52,6 +52,7 @@ void change_set::begin(const workflow_state& state) {
   creates = state.seq == 0;
   old_class = state.listed_as();
   old_lanes = state.lanes();
+  old_undecided = state.undecided();
   old_deadline_at_ms = state.deadline_at_ms;
   old_closed_at_ms = state.closed_at_ms;
   first_seq = state.seq + 1;

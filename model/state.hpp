@@ -99,6 +99,10 @@ struct workflow_state {
   }
   [[nodiscard]] std::uint32_t open_actions() const noexcept;
   [[nodiscard]] bool terminal() const noexcept { return is_terminal(status); }
+  /// Open, and something of it waits for a decision.
+  [[nodiscard]] bool undecided() const noexcept {
+    return !terminal() && (count(phase::in_doubt) > 0 || count(phase::paused) > 0);
+  }
   /// active: something is ready or executing; parked: all that is open waits for a timer or a
   /// person.
   [[nodiscard]] index_class listed_as() const noexcept;
@@ -120,6 +124,7 @@ struct change_set {
   bool creates = false;  ///< holds workflow_created: definition and index entry are new
   index_class old_class = index_class::active;
   lane_mask old_lanes = 0;
+  bool old_undecided = false;
   time_ms old_deadline_at_ms = 0;
   time_ms old_closed_at_ms = 0;
   std::uint64_t first_seq = 0;  ///< of events.front()

@@ -71,4 +71,12 @@ std::optional<workflow_status> parse_workflow_status(std::string_view text) noex
   return std::nullopt;
 }
 
+std::optional<waiting_for> parse_waiting_for(std::string_view text) noexcept {
+  for (const auto w :
+       {waiting_for::nothing, waiting_for::dependencies, waiting_for::schedule, waiting_for::retry,
+        waiting_for::timer, waiting_for::a_thread, waiting_for::handler, waiting_for::decision})
+    if (to_string(w) == text) return w;
+  return std::nullopt;
+}
+
 }  // namespace tenax

@@ -210,10 +210,19 @@ void add_reading(CLI::App& app, const common_options& common, action& chosen) {
   auto& list = *app.add_subcommand("list", "Workflows, newest last");
   list.add_option("--status", list_o.status,
                   "pending, in_progress, completed, failed or cancelled");
+  list.add_flag("--open", list_o.open, "Pending or in progress");
   list.add_option("--name", list_o.name, "Exactly this name");
+  list.add_option("--reference", list_o.reference, "Exactly this reference");
+  list.add_option("--error-class", list_o.error_class,
+                  "Failed with this class of error; open: an action's last error is of it");
+  list.add_option("--waiting", list_o.waiting,
+                  "Open, with an action that waits for: dependencies, schedule, retry, timer, "
+                  "thread, decision; nothing: that runs");
   list.add_option("--since", list_o.since, "Submitted at or after: a date or RFC 3339");
   list.add_option("--until", list_o.until, "Submitted before");
   list.add_flag("--to-decide", list_o.to_decide, "With actions that wait for a decision");
+  list.add_flag("--newest-first", list_o.newest_first, "The other way round");
+  list.add_flag("--count", list_o.count, "Only how many they are");
   list.add_option("--limit", list_o.limit, "At most so many")
       ->check(whole(1, rows_max))
       ->capture_default_str();

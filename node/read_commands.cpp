@@ -35,7 +35,24 @@ result<list_query> make_query(const list_options& o) {
                                                ": use pending, in_progress, "
                                                "completed, failed or cancelled"};
   }
+  q.open = o.open;
   if (!o.name.empty()) q.name = o.name;
+  if (!o.reference.empty()) q.reference = o.reference;
+  if (!o.error_class.empty()) q.error_class = o.error_class;
+  if (!o.waiting.empty()) {
+    q.waiting = parse_waiting_for(o.waiting);
+    if (!q.waiting)
+      return error{errc::invalid_argument, "--waiting " + o.waiting +
+                                               ": use dependencies, schedule, retry, timer, "
+                                               "thread, decision or nothing"};
+  }
+  if (o.to_decide) {
+    if (q.waiting && q.waiting != waiting_for::decision)
+      return error{errc::invalid_argument,
+                   "--to-decide and --waiting " + o.waiting + " are two different questions"};
+    q.waiting = waiting_for::decision;
+  }
+  q.newest_first = o.newest_first;
   for (const auto& [option, text, target] :
        {std::tuple{"--since ", &o.since, &q.from}, std::tuple{"--until ", &o.until, &q.until}}) {
     if (text->empty()) continue;
@@ -71,20 +88,37 @@ std::optional<error> each_page(const reader& from, const std::string& id, std::u
 
 }  // namespace
 
+namespace {
+
+int count_command(const common_options& common, const reader& from, list_query query) {
+  std::uint64_t count = 0;
+  do {
+    auto some = from.count(query);
+    if (!some) return report_error(common, "cannot count", some.error());
+    count += some->count;
+    query.page_token = std::move(some->next_page_token);
+  } while (!query.page_token.empty());
+  if (common.json)
+    print_line(json{{"count", count}});
+  else
+    print(std::to_string(count) + '\n');
+  return finish_output(exit_ok);
+}
+
+}  // namespace
+
 int list_command(const common_options& common, const list_options& o) {
   auto query = make_query(o);
   if (!query) return report_error(common, "bad option", query.error());
   auto from = open_reader(common.data_dir);
   if (!from) return cannot_open(common, from.error());
+  if (o.count) return count_command(common, *from, *query);
   std::vector<workflow_summary> found;
   do {  // a page may be short, even empty, before the last one
     query->limit = std::min(o.limit - found.size(), page_max);
     auto page = from->list(*query);
     if (!page) return report_error(common, "cannot list", page.error());
-    std::copy_if(page->items.begin(), page->items.end(), std::back_inserter(found),
-                 [&](const workflow_summary& w) {
-                   return !o.to_decide || (!is_terminal(w.status) && w.actions.in_doubt > 0);
-                 });
+    std::move(page->items.begin(), page->items.end(), std::back_inserter(found));
     query->page_token = std::move(page->next_page_token);
   } while (!query->page_token.empty() && found.size() < o.limit);
 

@@ -12,10 +12,16 @@ namespace tenax::node {
 
 struct list_options {
   std::string status;  ///< "" for all, as the next ones
+  bool open = false;
   std::string name;
+  std::string reference;
+  std::string error_class;
+  std::string waiting;
   std::string since;  ///< RFC 3339 or a date
   std::string until;
-  bool to_decide = false;   ///< only those with actions that wait for a decision
+  bool to_decide = false;  ///< as waiting for a decision
+  bool newest_first = false;
+  bool count = false;       ///< only how many
   std::size_t limit = 100;  ///< at least 1
   std::string page_token;
 };

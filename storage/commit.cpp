@@ -114,6 +114,22 @@ class commit_encoder {
              model::no_action);
   }
 
+  /// Of what is looked for by more than its place in the listing.
+  void put_indexes() {
+    if (changes_.creates && !def_.spec.reference.empty()) {
+      keys::reference(b_.key, keys::reference_hash(def_.spec.reference), after_.created_at_ms, id_);
+      out_.put(b_.key, {});
+    }
+    if (const bool now = after_.undecided(); now != changes_.old_undecided) {
+      keys::undecided(b_.key, after_.created_at_ms, id_);
+      if (now) {
+        out_.put(b_.key, {});
+      } else {
+        out_.remove(b_.key);
+      }
+    }
+  }
+
   void put_listing() {
     const auto listed_as = after_.listed_as();
     const bool moves = changes_.creates || changes_.old_class != listed_as;
@@ -193,6 +209,7 @@ void encode_commit(const model::definition& def, const model::workflow_state& af
   encoder.put_history();
   encoder.put_due();
   encoder.put_listing();
+  encoder.put_indexes();
   if (scratch.value.capacity() > keep_bytes_max) std::string().swap(scratch.value);
 }
 

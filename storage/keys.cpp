@@ -1,5 +1,7 @@
 #include "storage/keys.hpp"
 
+#include <xxhash.h>
+
 #include <algorithm>
 #include <array>
 
@@ -128,6 +130,27 @@ void ended(std::string& out, const ended_entry& entry) {
   out.append(entry.workflow_id);
 }
 
+void undecided(std::string& out, time_ms created_at_ms, std::string_view id) {
+  put_head(out, kind::undecided);
+  put_time(out, created_at_ms);
+  out.append(id);
+}
+
+std::uint64_t reference_hash(std::string_view reference) noexcept {
+  return XXH3_64bits(reference.data(), reference.size());
+}
+
+void reference_head(std::string& out, std::uint64_t hash) {
+  put_head(out, kind::reference);
+  put_big_endian(out, hash);
+}
+
+void reference(std::string& out, std::uint64_t hash, time_ms created_at_ms, std::string_view id) {
+  reference_head(out, hash);
+  put_time(out, created_at_ms);
+  out.append(id);
+}
+
 std::string meta(std::string_view name) {
   std::string out;
   put_head(out, kind::meta);
@@ -154,6 +177,8 @@ std::optional<kind> decode_kind(std::string_view key) noexcept {
     case kind::listing:
     case kind::meta:
     case kind::ended:
+    case kind::undecided:
+    case kind::reference:
     case kind::due:
     case kind::deadline:
     case kind::workflow:
@@ -233,6 +258,22 @@ std::optional<ended_entry> decode_ended(std::string_view key) {
   out.closed_at_ms = get_time(rest->substr(1));
   out.created_at_ms = get_time(rest->substr(9));
   out.workflow_id = id;
+  return out;
+}
+
+std::optional<index_entry> decode_index(std::string_view key) {
+  const auto k = decode_kind(key);
+  if (k != kind::undecided && k != kind::reference) return std::nullopt;
+  auto rest = key.substr(head_bytes);
+  index_entry out;
+  if (k == kind::reference) {
+    if (rest.size() < 8) return std::nullopt;
+    out.hash = get_big_endian<std::uint64_t>(rest);
+    rest.remove_prefix(8);
+  }
+  if (rest.size() < 8 || !is_id(rest.substr(8))) return std::nullopt;
+  out.created_at_ms = get_time(rest);
+  out.workflow_id = rest.substr(8);
   return out;
 }
 

@@ -22,12 +22,14 @@ inline constexpr std::size_t id_bytes_max = 128;
 /// time, the newest workflows and the ends of the indexes, is one range without the old workflows,
 /// and RocksDB's compactions leave those alone.
 enum class kind : std::uint8_t {
-  workflow = 'I',  ///< an instance: id, record tag, number => record
-  listing = 'L',   ///< class, created_at_ms, id => name
-  meta = 'M',      ///< name => value
-  ended = 'N',     ///< class, closed_at_ms, created_at_ms, id => nothing
-  due = 'T',       ///< starts: at_ms, timer kind, id, action => nothing
-  deadline = 'U',  ///< deadlines, the same: found without passing the starts before them
+  workflow = 'I',   ///< an instance: id, record tag, number => record
+  listing = 'L',    ///< class, created_at_ms, id => name
+  meta = 'M',       ///< name => value
+  ended = 'N',      ///< class, closed_at_ms, created_at_ms, id => nothing
+  undecided = 'Q',  ///< created_at_ms, id => nothing
+  reference = 'R',  ///< hash of the reference, created_at_ms, id => nothing
+  due = 'T',        ///< starts: at_ms, timer kind, id, action => nothing
+  deadline = 'U',   ///< deadlines, the same: found without passing the starts before them
 };
 
 /// The rows of one workflow, in key order. Numbers are stored: never reused.
@@ -59,6 +61,11 @@ void due_bound(std::string& out, timer_group group, const due_entry& bound);
 }
 void listing(std::string& out, model::index_class c, time_ms created_at_ms, std::string_view id);
 void ended(std::string& out, const ended_entry& entry);
+void undecided(std::string& out, time_ms created_at_ms, std::string_view id);
+/// Of any length, so that the index holds a hash of it: who looks compares.
+[[nodiscard]] std::uint64_t reference_hash(std::string_view reference) noexcept;
+void reference_head(std::string& out, std::uint64_t hash);
+void reference(std::string& out, std::uint64_t hash, time_ms created_at_ms, std::string_view id);
 [[nodiscard]] std::string meta(std::string_view name);
 /// [kind_begin, kind_end) holds all keys of a kind.
 [[nodiscard]] std::string kind_begin(kind k);
@@ -77,6 +84,13 @@ struct workflow_key {
 /// Without the name, which is the value.
 [[nodiscard]] std::optional<list_entry> decode_listing(std::string_view key);
 [[nodiscard]] std::optional<ended_entry> decode_ended(std::string_view key);
+/// An entry of undecided or reference.
+struct index_entry {
+  std::uint64_t hash = 0;  ///< undecided: 0
+  time_ms created_at_ms = 0;
+  std::string workflow_id;
+};
+[[nodiscard]] std::optional<index_entry> decode_index(std::string_view key);
 
 /// A key for messages: printable, other bytes as \xNN.
 [[nodiscard]] std::string printable(std::string_view key);

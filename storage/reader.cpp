@@ -69,6 +69,11 @@ result<page<workflow_summary>> reader::list(const list_query& query) const {
   return storage::list_page(*impl_->store, query);
 }
 
+result<list_count> reader::count(const list_query& query) const {
+  if (auto no = cannot_answer(impl_)) return std::move(*no);
+  return storage::count_page(*impl_->store, query);
+}
+
 result<std::vector<history_event>> reader::history(std::string_view id, std::uint64_t after,
                                                    std::size_t limit) const {
   if (auto no = reader_cannot_answer(impl_)) return std::move(*no);

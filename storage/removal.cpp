@@ -4,6 +4,7 @@
 
 #include "model/assert.hpp"
 #include "storage/keys.hpp"
+#include "storage/records.hpp"
 
 namespace tenax::storage {
 
@@ -18,13 +19,23 @@ result<std::size_t> encode_removal(const row_snapshot& rows, const ended_entry& 
   write_batch mine;
   // One delete a row: range tombstones in the memtable would slow down every read of the engine.
   std::size_t bytes = 0;
+  std::string reference;
   auto seen = rows.each(begin, end, [&](std::string_view key, std::string_view value) {
     bytes += key.size() + value.size();
     mine.remove(key);
+    const auto at = keys::decode_workflow(key);
+    if (at && at->tag == keys::record_tag::definition) {
+      auto head = records::decode_spec_head(key, entry.workflow_id, value);
+      if (head) reference = std::move(head->reference);
+    }
     return true;
   });
   if (!seen) return seen.error();
   std::string key;
+  if (!reference.empty()) {
+    keys::reference(key, keys::reference_hash(reference), entry.created_at_ms, entry.workflow_id);
+    mine.remove(key);
+  }
   keys::listing(key, entry.listed_as, entry.created_at_ms, entry.workflow_id);
   mine.remove(key);
   keys::ended(key, entry);

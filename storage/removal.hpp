@@ -8,10 +8,9 @@
 namespace tenax::storage {
 
 /// Appends to `out` the removal of a finished workflow, whole: its rows, its entries in the
-/// listing and in the index of what has ended, its place in the totals. It has no due entries any
-/// more. Nobody may write the workflow until `out` is durable. Returns how many bytes were read for
-/// it. `rows` are those of a moment since when nobody has written it; cheap where it follows the
-/// last one that they were asked for.
+/// indexes, its place in the totals. It has no due entries any more. Nobody may write the workflow
+/// until `out` is durable. Returns how many bytes were read for it. `rows` are those of a moment
+/// since when nobody has written it; cheap where it follows the last one that they were asked for.
 [[nodiscard]] result<std::size_t> encode_removal(const row_snapshot& rows, const ended_entry& entry,
                                                  write_batch& out);
 /// The end of the rows that removing these workflows reads.

@@ -164,6 +164,7 @@ class rocks_reading_store final : public reading_store, public row_source {
   result<void> refresh() override {
     const std::unique_lock lock(mutex_);
     if (open_->follows) {
+      reads_->gaps().clear();
       if (auto caught_up = catch_up(*open_->db); !caught_up) return caught_up;
       auto meta = read_meta(*reads_);
       if (!meta) return meta.error();
@@ -216,22 +217,16 @@ class rocks_reading_store final : public reading_store, public row_source {
     const auto& bound = open_->meta.bounds[static_cast<std::size_t>(group)];
     return reads_->due(std::max(begin, bound), end, limit, first);
   }
-  [[nodiscard]] result<std::vector<list_entry>> listed(model::index_class c, time_ms from_ms,
-                                                       std::string_view from_id,
-                                                       std::size_t limit) const override {
+  [[nodiscard]] result<std::vector<list_entry>> list(const list_source& source,
+                                                     const list_place& from,
+                                                     std::size_t limit) const override {
     const std::shared_lock lock(mutex_);
-    return reads_->listed(c, from_ms, from_id, limit);
-  }
-  [[nodiscard]] result<std::vector<list_entry>> list_merged(
-      const std::vector<model::index_class>& classes, time_ms from_ms, std::string_view from_id,
-      std::size_t limit) const override {
-    const std::shared_lock lock(mutex_);
-    return reads_->list_merged(classes, from_ms, from_id, limit, false);
+    return reads_->list(source, from, limit, false);
   }
   [[nodiscard]] result<std::vector<ended_entry>> ended(model::index_class c,
                                                        std::size_t limit) const override {
     const std::shared_lock lock(mutex_);
-    return reads_->ended(c, limit);
+    return reads_->ended(c, limit, false);
   }
   [[nodiscard]] totals current_totals() const override {
     const std::shared_lock lock(mutex_);

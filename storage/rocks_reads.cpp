@@ -1,10 +1,11 @@
 #include "storage/rocks_reads.hpp"
 
 #include <algorithm>
-#include <deque>
+#include <functional>
 #include <tuple>
 #include <utility>
 
+#include "storage/index_stream.hpp"
 #include "storage/keys.hpp"
 #include "storage/meta_names.hpp"
 #include "storage/records.hpp"
@@ -290,106 +291,148 @@ result<std::vector<due_entry>> rocks_reads::due(std::string_view from, std::stri
 
 namespace {
 
-/// One class of the listing index, read entry by entry.
-class list_stream {
+/// One look at the indexes: all its streams show the same moment.
+class index_scan {
  public:
-  list_stream(rocksdb::DB& db, const rocksdb::Snapshot* snapshot, model::index_class c,
-              time_ms from_ms, std::string_view from_id)
-      : end_(keys::kind_begin(keys::kind::listing)) {
-    end_.push_back(static_cast<char>(static_cast<std::uint8_t>(c) + 1));
-    upper_ = slice(end_);
-    rocksdb::ReadOptions options;
-    options.snapshot = snapshot;
-    options.iterate_upper_bound = &upper_;
-    it_.reset(db.NewIterator(options));
-    std::string begin;
-    keys::listing(begin, c, from_ms, from_id);
-    it_->Seek(slice(begin));
+  index_scan(rocksdb::DB& db, scan_gaps& gaps, bool with_snapshot)
+      : db_(db), known_(gaps), snapshot_(with_snapshot ? db.GetSnapshot() : nullptr) {}
+  ~index_scan() {
+    if (snapshot_ != nullptr) db_.ReleaseSnapshot(snapshot_);
   }
-  list_stream(const list_stream&) = delete;
-  list_stream& operator=(const list_stream&) = delete;
+  index_scan(const index_scan&) = delete;
+  index_scan& operator=(const index_scan&) = delete;
 
-  /// The entry here; nothing at the end.
-  [[nodiscard]] result<std::optional<list_entry>> current() const {
-    if (!it_->status().ok()) return read_error(it_->status());
-    if (!it_->Valid()) return std::optional<list_entry>();
-    auto entry = keys::decode_listing(view(it_->key()));
-    if (!entry) return records::corrupt_at(view(it_->key()), "not a listing index entry");
-    records::decode_listing(view(it_->value()), *entry);
-    return entry;
+  /// Calls `take(key, value)` with the entries of [begin, end) until it returns false. An error of
+  /// `take` is the result.
+  template <class Take>
+  result<void> each(std::string begin, std::string end, bool newest_first, Take take) {
+    const std::uint64_t seq = snapshot_ != nullptr ? snapshot_->GetSequenceNumber() : 0;
+    index_stream stream(db_, known_, std::move(begin), std::move(end),
+                        {snapshot_, seq, newest_first});
+    for (; stream.valid(); stream.next()) {
+      const result<bool> more = take(stream.key(), stream.value());
+      if (!more) return more.error();
+      if (!*more) return {};
+    }
+    return stream.status();
   }
-  void next() { it_->Next(); }
 
  private:
-  std::string end_;
-  rocksdb::Slice upper_;
-  std::unique_ptr<rocksdb::Iterator> it_;
+  rocksdb::DB& db_;
+  scan_gaps::scan known_;  // before the snapshot
+  const rocksdb::Snapshot* const snapshot_;
 };
+
+/// The keys of an index that begin with `head` and a place: [begin, end).
+struct key_range {
+  std::string begin;
+  std::string end;
+};
+template <class KeyOf>
+key_range range_of(std::string head, const list_place& from, const KeyOf& key_of) {
+  key_range out{head, std::move(head)};
+  while (out.end.back() == '\xff') out.end.pop_back();
+  ++out.end.back();
+  std::string key;
+  key_of(key, from.created_at_ms, from.workflow_id);
+  (from.newest_first ? out.end : out.begin) = std::move(key);
+  return out;
+}
+
+bool before(const list_entry& a, const list_entry& b) {
+  return std::tie(a.created_at_ms, a.workflow_id) < std::tie(b.created_at_ms, b.workflow_id);
+}
+
+/// Adds up to `limit` entries of one class to `out`, which then holds the first `limit` of both. It
+/// looks no further than the last of them: between that and the next entry of this class, all that
+/// were ever in it can lie deleted.
+result<void> merge_class(index_scan& scan, model::index_class c, const list_place& from,
+                         std::size_t limit, std::vector<list_entry>& out) {
+  const auto key_of = [c](std::string& key, time_ms created_at_ms, std::string_view id) {
+    keys::listing(key, c, created_at_ms, id);
+  };
+  auto head = keys::kind_begin(keys::kind::listing);
+  head.push_back(static_cast<char>(c));
+  auto range = range_of(std::move(head), from, key_of);
+  if (out.size() == limit) {
+    key_of(from.newest_first ? range.begin : range.end, out.back().created_at_ms,
+           out.back().workflow_id);
+  }
+  const std::size_t had = out.size();
+  auto read = scan.each(std::move(range.begin), std::move(range.end), from.newest_first,
+                        [&](std::string_view key, std::string_view value) -> result<bool> {
+                          auto entry = keys::decode_listing(key);
+                          if (!entry) return records::corrupt_at(key, "not a listing index entry");
+                          records::decode_listing(value, *entry);
+                          out.push_back(std::move(*entry));
+                          return out.size() - had < limit;
+                        });
+  if (!read) return read;
+  std::inplace_merge(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(had), out.end(),
+                     [&](const list_entry& a, const list_entry& b) {
+                       return from.newest_first ? before(b, a) : before(a, b);
+                     });
+  if (out.size() > limit) out.resize(limit);
+  return {};
+}
 
 }  // namespace
 
-result<std::vector<list_entry>> rocks_reads::listed(model::index_class c, time_ms from_ms,
-                                                    std::string_view from_id,
-                                                    std::size_t limit) const {
+result<std::vector<list_entry>> rocks_reads::list(const list_source& source, const list_place& from,
+                                                  std::size_t limit, bool with_snapshot) const {
+  index_scan scan(db_, gaps_, with_snapshot);
   std::vector<list_entry> out;
-  for (list_stream stream(db_, nullptr, c, from_ms, from_id); out.size() < limit; stream.next()) {
-    auto entry = stream.current();
-    if (!entry) return entry.error();
-    if (!*entry) break;
-    out.push_back(std::move(**entry));
+  if (limit == 0) return out;
+  if (source.what == list_source::kind::classes) {
+    // First those that end here and lose nothing: they bound the look at the others.
+    auto classes = source.classes;
+    std::sort(classes.begin(), classes.end(), std::greater<>());
+    for (const auto c : classes) {
+      if (auto merged = merge_class(scan, c, from, limit, out); !merged) return merged.error();
+    }
+    return out;
   }
+  const auto take = [&](std::string_view key, std::string_view) -> result<bool> {
+    auto entry = keys::decode_index(key);
+    if (!entry) return records::corrupt_at(key, "not an index entry");
+    out.push_back({{}, entry->created_at_ms, std::move(entry->workflow_id), {}, model::any_lane});
+    return out.size() < limit;
+  };
+  key_range range;
+  if (source.what == list_source::kind::undecided) {
+    range = range_of(keys::kind_begin(keys::kind::undecided), from, keys::undecided);
+  } else {
+    const auto hash = keys::reference_hash(source.reference);
+    std::string head;
+    keys::reference_head(head, hash);
+    range =
+        range_of(head, from, [hash](std::string& key, time_ms created_at_ms, std::string_view id) {
+          keys::reference(key, hash, created_at_ms, id);
+        });
+  }
+  auto read = scan.each(std::move(range.begin), std::move(range.end), from.newest_first, take);
+  if (!read) return read.error();
   return out;
 }
 
-result<std::vector<list_entry>> rocks_reads::list_merged(
-    const std::vector<model::index_class>& classes, time_ms from_ms, std::string_view from_id,
-    std::size_t limit, bool with_snapshot) const {
-  const auto release = [this](const rocksdb::Snapshot* s) {
-    if (s != nullptr) db_.ReleaseSnapshot(s);
-  };
-  const std::unique_ptr<const rocksdb::Snapshot, decltype(release)> snapshot(
-      with_snapshot ? db_.GetSnapshot() : nullptr, release);
-  std::deque<list_stream> streams;
-  std::vector<std::optional<list_entry>> heads;
-  for (const auto c : classes) {
-    streams.emplace_back(db_, snapshot.get(), c, from_ms, from_id);
-    auto head = streams.back().current();
-    if (!head) return head.error();
-    heads.push_back(std::move(*head));
-  }
-  const auto before = [](const std::optional<list_entry>& a, const std::optional<list_entry>& b) {
-    if (!a || !b) return a.has_value();
-    return std::tie(a->created_at_ms, a->workflow_id) < std::tie(b->created_at_ms, b->workflow_id);
-  };
-  std::vector<list_entry> out;
-  while (out.size() < limit) {
-    const auto least = std::min_element(heads.begin(), heads.end(), before);
-    if (least == heads.end() || !*least) break;
-    out.push_back(std::move(**least));
-    auto& stream = streams[static_cast<std::size_t>(least - heads.begin())];
-    stream.next();
-    auto head = stream.current();
-    if (!head) return head.error();
-    *least = std::move(*head);
-  }
-  return out;
-}
-
-result<std::vector<ended_entry>> rocks_reads::ended(model::index_class c, std::size_t limit) const {
+result<std::vector<ended_entry>> rocks_reads::ended(model::index_class c, std::size_t limit,
+                                                    bool with_snapshot) const {
   auto begin = keys::kind_begin(keys::kind::ended);
   auto end = begin;
   begin.push_back(static_cast<char>(c));
   end.push_back(static_cast<char>(static_cast<std::uint8_t>(c) + 1));
-  const auto lower = slice(begin);
-  const auto upper = slice(end);
-  const auto it = iterate(lower, upper);
   std::vector<ended_entry> out;
-  for (it->SeekToFirst(); it->Valid() && out.size() < limit; it->Next()) {
-    auto entry = keys::decode_ended(view(it->key()));
-    if (!entry) return records::corrupt_at(view(it->key()), "not an entry of what has ended");
-    out.push_back(std::move(*entry));
-  }
-  if (!it->status().ok()) return read_error(it->status());
+  index_scan scan(db_, gaps_, with_snapshot);
+  auto read = scan.each(std::move(begin), std::move(end), false,
+                        [&](std::string_view key, std::string_view) -> result<bool> {
+                          auto entry = keys::decode_ended(key);
+                          if (!entry) {
+                            return records::corrupt_at(key, "not an entry of what has ended");
+                          }
+                          out.push_back(std::move(*entry));
+                          return out.size() < limit;
+                        });
+  if (!read) return read.error();
   return out;
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "storage/rows.hpp"
+#include "storage/scan_gaps.hpp"
 #include "storage/store.hpp"
 
 namespace tenax::storage {
@@ -20,6 +21,10 @@ class rocks_reads {
  public:
   /// Functions as in read_store. `db` must outlive this.
   explicit rocks_reads(rocksdb::DB& db) : db_(db) {}
+
+  /// What scans of the indexes have found deleted: the writer of `db` tells it what it puts, or
+  /// whoever follows one clears it.
+  [[nodiscard]] scan_gaps& gaps() const noexcept { return gaps_; }
 
   [[nodiscard]] bool exists(std::string_view id) const;
   [[nodiscard]] result<loaded_workflow> load(std::string_view id) const;
@@ -33,14 +38,12 @@ class rocks_reads {
   /// Keys of [from, until) in the due index. `first` becomes the first key seen, or `until`.
   [[nodiscard]] result<std::vector<due_entry>> due(std::string_view from, std::string_view until,
                                                    std::size_t limit, std::string& first) const;
-  [[nodiscard]] result<std::vector<list_entry>> listed(model::index_class c, time_ms from_ms,
-                                                       std::string_view from_id,
-                                                       std::size_t limit) const;
-  [[nodiscard]] result<std::vector<list_entry>> list_merged(
-      const std::vector<model::index_class>& classes, time_ms from_ms, std::string_view from_id,
-      std::size_t limit, bool with_snapshot) const;
-  [[nodiscard]] result<std::vector<ended_entry>> ended(model::index_class c,
-                                                       std::size_t limit) const;
+  /// `with_snapshot` as in `rows`.
+  [[nodiscard]] result<std::vector<list_entry>> list(const list_source& source,
+                                                     const list_place& from, std::size_t limit,
+                                                     bool with_snapshot) const;
+  [[nodiscard]] result<std::vector<ended_entry>> ended(model::index_class c, std::size_t limit,
+                                                       bool with_snapshot) const;
   /// Secondary instances know no snapshots; they stand still between two refreshes.
   [[nodiscard]] std::unique_ptr<row_snapshot> rows(std::string end, bool with_snapshot) const;
 
@@ -63,6 +66,7 @@ class rocks_reads {
   [[nodiscard]] std::unique_ptr<rocksdb::Iterator> iterate(const rocksdb::Slice& lower,
                                                            const rocksdb::Slice& upper) const;
   rocksdb::DB& db_;
+  mutable scan_gaps gaps_;
 };
 
 }  // namespace tenax::storage

@@ -98,19 +98,14 @@ class rocks_store final : public store, public row_source {
   [[nodiscard]] result<std::vector<due_entry>> due(timer_group group, const due_entry& from,
                                                    time_ms until_ms,
                                                    std::size_t limit) const override;
-  [[nodiscard]] result<std::vector<list_entry>> listed(model::index_class c, time_ms from_ms,
-                                                       std::string_view from_id,
-                                                       std::size_t limit) const override {
-    return reads_.listed(c, from_ms, from_id, limit);
-  }
-  [[nodiscard]] result<std::vector<list_entry>> list_merged(
-      const std::vector<model::index_class>& classes, time_ms from_ms, std::string_view from_id,
-      std::size_t limit) const override {
-    return reads_.list_merged(classes, from_ms, from_id, limit, true);
+  [[nodiscard]] result<std::vector<list_entry>> list(const list_source& source,
+                                                     const list_place& from,
+                                                     std::size_t limit) const override {
+    return reads_.list(source, from, limit, true);
   }
   [[nodiscard]] result<std::vector<ended_entry>> ended(model::index_class c,
                                                        std::size_t limit) const override {
-    return reads_.ended(c, limit);
+    return reads_.ended(c, limit, true);
   }
   [[nodiscard]] totals current_totals() const override {
     const std::lock_guard lock(totals_mutex_);
@@ -144,6 +139,7 @@ class rocks_store final : public store, public row_source {
     write_batch::op what;
   };
   std::vector<op_view> ops_;
+  std::vector<std::string_view> listed_;  ///< of `group_`: entries of indexes that are scanned
   rocksdb::WriteBatch group_;
   std::string value_;
   bool failed_ = false;  ///< a write did
@@ -156,6 +152,7 @@ constexpr std::size_t keep_ops_max = 64 * 1024;
 rocks_store::first_dues rocks_store::collect(const std::vector<const write_batch*>& batches,
                                              totals& delta) {
   ops_.clear();
+  listed_.clear();
   for (const auto* batch : batches) {
     delta += batch->delta;
     batch->each([&](write_batch::op what, std::string_view key, std::string_view value) {
@@ -183,9 +180,22 @@ rocks_store::first_dues rocks_store::collect(const std::vector<const write_batch
       case write_batch::op::put:
         status = group_.Put(slice(o.key), slice(o.value));
         // In key order: the first is the least.
-        for (std::size_t g = 0; g < first.size(); ++g) {
-          const auto kind = keys::due_kind(static_cast<timer_group>(g));
-          if (first[g].empty() && keys::decode_kind(o.key) == kind) first[g] = o.key;
+        switch (keys::decode_kind(o.key).value_or(keys::kind::meta)) {
+          case keys::kind::due:
+            if (first[0].empty()) first[0] = o.key;
+            break;
+          case keys::kind::deadline:
+            if (first[1].empty()) first[1] = o.key;
+            break;
+          case keys::kind::listing:
+          case keys::kind::ended:
+          case keys::kind::undecided:
+          case keys::kind::reference:
+            listed_.push_back(o.key);
+            break;
+          case keys::kind::workflow:
+          case keys::kind::meta:
+            break;
         }
         break;
       case write_batch::op::remove:
@@ -223,6 +233,7 @@ result<void> rocks_store::write(std::uint64_t epoch,
     const auto key = keys::meta(meta_names::bound_of(static_cast<timer_group>(g)));
     if (status.ok()) status = group_.Put(slice(key), slice(value_));
   }
+  reads_.gaps().begin_write(listed_);
   if (status.ok()) status = p_.db->Write(options_, &group_);
   for (auto& bound : bounds_) bound.end_write();
   if (!status.ok()) {

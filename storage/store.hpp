@@ -50,7 +50,8 @@ struct due_entry {
   auto operator<=>(const due_entry&) const = default;
 };
 
-/// An entry of the listing index. Ordered by (listed_as, created_at_ms, workflow_id).
+/// An entry of the listing index. Ordered by (listed_as, created_at_ms, workflow_id). Other sources
+/// say no class, name and lanes.
 struct list_entry {
   model::index_class listed_as{};
   time_ms created_at_ms = 0;
@@ -68,6 +69,26 @@ struct ended_entry {
   time_ms created_at_ms = 0;
   std::string workflow_id;
   auto operator<=>(const ended_entry&) const = default;
+};
+
+/// What to list from.
+struct list_source {
+  enum class kind : std::uint8_t {
+    classes,    ///< the listing, some classes of it
+    undecided,  ///< open workflows with an action that waits for a decision
+    reference,  ///< workflows with this reference, and a few with another one
+  };
+  kind what = kind::classes;
+  std::vector<model::index_class> classes;
+  std::string reference;
+};
+
+/// Where a listing begins: at the first entry that is not before it; newest first: at the last one
+/// that is.
+struct list_place {
+  time_ms created_at_ms = 0;
+  std::string workflow_id;
+  bool newest_first = false;
 };
 
 struct loaded_workflow {
@@ -123,15 +144,17 @@ class read_store {
                                                            time_ms until_ms,
                                                            std::size_t limit) const = 0;
   /// Entries of one class at or after (from_ms, from_id).
-  [[nodiscard]] virtual result<std::vector<list_entry>> listed(model::index_class c,
-                                                               time_ms from_ms,
-                                                               std::string_view from_id,
-                                                               std::size_t limit) const = 0;
-  /// Entries of several classes at or after (from_ms, from_id), as of one moment, ordered by
-  /// (created_at_ms, workflow_id).
-  [[nodiscard]] virtual result<std::vector<list_entry>> list_merged(
-      const std::vector<model::index_class>& classes, time_ms from_ms, std::string_view from_id,
-      std::size_t limit) const = 0;
+  [[nodiscard]] result<std::vector<list_entry>> listed(model::index_class c, time_ms from_ms,
+                                                       std::string_view from_id,
+                                                       std::size_t limit) const {
+    return list({list_source::kind::classes, {c}, {}}, {from_ms, std::string(from_id), false},
+                limit);
+  }
+  /// Entries of a source as of one moment, ordered by (created_at_ms, workflow_id). Costs what it
+  /// returns, whatever was deleted between them (but once, for whoever finds it so).
+  [[nodiscard]] virtual result<std::vector<list_entry>> list(const list_source& source,
+                                                             const list_place& from,
+                                                             std::size_t limit) const = 0;
   /// Those of the class that have ended, first the first, at most `limit`.
   [[nodiscard]] virtual result<std::vector<ended_entry>> ended(model::index_class c,
                                                                std::size_t limit) const = 0;

@@ -8,6 +8,7 @@
 
 #include "storage/keys.hpp"
 #include "storage/rocks_options.hpp"
+#include "storage/verify_workflow.hpp"
 
 namespace tenax::storage {
 
@@ -58,25 +59,27 @@ result<void> clear(rocksdb::DB& db, keys::kind k, piecewise& out) {
 result<void> add_rows(const rocks_reads& reads, const list_entry& entry, piecewise& out) {
   const auto header = reads.load_header(entry.workflow_id);
   if (!header) return header.error();
-  const auto& state = header->state;
-  if (!state.terminal()) return {};
-  std::string key;
-  keys::ended(key, {state.listed_as(), state.closed_at_ms, state.created_at_ms, entry.workflow_id});
-  return out.put(key);
+  for (const auto& key : index_keys(entry.workflow_id, header->state, header->head.reference)) {
+    if (auto put = out.put(key); !put) return put;
+  }
+  return {};
 }
 
 }  // namespace
 
 result<void> upgrade(rocksdb::DB& db, const rocks_reads& reads) {
   piecewise out(db);
-  if (auto cleared = clear(db, keys::kind::ended, out); !cleared) return cleared;
+  for (const auto k : {keys::kind::ended, keys::kind::undecided, keys::kind::reference}) {
+    if (auto cleared = clear(db, k, out); !cleared) return cleared;
+  }
   constexpr std::size_t entries_per_read = 1'000;
   for (std::uint8_t c = 0; c <= model::index_class_max; ++c) {
     time_ms from_ms = std::numeric_limits<time_ms>::min();
     std::string from_id;
     for (bool more = true; more;) {
       const auto listed =
-          reads.listed(static_cast<model::index_class>(c), from_ms, from_id, entries_per_read);
+          reads.list({list_source::kind::classes, {static_cast<model::index_class>(c)}, {}},
+                     {from_ms, from_id, false}, entries_per_read, true);
       if (!listed) return listed.error();
       for (const auto& entry : *listed) {
         if (auto added = add_rows(reads, entry, out); !added) return added;

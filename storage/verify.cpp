@@ -30,7 +30,7 @@ class store_check {
     // Each expected entry has been looked up, so equal numbers mean equal sets.
     if (!failed_ && listed_ != listed_found_) name_stray_listings();
     if (!failed_ && report_.due_entries != due_found_) name_stray_timers();
-    if (!failed_ && ended_ != ended_found_) name_stray_ends();
+    if (!failed_ && indexed_ != indexed_found_) name_strays();
     if (failed_) return *failed_;
     return {};
   }
@@ -43,7 +43,8 @@ class store_check {
   void check_meta();
   void name_stray_listings();
   void name_stray_timers();
-  void name_stray_ends();
+  void name_strays();
+  std::optional<std::string> reference_of(const std::string& id);
 
   void bad_row(std::string_view key, std::string what) {
     findings_.add("records", keys::printable(key), std::move(what));
@@ -71,8 +72,8 @@ class store_check {
   std::uint64_t listed_ = 0;
   std::uint64_t listed_found_ = 0;
   std::uint64_t due_found_ = 0;
-  std::uint64_t ended_ = 0;
-  std::uint64_t ended_found_ = 0;
+  std::uint64_t indexed_ = 0;  ///< of N, Q and R
+  std::uint64_t indexed_found_ = 0;
   std::array<std::string, 2> first_due_;  ///< by timer_group
   std::optional<totals> totals_;
   bool has_format_ = false;
@@ -92,9 +93,13 @@ void store_check::on_row(std::string_view key, std::string_view value) {
       on_meta(key, value);
       break;
     case keys::kind::ended:
-      if (!keys::decode_ended(key)) return bad_row(key, "not an entry of what has ended");
-      if (!value.empty()) bad_row(key, "an entry of what has ended with a value");
-      ++ended_;
+    case keys::kind::undecided:
+    case keys::kind::reference:
+      if (!keys::decode_ended(key) && !keys::decode_index(key)) {
+        return bad_row(key, "not an index entry");
+      }
+      if (!value.empty()) bad_row(key, "an index entry with a value");
+      ++indexed_;
       break;
     case keys::kind::due:
     case keys::kind::deadline: {
@@ -178,12 +183,11 @@ void store_check::end_workflow() {
       findings_.add("I14", id, "listed with other lanes than its state has");
     }
   }
-  if (expected.ended) {
-    keys::ended(key, *expected.ended);
-    const auto entry = get(key);
+  for (const auto& indexed : expected.index_keys) {
+    const auto entry = get(indexed);
     if (failed_) return;
-    ended_found_ += entry.has_value();
-    if (!entry) findings_.add("I14", id, "it is not in the index of what has ended");
+    indexed_found_ += entry.has_value();
+    if (!entry) findings_.add("I14", id, "no index entry " + keys::printable(indexed));
   }
   for (const auto& timer : expected.due) {
     keys::due(key, timer);
@@ -257,17 +261,33 @@ void store_check::name_stray_listings() {
   if (!scanned) failed_ = scanned.error();
 }
 
-void store_check::name_stray_ends() {
+std::optional<std::string> store_check::reference_of(const std::string& id) {
+  std::string key;
+  keys::definition(key, id);
+  const auto value = get(key);
+  if (!value) return std::nullopt;
+  auto head = records::decode_spec_head(key, id, *value);
+  if (!head) return std::nullopt;
+  return std::move(head->reference);
+}
+
+void store_check::name_strays() {
   const auto scanned = rows_.each(
-      keys::kind_begin(keys::kind::ended), keys::kind_end(keys::kind::ended),
+      keys::kind_begin(keys::kind::ended), keys::kind_end(keys::kind::reference),
       [this](std::string_view key, std::string_view) {
-        const auto entry = keys::decode_ended(key);
-        if (!entry) return true;
+        std::string id;
+        if (const auto ended = keys::decode_ended(key)) id = ended->workflow_id;
+        if (const auto indexed = keys::decode_index(key)) id = indexed->workflow_id;
+        if (id.empty()) return true;
         bool exists = false;
-        const auto record = state_of(entry->workflow_id, exists);
+        const auto record = state_of(id, exists);
+        const auto reference = exists ? reference_of(id) : std::nullopt;
         if (failed_) return false;
-        if (!exists || (record && expected_end(entry->workflow_id, record->state) != entry)) {
-          findings_.add("I14", keys::printable(key), "no workflow has ended so");
+        if (exists && !(record && reference)) return true;  // found before
+        const auto expected =
+            exists ? index_keys(id, record->state, *reference) : std::vector<std::string>();
+        if (std::find(expected.begin(), expected.end(), key) == expected.end()) {
+          findings_.add("I14", keys::printable(key), "an index entry that no workflow has");
         }
         return true;
       });

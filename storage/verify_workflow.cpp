@@ -63,9 +63,18 @@ std::optional<due_entry> expected_deadline(std::string_view id,
                    model::no_action};
 }
 
-std::optional<ended_entry> expected_end(std::string_view id, const model::workflow_state& state) {
-  if (!state.terminal()) return std::nullopt;
-  return ended_entry{state.listed_as(), state.closed_at_ms, state.created_at_ms, std::string(id)};
+std::vector<std::string> index_keys(std::string_view id, const model::workflow_state& state,
+                                    std::string_view reference) {
+  std::vector<std::string> out;
+  if (state.terminal()) {
+    keys::ended(out.emplace_back(),
+                {state.listed_as(), state.closed_at_ms, state.created_at_ms, std::string(id)});
+  }
+  if (state.undecided()) keys::undecided(out.emplace_back(), state.created_at_ms, id);
+  if (!reference.empty()) {
+    keys::reference(out.emplace_back(), keys::reference_hash(reference), state.created_at_ms, id);
+  }
+  return out;
 }
 
 void workflow_check::row(const keys::workflow_key& at, std::string_view key,
@@ -321,7 +330,7 @@ expected_rows workflow_check::finish() {
   }
   add_expected_due(id_, 0, state.actions, out.due);
   if (auto deadline = expected_deadline(id_, state)) out.due.push_back(std::move(*deadline));
-  out.ended = expected_end(id_, state);
+  out.index_keys = index_keys(id_, state, definition_ ? definition_->spec.reference : "");
   return out;
 }
 

@@ -33,16 +33,17 @@ struct expected_rows {
   std::optional<list_entry> listed;  ///< nothing when its state cannot be read
   bool name_known = false;
   std::vector<due_entry> due;
-  std::optional<ended_entry> ended;
+  std::vector<std::string> index_keys;
 };
 /// `actions` are those of actions `first` and on.
 void add_expected_due(std::string_view id, model::action_index first,
                       const std::vector<model::action_state>& actions, std::vector<due_entry>& out);
 [[nodiscard]] std::optional<due_entry> expected_deadline(std::string_view id,
                                                          const model::workflow_state& state);
-/// Nothing while it is open.
-[[nodiscard]] std::optional<ended_entry> expected_end(std::string_view id,
-                                                      const model::workflow_state& state);
+/// The keys that it must have in the indexes N, Q and R, of which none has a value.
+[[nodiscard]] std::vector<std::string> index_keys(std::string_view id,
+                                                  const model::workflow_state& state,
+                                                  std::string_view reference);
 
 class workflow_check {
  public:

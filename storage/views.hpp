@@ -34,10 +34,11 @@ using has_handler = std::function<bool(std::string_view type)>;
                                                               std::string_view id,
                                                               std::uint64_t after,
                                                               std::size_t limit);
-/// In the order of submission. A page ends early, with a token, after 10,000 entries that did not
-/// match. invalid_argument: a bad limit, or a page token that is not of this query.
+/// A page ends early, with a token, after so much that did not match (see list_query).
+/// invalid_argument: a bad limit or filter, or a page token that is not of this query.
 [[nodiscard]] result<page<workflow_summary>> list_page(const read_store& store,
                                                        const list_query& query);
+[[nodiscard]] result<list_count> count_page(const read_store& store, const list_query& query);
 /// Entries of one kind that are due at or before `until_ms`, soonest first.
 [[nodiscard]] result<std::vector<due_view>> due_views(const read_store& store, timer_kind kind,
                                                       time_ms until_ms, std::size_t limit);

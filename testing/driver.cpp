@@ -10,6 +10,7 @@
 
 #include "actors/caf_thread.hpp"
 #include "actors/core.hpp"
+#include "messages/types.hpp"
 #include "storage/verify.hpp"
 
 namespace tenax::testing {
@@ -256,6 +257,54 @@ std::optional<time_ms> driver::next_timer_in() const {
   return next;
 }
 
+/// Until the due actor has something to do: with what it has read, or what comes after that.
+time_ms driver::due_work_in() const {
+  const auto& rt = core_->shared();
+  if (!rt.may_start()) return actors::never_ms;
+  time_ms at = rt.due_event_ms;
+  for (const auto group : {storage::timer_group::start, storage::timer_group::deadline}) {
+    const storage::due_entry from{rt.window_end_ms[static_cast<std::size_t>(group)] + 1, {}, {}, 0};
+    const auto first = control.real->due(group, from, at, 1);
+    if (!first) return 0;
+    if (!first->empty()) at = first->front().at_ms;
+  }
+  return at == actors::never_ms ? at : at - clock.now_ms();
+}
+
+std::optional<time_ms> driver::next_work_in() const {
+  std::optional<time_ms> next;
+  if (lazy_since_ms_) {
+    next = std::max<time_ms>(*lazy_since_ms_ + lazy_delay_ms() - clock.steady_ms(), 0);
+  }
+  using caf::detail::simple_actor_clock;
+  const auto& actor_clock = coordinator(*core_).clock();
+  for (const auto& [at, event] : actor_clock.schedule()) {
+    const auto comes_in = std::max<time_ms>(
+        std::chrono::ceil<milliseconds>(at - actor_clock.current_time).count(), 0);
+    if (next && comes_in >= *next) break;
+    time_ms work_in = comes_in;
+    if (event->subtype == simple_actor_clock::actor_msg_type) {
+      const auto& content =
+          static_cast<const simple_actor_clock::actor_msg&>(*event).content->content();
+      if (content.size() == 1) {
+        if (content.match_element<messages::alarm>(0)) {
+          work_in = content.get_as<messages::alarm>(0).due_at_ms - clock.now_ms();
+        } else if (content.match_element<messages::timeout>(0)) {
+          work_in += content.get_as<messages::timeout>(0).left.count();
+        } else if (content.match_element<messages::tick>(0)) {
+          work_in = due_work_in();
+        } else if (content.match_element<messages::sweep>(0)) {
+          const time_ms sweep_at = core_->shared().sweep_event_ms;
+          work_in = sweep_at == actors::never_ms ? sweep_at : sweep_at - clock.now_ms();
+        }
+      }
+    }
+    work_in = std::max(work_in, comes_in);
+    if (work_in != actors::never_ms) next = std::min(next.value_or(work_in), work_in);
+  }
+  return next;
+}
+
 void driver::pass(time_ms ms) {
   traced("pass", static_cast<std::uint64_t>(ms));
   clock.pass(ms);
@@ -266,14 +315,23 @@ void driver::pass(time_ms ms) {
 
 // --- runs of steps ---
 
+/// The first that may end.
+std::optional<std::size_t> driver::free_handler() const {
+  if (hold_handlers || !takes_results()) return std::nullopt;
+  for (std::size_t n = 0; n < running(); ++n) {
+    if (held_types.empty() || !held_types.contains(started_call(n).action_type)) return n;
+  }
+  return std::nullopt;
+}
+
 /// False: there was nothing to do.
 bool driver::idle_step() {
   if (jobs() > 0) {
     deliver(0);
   } else if (queued() > 0) {
     start_handler(0);
-  } else if (running() > 0 && !hold_handlers && takes_results()) {
-    finish_handler(0);
+  } else if (const auto free = free_handler()) {
+    finish_handler(*free);
   } else if (commit_waits()) {
     commit(false);  // last: as with a real disk, what happens meanwhile shares the write
   } else if (next_timer_in() == time_ms{0}) {
@@ -295,7 +353,7 @@ void driver::advance(milliseconds by, const std::function<bool()>& enough) {
   for (;;) {
     run_until_idle(enough);
     if (left <= 0 || (enough && enough())) return;
-    const time_ms next = std::min(left, next_timer_in().value_or(left));
+    const time_ms next = std::min(left, next_work_in().value_or(left));
     pass(next);
     left -= next;
   }

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -99,6 +100,8 @@ class driver {
   void start_draining();
 
   // --- queries ---
+  /// Null as `answers` says.
+  [[nodiscard]] actors::engine_core* core() const noexcept { return core_.get(); }
   [[nodiscard]] result<workflow_view> get(std::string_view id) const;
   [[nodiscard]] result<std::vector<due_view>> due_by(storage::timer_kind kind, std::size_t limit,
                                                      std::optional<wall_time> now) const;
@@ -131,6 +134,9 @@ class driver {
   void finish_handler(std::size_t n);
   /// Until the next timer (a delayed message, or the end of journal::lazy_delay); nothing: none.
   [[nodiscard]] std::optional<time_ms> next_timer_in() const;
+  /// Until something is to be done: as next_timer_in, but for the looks at a clock in between, that
+  /// find nothing as long as it does not step.
+  [[nodiscard]] std::optional<time_ms> next_work_in() const;
   /// Lets time pass on both clocks; the timers that come due become messages. The journal's lazy
   /// delay is a timer too: then it writes.
   void pass(time_ms ms);
@@ -139,13 +145,15 @@ class driver {
   /// Until no message, commit or handler is left (handlers that are held stay). Time stands still.
   /// Stops early when `enough` says so. Throws std::runtime_error after `steps_max` steps.
   void run_until_idle(const std::function<bool()>& enough = nullptr);
-  /// Timer by timer, idle in between.
+  /// Timer by timer, idle in between; not by regular looks that have nothing to find.
   void advance(milliseconds by, const std::function<bool()>& enough = nullptr);
 
   virtual_clock clock;
   store_control control;
   /// Handlers begin but do not end by themselves in runs of steps.
   bool hold_handlers = false;
+  /// The same for those of these action types.
+  std::set<std::string, std::less<>> held_types;
   /// Hash over all steps and writes so far.
   [[nodiscard]] std::uint64_t trace_hash() const noexcept { return mix(trace_, control.hash); }
   /// Told about each step, in words; null: nobody.
@@ -157,6 +165,8 @@ class driver {
   bool idle_step();
   void traced(std::string_view what, std::uint64_t a = 0, std::uint64_t b = 0);
   void note_lazy();
+  [[nodiscard]] time_ms due_work_in() const;
+  [[nodiscard]] std::optional<std::size_t> free_handler() const;
 
   driver_setup setup_;
   std::unique_ptr<actors::engine_core> core_;

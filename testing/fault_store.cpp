@@ -125,17 +125,10 @@ class fault_store final : public storage::store, public storage::row_source {
                                                             std::size_t limit) const override {
     return read(read_of::index, [&] { return real_->due(group, from, until_ms, limit); });
   }
-  [[nodiscard]] result<std::vector<storage::list_entry>> listed(model::index_class c,
-                                                                storage::time_ms from_ms,
-                                                                std::string_view from_id,
-                                                                std::size_t limit) const override {
-    return read(read_of::index, [&] { return real_->listed(c, from_ms, from_id, limit); });
-  }
-  [[nodiscard]] result<std::vector<storage::list_entry>> list_merged(
-      const std::vector<model::index_class>& classes, storage::time_ms from_ms,
-      std::string_view from_id, std::size_t limit) const override {
-    return read(read_of::index,
-                [&] { return real_->list_merged(classes, from_ms, from_id, limit); });
+  [[nodiscard]] result<std::vector<storage::list_entry>> list(const storage::list_source& source,
+                                                              const storage::list_place& from,
+                                                              std::size_t limit) const override {
+    return read(read_of::index, [&] { return real_->list(source, from, limit); });
   }
   [[nodiscard]] result<std::vector<storage::ended_entry>> ended(model::index_class c,
                                                                 std::size_t limit) const override {

@@ -3,6 +3,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "actors/engine_access.hpp"
 #include "storage/views.hpp"
 #include "testing/driver.hpp"
 #include "testing/memory_disk.hpp"
@@ -47,8 +48,26 @@ class virtual_engine::impl {
     return std::move(*answer);
   }
 
+  engine_seat seat() {
+    return {[this] { return engine.answers() ? engine.core() : nullptr; },
+            [this](const workflow_spec& spec, auto done, std::string terms) {
+              engine.submit(spec, std::move(done), std::move(terms));
+            },
+            [this](const std::function<bool()>& ready, std::optional<milliseconds> within) {
+              if (!engine.is_open()) return;
+              if (within && within->count() <= 0) return engine.run_until_idle(ready);
+              engine.advance(within.value_or(limits{}.delay_max), ready);
+            },
+            [this](std::optional<milliseconds> patience) -> result<void> {
+              if (patience) return engine.close(*patience);
+              engine.close();
+              return {};
+            }};
+  }
+
   std::shared_ptr<void> memory;  // outlives the engine
   driver engine;
+  tenax::engine as_engine = engine_access::make(seat());
   std::uint64_t failing_write = 0;
   failed_commit how_it_fails = failed_commit::lost;
 };
@@ -63,6 +82,8 @@ result<virtual_engine> virtual_engine::open(options opts, virtual_options how) {
   if (auto opened = made->engine.open(); !opened) return opened.error();
   return virtual_engine(std::move(made));
 }
+
+tenax::engine& virtual_engine::as_engine() noexcept { return impl_->as_engine; }
 
 // --- as in tenax::engine ---
 
@@ -148,6 +169,11 @@ result<workflow_view> virtual_engine::get(std::string_view id) const {
 result<page<workflow_summary>> virtual_engine::list(const list_query& query) const {
   if (!impl_ || !impl_->engine.answers()) return closed_error();
   return storage::list_page(impl_->engine.store(), query);
+}
+
+result<list_count> virtual_engine::count(const list_query& query) const {
+  if (!impl_ || !impl_->engine.answers()) return closed_error();
+  return storage::count_page(impl_->engine.store(), query);
 }
 
 result<std::vector<history_event>> virtual_engine::history(std::string_view id, std::uint64_t after,
@@ -267,7 +293,13 @@ std::uint64_t virtual_engine::store_writes() const noexcept { return impl_->engi
 // --- handlers ---
 
 void virtual_engine::hold_handlers() { impl_->engine.hold_handlers = true; }
-void virtual_engine::release_handlers() { impl_->engine.hold_handlers = false; }
+void virtual_engine::hold_handlers(std::string action_type) {
+  impl_->engine.held_types.insert(std::move(action_type));
+}
+void virtual_engine::release_handlers() {
+  impl_->engine.hold_handlers = false;
+  impl_->engine.held_types.clear();
+}
 
 std::vector<running_handler> virtual_engine::running_handlers() const {
   std::vector<running_handler> all;

@@ -99,11 +99,13 @@ class engine {
 
   /// Reads the last durable state. An id that none can have is not_found at once, here and in every
   /// other call but submit. Errors of all queries: not_found, corrupt, storage_unavailable;
-  /// of `list` also invalid_argument (a limit or token that is none).
+  /// of `list` and `count` also invalid_argument (a limit, filter or token that is none).
   result<workflow_summary> summary(std::string_view id) const;
   result<workflow_view> get(std::string_view id) const;
   result<std::string> terms(std::string_view id) const;
   result<page<workflow_summary>> list(const list_query& query = {}) const;
+  /// Errors as `list`.
+  result<list_count> count(const list_query& query = {}) const;
   /// Events with seq > `after`, at most `limit`.
   result<std::vector<history_event>> history(std::string_view id, std::uint64_t after = 0,
                                              std::size_t limit = 1'000) const;
@@ -187,6 +189,7 @@ class engine {
   [[nodiscard]] bool healthy() const noexcept;
 
  private:
+  friend class engine_access;
   class impl;
   explicit engine(std::unique_ptr<impl> p) noexcept;
   std::unique_ptr<impl> impl_;
@@ -207,6 +210,8 @@ class reader {
   result<workflow_summary> summary(std::string_view id) const;
   result<workflow_view> get(std::string_view id) const;
   result<page<workflow_summary>> list(const list_query& query = {}) const;
+  /// Errors as `list`.
+  result<list_count> count(const list_query& query = {}) const;
   result<std::vector<history_event>> history(std::string_view id, std::uint64_t after = 0,
                                              std::size_t limit = 1'000) const;
   [[nodiscard]] engine_stats stats() const;

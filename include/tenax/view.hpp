@@ -48,6 +48,7 @@ enum class waiting_for : std::uint8_t {
 [[nodiscard]] std::string_view to_string(waiting_for w) noexcept;
 [[nodiscard]] bool is_terminal(workflow_status s) noexcept;
 [[nodiscard]] std::optional<workflow_status> parse_workflow_status(std::string_view text) noexcept;
+[[nodiscard]] std::optional<waiting_for> parse_waiting_for(std::string_view text) noexcept;
 
 struct action_error {
   std::string error_class;
@@ -145,13 +146,33 @@ struct history_event {
   std::string data;       ///< a JSON object
 };
 
+/// Which workflows; all that is set must hold. A page costs what it shows, also where much was
+/// deleted, for what has an index: nothing set, `open`, a status of ended workflows, `reference`,
+/// `waiting` decision, and the times with any of them. Other filters are looked up one by one, at
+/// most 10,000 names, 1,000 workflows or 16,000 of their actions a page: then it comes short, even
+/// empty, with a token to go on.
 struct list_query {
   std::optional<workflow_status> status;
-  std::optional<std::string> name;  ///< exact
-  std::optional<wall_time> from;    ///< submitted_at >=
-  std::optional<wall_time> until;   ///< submitted_at <
-  std::size_t limit = 100;          ///< 1..1000
-  std::string page_token;           ///< from the page before
+  bool open = false;                       ///< pending or in_progress
+  std::optional<std::string> name;         ///< exact
+  std::optional<std::string> reference;    ///< exact, not ""
+  std::optional<std::string> error_class;  ///< of what failed the workflow; of an open one: of the
+                                           ///< last error of any of its actions
+  /// Open, and one of its actions waits for this; `handler` is none that is stored, so an error.
+  /// `nothing`: one of its actions runs.
+  std::optional<waiting_for> waiting;
+  std::optional<wall_time> from;   ///< submitted_at >=
+  std::optional<wall_time> until;  ///< submitted_at <
+  bool newest_first = false;       ///< else in the order of submission
+  std::size_t limit = 100;         ///< 1..1000; of `count` without a meaning
+  std::string page_token;          ///< from the page, or count, before
+};
+
+/// How many workflows a query finds; add up until `next_page_token` is empty. Without filters but
+/// `status` of ended ones or `open` it is one step.
+struct list_count {
+  std::uint64_t count = 0;
+  std::string next_page_token;
 };
 
 /// One page. `next_page_token` is empty on the last one; a page may be short, even empty, before

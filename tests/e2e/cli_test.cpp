@@ -127,6 +127,22 @@ BOOST_AUTO_TEST_CASE(list_filters_and_pages) {
     if (token.empty()) break;
   }
   BOOST_TEST(seen.size() == 6u);
+  // The other way round, by reference, by what is waited for, and counted only.
+  BOOST_TEST(tenax({"run", file("r.json", R"({"id":"referred","name":"other","reference":"PO 7",
+                   "actions":[{"key":"a","type":"noop"}]})")})
+                 .exit_code == 0);
+  BOOST_TEST(tenax_json({"list", "--newest-first"})["workflows"][0]["id"] == "referred");
+  const auto referred = tenax_json({"list", "--reference", "PO 7"})["workflows"];
+  BOOST_REQUIRE(referred.size() == 1u);
+  BOOST_TEST(referred[0]["id"] == "referred");
+  BOOST_TEST(tenax_json({"list", "--count"})["count"] == 7);
+  BOOST_TEST(tenax({"list", "--count", "--name", "other"}).out == "2\n");
+  BOOST_TEST(tenax_json({"list", "--count", "--open"})["count"] == 0);
+  BOOST_TEST(tenax_json({"list", "--waiting", "retry"})["workflows"].empty());
+  BOOST_TEST(tenax_json({"list", "--error-class", "none"})["workflows"].empty());
+  BOOST_TEST(tenax({"list", "--waiting", "godot"}).exit_code == 2);
+  BOOST_TEST(tenax({"list", "--waiting", "retry", "--to-decide"}).exit_code == 2);
+
   const auto text = tenax({"list"});
   BOOST_TEST(text.out.starts_with("ID "));
   BOOST_TEST(contains(text.out, "other"));

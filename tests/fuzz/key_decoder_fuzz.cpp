@@ -138,6 +138,14 @@ void try_bytes(const std::string& key) {
     keys::due(again, *due);
     require(again == key);
   }
+  if (const auto entry = keys::decode_index(key)) {
+    if (keys::decode_kind(key) == keys::kind::undecided) {
+      keys::undecided(again, entry->created_at_ms, entry->workflow_id);
+    } else {
+      keys::reference(again, entry->hash, entry->created_at_ms, entry->workflow_id);
+    }
+    require(again == key);
+  }
   if (const auto ended = keys::decode_ended(key)) {
     keys::ended(again, *ended);
     require(again == key);

@@ -55,7 +55,8 @@ bool same(const model::workflow_state& a, const model::workflow_state& b) {
   return a.status == b.status && a.seq == b.seq && a.created_at_ms == b.created_at_ms &&
          a.updated_at_ms == b.updated_at_ms && a.started_at_ms == b.started_at_ms &&
          a.closed_at_ms == b.closed_at_ms && a.deadline_at_ms == b.deadline_at_ms &&
-         a.failed_action == b.failed_action && a.reason == b.reason && a.terms_seq == b.terms_seq && a.counts == b.counts;
+         a.failed_action == b.failed_action && a.reason == b.reason && a.terms_seq == b.terms_seq &&
+         a.counts == b.counts;
 }
 
 void try_state(std::string_view value) {

@@ -52,6 +52,11 @@ class virtual_engine {
   /// Closes.
   ~virtual_engine();
 
+  /// For code that takes an engine: its calls let the engine work until they are answered, `await`
+  /// lets time pass (without a timeout ten years at most), `close` closes this. It lives as long as
+  /// this does, also through a crash and what follows.
+  [[nodiscard]] tenax::engine& as_engine() noexcept;
+
   // --- as in tenax::engine, errors included ---
   result<submission> submit(const workflow_spec& spec, std::string terms = {});
   result<submission> submit_json(std::string_view json);
@@ -69,6 +74,7 @@ class virtual_engine {
   [[nodiscard]] result<workflow_summary> summary(std::string_view id) const;
   [[nodiscard]] result<workflow_view> get(std::string_view id) const;
   [[nodiscard]] result<page<workflow_summary>> list(const list_query& query = {}) const;
+  [[nodiscard]] result<list_count> count(const list_query& query = {}) const;
   [[nodiscard]] result<std::vector<history_event>> history(std::string_view id,
                                                            std::uint64_t after = 0,
                                                            std::size_t limit = 1'000) const;
@@ -119,7 +125,9 @@ class virtual_engine {
   /// From now on handlers stay in flight until `finish_handler`: timeouts, cancellation and late
   /// results can happen first. In-place handlers (run_mode::in_place) are not held.
   void hold_handlers();
-  /// The opposite; those in flight end with the next run.
+  /// The same for handlers of one action type.
+  void hold_handlers(std::string action_type);
+  /// The opposite of both; those in flight end with the next run.
   void release_handlers();
   /// In the order of their starts.
   [[nodiscard]] std::vector<running_handler> running_handlers() const;

@@ -163,6 +163,45 @@ BOOST_AUTO_TEST_CASE(the_wait_action_is_a_durable_timer) {
   BOOST_TEST((end.closed_at == begun + milliseconds(90'500)));
 }
 
+/// Looks at the clock in between find nothing, so none is waited for.
+BOOST_AUTO_TEST_CASE(a_year_of_idle_virtual_time_costs_its_timers_not_its_seconds) {
+  opts.retention.completed.age = hours(24 * 200);
+  opts.retention.failed.count = 1;
+  action_options patient;
+  patient.start_to_close = hours(24 * 300);
+  handle_ok("ok");
+  handle_ok("held", patient);
+  auto& d = open_stepped();
+  std::size_t steps = 0;
+  d.on_step = [&steps](const std::string&) { ++steps; };
+  const auto opened_ms = d.clock.now_ms();
+  for (const auto& spec :
+       {one("quick", "ok"), one("sleeper", "wait", R"({"seconds": 17280000})"),  // 200 days
+        one("kept", "held")}) {
+    d.submit(spec, nullptr);
+  }
+  d.hold_handlers = true;
+  d.run_until_idle();
+  for (std::size_t n = d.running(); n-- > 0;) {
+    if (d.started_call(n).action_type != "held") d.finish_handler(n);
+  }
+  d.run_until_idle();
+  const auto status_of = [&d](std::string_view id) { return must(d.get(id)).summary.status; };
+  BOOST_TEST(status_of("quick") == workflow_status::completed);
+  steps = 0;
+  const auto day = hours(24);
+  d.advance(199 * day);
+  BOOST_TEST(status_of("quick") == workflow_status::completed);
+  d.advance(2 * day);
+  BOOST_TEST(code_of(d.get("quick")) == errc::not_found);
+  d.advance(165 * day);
+  BOOST_TEST(steps < 200U);
+  const auto slept = must(d.get("sleeper"));
+  BOOST_TEST(slept.actions[0].closed_at->time_since_epoch().count() - opened_ms ==
+             std::chrono::milliseconds(200 * day).count());
+  BOOST_TEST(must(d.get("kept")).actions[0].last_error->error_class == "timeout");
+}
+
 BOOST_AUTO_TEST_CASE(a_wall_clock_that_steps_back_delays_but_never_hastens) {
   for (const auto delay : {seconds(20), seconds(600)}) {
     calls.clear();

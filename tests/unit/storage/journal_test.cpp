@@ -94,14 +94,8 @@ class fake_store final : public store {
                                                    std::size_t) const override {
     return none();
   }
-  [[nodiscard]] result<std::vector<list_entry>> listed(model::index_class, time_ms,
-                                                       std::string_view,
-                                                       std::size_t) const override {
-    return none();
-  }
-  [[nodiscard]] result<std::vector<list_entry>> list_merged(const std::vector<model::index_class>&,
-                                                            time_ms, std::string_view,
-                                                            std::size_t) const override {
+  [[nodiscard]] result<std::vector<list_entry>> list(const list_source&, const list_place&,
+                                                     std::size_t) const override {
     return none();
   }
   [[nodiscard]] result<std::vector<ended_entry>> ended(model::index_class,

@@ -176,6 +176,10 @@ BOOST_AUTO_TEST_CASE(decoders_accept_only_what_encoders_make) {
     keys::ended(key, {static_cast<model::index_class>(2 + r.below(3)), random_time(r),
                       random_time(r), r.id()});
     good.push_back(key);
+    keys::undecided(key, random_time(r), r.id());
+    good.push_back(key);
+    keys::reference(key, r.bits(), random_time(r), r.id());
+    good.push_back(key);
     const auto id = r.id();
     good.push_back(encoded(random_row(r, id)));
   }
@@ -198,6 +202,14 @@ BOOST_AUTO_TEST_CASE(decoders_accept_only_what_encoders_make) {
     }
     if (const auto row = keys::decode_workflow(key)) {
       BOOST_REQUIRE_EQUAL(keys::printable(encoded(*row)), keys::printable(key));
+    }
+    if (const auto entry = keys::decode_index(key)) {
+      if (keys::decode_kind(key) == keys::kind::undecided) {
+        keys::undecided(again, entry->created_at_ms, entry->workflow_id);
+      } else {
+        keys::reference(again, entry->hash, entry->created_at_ms, entry->workflow_id);
+      }
+      BOOST_REQUIRE_EQUAL(keys::printable(again), keys::printable(key));
     }
     if (const auto entry = keys::decode_ended(key)) {
       keys::ended(again, *entry);

@@ -485,8 +485,9 @@ BOOST_AUTO_TEST_CASE(merged_listing_is_ordered_by_creation) {
   }
   BOOST_REQUIRE(s->write(s->epoch(), {&batch}));
   std::sort(expected.begin(), expected.end());
-  const auto found = s->list_merged({model::index_class::active, model::index_class::completed},
-                                    std::numeric_limits<time_ms>::min(), "", 1'000);
+  const auto found = s->list(
+      {list_source::kind::classes, {model::index_class::active, model::index_class::completed}, {}},
+      {std::numeric_limits<time_ms>::min(), {}, false}, 1'000);
   BOOST_REQUIRE(found);
   std::vector<std::pair<time_ms, std::string>> got;
   for (const auto& e : *found) got.emplace_back(e.created_at_ms, e.workflow_id);

@@ -405,6 +405,18 @@ BOOST_AUTO_TEST_CASE(i14_indexes_both_directions) {
       BOOST_REQUIRE(db.Put({}, key, "").ok());
     }));
   }
+  for (const char* id : {"r", "nobody"}) {
+    BOOST_TEST(broken(id, [&](rocksdb::DB& db) {
+      std::string key;
+      keys::undecided(key, 5, id);
+      BOOST_REQUIRE(db.Put({}, key, "").ok());
+    }));
+    BOOST_TEST(broken(id, [&](rocksdb::DB& db) {
+      std::string key;
+      keys::reference(key, keys::reference_hash("other"), 5, id);
+      BOOST_REQUIRE(db.Put({}, key, "").ok());
+    }));
+  }
   // A bound that hides entries, the first of them is named.
   for (const auto kind : {timer_kind::retry, timer_kind::action_deadline}) {
     lawful_store s(3);
@@ -467,7 +479,7 @@ BOOST_AUTO_TEST_CASE(rows_that_do_not_belong_or_cannot_be_read) {
   BOOST_TEST(broken(put(history_key("orphan", 1), "x")));
 }
 
-/// Format 3 has the rows of workflows and no index of their ends.
+/// Format 3 has the rows of workflows, and no index of ends, references and decisions.
 BOOST_AUTO_TEST_CASE(an_engine_that_opens_format_3_brings_it_to_4) {
   lawful_store s(4, 60);
   const auto report = s.check();
@@ -479,7 +491,10 @@ BOOST_AUTO_TEST_CASE(an_engine_that_opens_format_3_brings_it_to_4) {
       const auto key = it->key().ToString();
       const auto kind = keys::decode_kind(key);
       if (kind != keys::kind::meta) before.emplace(key, it->value().ToString());
-      if (kind != keys::kind::ended) continue;
+      if (kind != keys::kind::ended && kind != keys::kind::undecided &&
+          kind != keys::kind::reference) {
+        continue;
+      }
       ++ends;
       BOOST_REQUIRE(db.Delete({}, key).ok());
     }

@@ -298,45 +298,161 @@ BOOST_AUTO_TEST_CASE(event_data_is_one_json_object_a_kind) {
   }
 }
 
+namespace {
+
+/// What a query must find is told from the states, not from any index.
+struct stored_row {
+  time_ms created;
+  std::string id;
+  std::string name;
+  std::string reference;
+  model::workflow_state state;
+
+  [[nodiscard]] bool any(model::phase p) const {
+    return std::any_of(state.actions.begin(), state.actions.end(),
+                       [p](const auto& a) { return a.phase == p; });
+  }
+  [[nodiscard]] bool waits(waiting_for what) const {
+    switch (what) {
+      case waiting_for::nothing:
+        return any(model::phase::executing);
+      case waiting_for::dependencies:
+        return any(model::phase::blocked);
+      case waiting_for::schedule:
+        return any(model::phase::scheduled);
+      case waiting_for::retry:
+        return any(model::phase::backing_off);
+      case waiting_for::timer:
+        return any(model::phase::deferred);
+      case waiting_for::a_thread:
+        return any(model::phase::ready);
+      case waiting_for::decision:
+        return any(model::phase::in_doubt) || any(model::phase::paused);
+      case waiting_for::handler:
+        break;
+    }
+    return false;
+  }
+  [[nodiscard]] bool has_error(const std::string& error_class) const {
+    if (state.status == workflow_status::failed) {
+      return state.failed_action != model::no_action &&
+             state.actions[state.failed_action].last_error.error_class == error_class;
+    }
+    return !state.terminal() &&
+           std::any_of(state.actions.begin(), state.actions.end(),
+                       [&](const auto& a) { return a.last_error.error_class == error_class; });
+  }
+  [[nodiscard]] bool matches(const list_query& q) const {
+    if (q.status && state.status != *q.status) return false;
+    if (q.open && state.terminal()) return false;
+    if (q.name && name != *q.name) return false;
+    if (q.reference && reference != *q.reference) return false;
+    if (q.waiting && (state.terminal() || !waits(*q.waiting))) return false;
+    if (q.error_class && !has_error(*q.error_class)) return false;
+    if (q.from && created < q.from->time_since_epoch().count()) return false;
+    return !q.until || created < q.until->time_since_epoch().count();
+  }
+};
+
+std::uint64_t all_counted(const store& s, list_query q) {
+  for (std::uint64_t count = 0;;) {
+    const auto some = count_page(s, q);
+    BOOST_REQUIRE_MESSAGE(some, failure(some));
+    count += some->count;
+    if (some->next_page_token.empty()) return count;
+    q.page_token = some->next_page_token;
+  }
+}
+
+}  // namespace
+
 BOOST_AUTO_TEST_CASE(listing_pages_hold_every_match_once_in_order) {
   temp_dir dir;
   const auto s = open_for_test(dir.data());
   random_source r(3);
-  struct row {
-    time_ms created;
-    std::string id;
-    std::string name;
-    workflow_status status;
-  };
-  std::vector<row> rows;
-  for (int i = 0; i < 120; ++i) {
-    random_workflow w(r, random_spec(r, "w" + std::to_string(i), 1 + r.below(3)));
+  std::vector<stored_row> rows;
+  for (int i = 0; i < 240; ++i) {
+    auto spec = random_spec(r, "w" + std::to_string(i), 1 + r.below(20));
+    spec.reference = r.chance(30) ? "" : "T-" + std::to_string(r.below(6));
+    random_workflow w(r, std::move(spec));
     w.now_ms = 1'000 + static_cast<time_ms>(r.below(40)) * 10;
     for (auto n = r.below(6) + 1; n > 0; --n) {
       w.step(4);
       if (!w.changes.empty()) commit(*s, w);
     }
-    rows.push_back({w.state.created_at_ms, w.def->spec.id, w.def->spec.name, w.state.status});
+    rows.push_back(
+        {w.state.created_at_ms, w.def->spec.id, w.def->spec.name, w.def->spec.reference, w.state});
   }
-  std::sort(rows.begin(), rows.end(), [](const row& a, const row& b) {
+  std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
     return std::tie(a.created, a.id) < std::tie(b.created, b.id);
   });
-  for (int i = 0; i < 300; ++i) {
+  std::size_t found = 0;
+  for (int i = 0; i < 600; ++i) {
     auto q = limited(1 + r.below(150));
-    if (r.chance(50)) q.status = static_cast<workflow_status>(r.below(5));
-    if (r.chance(30)) q.name = "name" + std::to_string(r.below(4));
+    if (r.chance(30)) q.status = static_cast<workflow_status>(r.below(5));
+    if (r.chance(20)) q.open = true;
+    if (r.chance(20)) q.name = "name" + std::to_string(r.below(4));
+    if (r.chance(20)) q.reference = "T-" + std::to_string(r.below(7));
+    if (r.chance(20)) q.waiting = static_cast<waiting_for>(r.below(6));
+    if (r.chance(20)) q.waiting = waiting_for::decision;
+    if (r.chance(20)) q.error_class = "class" + std::to_string(r.below(6));
     if (r.chance(30)) q.from = wall_time(milliseconds(1'000 + r.below(400)));
     if (r.chance(30)) q.until = wall_time(milliseconds(1'000 + r.below(400)));
+    if (r.chance(50)) q.newest_first = true;
     std::vector<std::string> expected;
     for (const auto& row : rows) {
-      if (q.status && row.status != *q.status) continue;
-      if (q.name && row.name != *q.name) continue;
-      if (q.from && row.created < q.from->time_since_epoch().count()) continue;
-      if (q.until && row.created >= q.until->time_since_epoch().count()) continue;
-      expected.push_back(row.id);
+      if (row.matches(q)) expected.push_back(row.id);
     }
+    if (q.newest_first) std::reverse(expected.begin(), expected.end());
     BOOST_REQUIRE(all_pages(*s, q) == expected);
+    BOOST_REQUIRE(all_counted(*s, q) == expected.size());
+    found += expected.size();
   }
+  BOOST_TEST(found > 5'000u);  // else the filters leave nothing to see
+}
+
+/// Both are found without a look at the thousands of others.
+BOOST_AUTO_TEST_CASE(references_and_decisions_are_found_at_once) {
+  temp_dir dir;
+  const auto s = open_for_test(dir.data());
+  random_source r(5);
+  for (int i = 0; i < 3'000; ++i) {
+    workflow_spec spec;
+    spec.id = "w" + std::to_string(i);
+    spec.reference = i == 1'500 ? "order 7" : "order 8";
+    spec.actions.emplace_back().key = "a";
+    random_workflow w(r, std::move(spec));
+    w.step(1);
+    if (i == 2'500) {
+      model::event e;
+      e.kind = model::event_kind::attempt_started;
+      e.action = 0;
+      e.attempt = 1;
+      e.delivery = delivery::at_most_once;
+      w.apply(e);
+      e.kind = model::event_kind::outcome_unknown;
+      w.apply(e);
+    }
+    commit(*s, w);
+  }
+  auto q = limited(10);
+  q.reference = "order 7";
+  std::size_t pages = 0;
+  BOOST_TEST(all_pages(*s, q, &pages) == std::vector<std::string>{"w1500"});
+  BOOST_TEST(pages == 1u);
+  q = limited(10);
+  q.waiting = waiting_for::decision;
+  pages = 0;
+  BOOST_TEST(all_pages(*s, q, &pages) == std::vector<std::string>{"w2500"});
+  BOOST_TEST(pages == 1u);
+  // Without an index a page gives up after a while.
+  q.waiting = waiting_for::retry;
+  pages = 0;
+  BOOST_TEST(all_pages(*s, q, &pages).empty());
+  BOOST_TEST(pages == 3u);
+  q = limited(10);
+  q.open = true;
+  BOOST_TEST(count_page(*s, q)->count == 3'000u);
 }
 
 BOOST_AUTO_TEST_CASE(a_page_gives_up_after_many_entries_that_do_not_match) {
@@ -372,6 +488,12 @@ BOOST_AUTO_TEST_CASE(bad_limits_and_tokens_are_refused) {
   BOOST_TEST(refused(limited(0)));
   BOOST_TEST(refused(limited(1'001)));
   auto q = limited(2);
+  q.waiting = waiting_for::handler;
+  BOOST_TEST(refused(q));
+  q = limited(2);
+  q.reference = "";
+  BOOST_TEST(refused(q));
+  q = limited(2);
   const auto token = list_page(*s, q).value().next_page_token;
   BOOST_TEST(!token.empty());
   for (std::string bad : {std::string("x"), std::string("AAAA"), token + "A", token.substr(4)}) {
