@@ -70,7 +70,7 @@ result<page<workflow_summary>> reader::list(const list_query& query) const {
 }
 
 result<list_count> reader::count(const list_query& query) const {
-  if (auto no = cannot_answer(impl_)) return std::move(*no);
+  if (auto no = reader_cannot_answer(impl_)) return std::move(*no);
   return storage::count_page(*impl_->store, query);
 }
 

@@ -17,7 +17,7 @@ workflow_spec of_types(const std::vector<std::string>& types) {
 }
 
 const workflow_spec spinning = of_types({"spin", "noop"});
-const workflow_spec running = of_types({"exec"});
+const workflow_spec with_exec = of_types({"exec"});
 
 /// What `change` makes of the terms that a workflow of these types has by default.
 template <class Change>
@@ -43,7 +43,7 @@ BOOST_AUTO_TEST_CASE(the_text_is_fixed_for_all_time) {
   run.exec_programs = {"/bin/b", "/bin/a"};
   run.exec_env = {"HOME"};
   run.faults = {0.5, 7};
-  BOOST_TEST(terms_of(run, running) ==
+  BOOST_TEST(terms_of(run, with_exec) ==
              R"({"max_attempts":3,"min_wait_ms":1000,"max_wait_ms":60000,"on_exhausted":"fail",)"
              R"("at_most_once":["exec"],"allow_exec":true,"exec_program":["/bin/a","/bin/b"],)"
              R"("exec_env":["HOME"],"exec_timeout_ms":60000,"fail_rate":0.5,"seed":7})");
@@ -64,11 +64,11 @@ BOOST_AUTO_TEST_CASE(every_option_that_changes_what_happens_differs) {
              R"(--on-exhausted: "fail" -> "skip")");
   BOOST_TEST(one(changed(spinning, [](auto& r) { r.at_most_once = {"spin"}; })) ==
              R"(--at-most-once:  -> ["spin"])");
-  BOOST_TEST(one(changed(running, [](auto& r) { r.exec_programs = {"/bin/a"}; })) ==
+  BOOST_TEST(one(changed(with_exec, [](auto& r) { r.exec_programs = {"/bin/a"}; })) ==
              R"(--exec-program:  -> ["/bin/a"])");
-  BOOST_TEST(one(changed(running, [](auto& r) { r.exec_env = {"A"}; })) ==
+  BOOST_TEST(one(changed(with_exec, [](auto& r) { r.exec_env = {"A"}; })) ==
              R"(--exec-env:  -> ["A"])");
-  BOOST_TEST(one(changed(running, [](auto& r) { r.exec_timeout_ms = 1; })) ==
+  BOOST_TEST(one(changed(with_exec, [](auto& r) { r.exec_timeout_ms = 1; })) ==
              "--exec-timeout-ms: 60000 -> 1");
   BOOST_TEST(changed(spinning, [](auto& r) { r.faults.rate = 0.1; }).size() == 2u);
 }
@@ -97,10 +97,10 @@ BOOST_AUTO_TEST_CASE(terms_are_read_back) {
   run.exec_programs = {"/bin/a"};
   run.exec_timeout_ms = 17;
   run.faults = {0.25, 3};
-  const auto terms = terms_of(run, running);
+  const auto terms = terms_of(run, with_exec);
   run_options again;
   BOOST_TEST(read_terms(terms, again));
-  BOOST_TEST(terms_of(again, running) == terms);
+  BOOST_TEST(terms_of(again, with_exec) == terms);
   BOOST_TEST(faults_of(again).empty());
 }
 
