@@ -1,6 +1,7 @@
 #include "node/change_commands.hpp"
 
 #include <utility>
+#include <vector>
 
 #include "node/control.hpp"
 #include "node/text.hpp"
@@ -113,6 +114,54 @@ int resolve_command(const common_options& common, const resolve_options& o) {
   if (const auto done = target->resolve(o.id, o.key, *std::move(decision)); !done)
     return report_error(common, what, done.error());
   return report(common, *target, o.id, "action " + o.key + ": " + o.decision);
+}
+
+namespace {
+
+/// All that have failed and match. They are listed first: those that go on leave the list.
+int retry_failed(const common_options& common, engine& target, const retry_options& o) {
+  const std::string what = "cannot retry what has failed";
+  list_query query;
+  query.status = workflow_status::failed;
+  query.name = o.name;
+  query.error_class = o.error_class;
+  query.limit = 1'000;
+  std::vector<std::string> ids;
+  do {
+    const auto found = target.list(query);
+    if (!found) return report_error(common, what, found.error());
+    for (const auto& w : found->items) ids.push_back(w.id);
+    query.page_token = found->next_page_token;
+  } while (!query.page_token.empty());
+  for (const auto& id : ids) {
+    if (const auto done = target.retry(id, {}, o.reason); !done)
+      return report_error(common, "cannot retry " + id, done.error());
+  }
+  if (common.json) {
+    print_line({{"retried", ids}});
+  } else {
+    for (const auto& id : ids) print(printable(id) + ": goes on at the next run\n");
+    print(std::to_string(ids.size()) + " failed workflows go on\n");
+  }
+  return finish_output(exit_ok);
+}
+
+}  // namespace
+
+int retry_command(const common_options& common, const retry_options& o) {
+  const bool of_one = !o.id.empty();
+  if (of_one == o.failed || (of_one && (o.name || o.error_class)))
+    return report_error(common, "bad option",
+                        error{errc::invalid_argument,
+                              "name one workflow, or say --failed (--name and --error-class go "
+                              "with that)"});
+  const auto what = of_one ? "cannot retry " + o.id : "cannot retry what has failed";
+  auto target = open_paused(common, of_one ? std::optional(o.id) : std::nullopt);
+  if (!target) return report_error(common, what, target.error());
+  if (!of_one) return retry_failed(common, *target, o);
+  if (const auto done = target->retry(o.id, o.key, o.reason); !done)
+    return report_error(common, what, done.error());
+  return report(common, *target, o.id, "goes on at the next run");
 }
 
 int remove_command(const common_options& common, const remove_options& o) {

@@ -1,6 +1,6 @@
-// change_commands.hpp - the commands that need the directory's owner: cancel, resolve, remove,
-// backup. They open the engine paused, so nothing else happens. While another process has the data
-// directory, the first three refuse and backup asks that process (node/control.hpp).
+// change_commands.hpp - the commands that need the directory's owner: cancel, resolve, retry,
+// remove, backup. They open the engine paused, so nothing else happens. While another process has
+// the data directory, all but the last refuse and backup asks that process (node/control.hpp).
 // Depends on include/tenax and node/. Main thread only. Each returns the exit code.
 #pragma once
 
@@ -25,6 +25,16 @@ struct resolve_options {
   std::optional<std::string> message;  ///< fail
 };
 [[nodiscard]] int resolve_command(const common_options& common, const resolve_options& o);
+
+struct retry_options {
+  std::string id;   ///< empty: with `failed`
+  std::string key;  ///< empty: what failed, or all that waits for a retry
+  std::string reason;
+  bool failed = false;  ///< all that have failed and have this name and error class
+  std::optional<std::string> name;
+  std::optional<std::string> error_class;
+};
+[[nodiscard]] int retry_command(const common_options& common, const retry_options& o);
 
 struct remove_options {
   std::string id;

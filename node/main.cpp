@@ -276,6 +276,20 @@ void add_changing(CLI::App& app, const common_options& common, action& chosen) {
       [&common, &chosen] { chosen = [&] { return resolve_command(common, resolve_o); }; });
 }
 
+void add_retry(CLI::App& app, const common_options& common, action& chosen) {
+  static retry_options o;
+  auto& retry = *app.add_subcommand(
+      "retry",
+      "Go on with what has failed, or make a retry that waits now; no process may be running it");
+  retry.add_option("ID", o.id);
+  retry.add_option("KEY", o.key, "The action that failed, or that waits; else all");
+  retry.add_option("--reason", o.reason);
+  retry.add_flag("--failed", o.failed, "All workflows that have failed");
+  retry.add_option("--name", o.name, "With --failed: of exactly this name");
+  retry.add_option("--error-class", o.error_class, "With --failed: by this class of error");
+  retry.callback([&common, &chosen] { chosen = [&] { return retry_command(common, o); }; });
+}
+
 void add_remove(CLI::App& app, const common_options& common, action& chosen) {
   static remove_options o;
   auto& remove = *app.add_subcommand(
@@ -334,6 +348,7 @@ int main(int argc, char** argv) {
     add_run(app, common, chosen);
     add_reading(app, common, chosen);
     add_changing(app, common, chosen);
+    add_retry(app, common, chosen);
     add_remove(app, common, chosen);
     add_backup(app, common, chosen);
     take_plain_words(app);

@@ -6,6 +6,7 @@
 
 #include "node/json_output.hpp"
 #include "node/text.hpp"
+#include "tenax/plain_numbers.hpp"
 
 namespace tenax::node {
 
@@ -13,6 +14,7 @@ namespace {
 
 /// The object, or null.
 json object_of(std::string_view terms) {
+  const plain_numbers no_locale;
   auto out = json::parse(terms, nullptr, false);
   return out.is_object() ? out : json();
 }

@@ -252,6 +252,32 @@ BOOST_AUTO_TEST_CASE(complete_needs_a_value) {
   BOOST_TEST(tenax_json({"show", "p"})["actions"][0]["result"].is_null());
 }
 
+/// A failed workflow goes on at the next run, and what was done is not done again.
+BOOST_AUTO_TEST_CASE(what_has_failed_goes_on_after_retry) {
+  const auto log = path("log");
+  const auto mended = path("mended");
+  const auto spec = file("s.json", R"({"id":"s","name":"repair","actions":[
+      {"key":"first","type":"exec","input":{"argv":["sh","-c","echo x >> )" +
+                                       log + R"("]}},
+      {"key":"second","type":"exec","input":{"argv":["test","-e",")" +
+                                       mended + R"("]},"depends_on":["first"]}]})");
+  const e2e::arguments run{"run", spec, "--allow-exec", "--max-attempts", "1"};
+  BOOST_TEST(tenax(run).exit_code != 0);
+  BOOST_TEST(status("s") == "failed");
+  BOOST_TEST(tenax({"retry", "s", "first"}).exit_code != 0);  // that one has not failed
+  BOOST_TEST(tenax({"retry"}).exit_code != 0);
+  std::ofstream(mended) << "yes";
+  BOOST_TEST(tenax({"retry", "--failed", "--name", "other"}).exit_code == 0);
+  BOOST_TEST(status("s") == "failed");
+  BOOST_TEST(contains(tenax({"retry", "--failed", "--name", "repair"}).out, "s: goes on"));
+  BOOST_TEST(status("s") == "in_progress");
+  BOOST_TEST(tenax(run).exit_code == 0);
+  BOOST_TEST(status("s") == "completed");
+  BOOST_TEST(lines(log) == 1);
+  BOOST_TEST(events("s", "workflow_continued") == 1);
+  BOOST_TEST(tenax({"verify"}).exit_code == 0);
+}
+
 BOOST_AUTO_TEST_CASE(what_is_over_is_removed_and_what_is_open_is_not) {
   BOOST_TEST(tenax({"run", file("o.json",
                                 R"({"id":"o","name":"o","actions":[{"key":"a","type":"noop"}]})")})

@@ -93,6 +93,10 @@ int cancel_command(const common_options&, const cancel_options&) {
   called = true;
   return exit_ok;
 }
+int retry_command(const common_options&, const retry_options&) {
+  called = true;
+  return exit_ok;
+}
 int resolve_command(const common_options&, const resolve_options& o) {
   called = true;
   require(o.decision == "retry" || o.decision == "skip" || o.decision == "complete" ||
