@@ -91,6 +91,7 @@ WORDS = [
          "handlers/input.cpp": "under plain_numbers",
          "node/spin.cpp": "under plain_numbers",
          "node/json_output.cpp": "under plain_numbers",
+         "node/run_terms.cpp": "under plain_numbers",
          "node/control.cpp": "requests without numbers",
          "include/tenax/nlohmann.hpp": "under plain_numbers",
          "tests/*": "documents of tests",
