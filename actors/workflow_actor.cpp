@@ -761,9 +761,11 @@ void workflow_process::take_request(const messages::request_ptr& r) {
 std::optional<error> workflow_process::retry(action_index a, const std::string& reason) {
   model::retry what{a, reason, {}};
   for (action_index b = 0; b < slots_.size(); ++b) {
-    if (slots_[b].begun > state_.actions[b].attempt) what.begun.push_back(b);
+    auto& slot = slots_[b];
+    const bool on_its_way = slot.at == place::queued || slot.at == place::admitted;
+    if (on_its_way || slot.begun > state_.actions[b].attempt) what.begun.push_back(b);
     // What the last crash has lost may have been of any action.
-    if (state_.terminal()) slots_[b].durable_first = state_.created_at_ms <= rt_->opened_at_ms;
+    if (state_.terminal()) slot.durable_first = state_.created_at_ms <= rt_->opened_at_ms;
   }
   return process(what, urgency::now);
 }

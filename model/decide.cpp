@@ -507,17 +507,26 @@ void decider::on(const retry& c) {
     effect_of(effect::kind::close, a);  // of its timer
     effect_of(effect::kind::start, a);
   };
+  const auto is_made = [&](action_index a) {
+    return std::find(c.begun.begin(), c.begun.end(), a) != c.begun.end();
+  };
   if (c.action == no_action) {
+    bool any = false;
     for (action_index a = 0; a < def_.size(); ++a) {
-      if (state_.actions[a].phase == phase::backing_off) ask(a);
+      if (state_.actions[a].phase != phase::backing_off) continue;
+      any = true;
+      if (!is_made(a)) ask(a);
     }
-    if (out_.events.empty()) {
+    if (!any) {
       out_.refused.emplace(errc::wrong_state, "nothing" + of + " waits for a retry");
     }
     return;
   }
   const phase p = state_.actions[c.action].phase;
-  if (p == phase::backing_off || p == phase::deferred) return ask(c.action);
+  if (p == phase::backing_off || p == phase::deferred) {
+    if (!is_made(c.action)) ask(c.action);
+    return;
+  }
   const bool decides = p == phase::in_doubt || p == phase::paused;
   out_.refused.emplace(
       errc::wrong_state,

@@ -78,8 +78,8 @@ struct resolve {
 struct retry {                      ///< goes on where it failed, or now instead of later
   action_index action = no_action;  ///< no_action: all
   std::string reason;
-  /// Actions of which the next attempt began as the workflow ended, so that its start was not
-  /// recorded.
+  /// Actions of which the next attempt may have begun, though its start is not recorded: as the
+  /// workflow ended, or just now.
   std::vector<action_index> begun;
 };
 struct record_terms {

@@ -174,6 +174,38 @@ BOOST_AUTO_TEST_CASE(a_retry_that_waits_is_made_now_when_asked) {
   BOOST_TEST(status("other") == workflow_status::completed);
 }
 
+/// Its time has come, a thread has it, and nothing says so yet.
+BOOST_AUTO_TEST_CASE(a_retry_that_is_being_made_is_not_made_twice) {
+  handle_frail("frail");
+  opts.retry.min_wait = opts.retry.max_wait = milliseconds(1'000);
+  auto& d = open_stepped();
+  d.submit(one("w", "frail"), [](auto) {});
+  const auto settle = [&] {
+    while (d.jobs() > 0 || d.commit_waits()) {
+      if (d.jobs() > 0) {
+        d.deliver(0);
+      } else {
+        d.commit(true);
+      }
+    }
+  };
+  settle();
+  d.start_handler(0);
+  d.finish_handler(0);
+  settle();
+  d.pass(2'000);
+  settle();
+  BOOST_TEST_REQUIRE(d.queued() == 1U);
+  d.start_handler(0, true);
+  bool done = false;
+  d.retry("w", "a", "", [&](const auto& r) { done = r.has_value(); });
+  d.retry("w", "", "", [](const auto& r) { BOOST_TEST(r.has_value()); });
+  settle();
+  BOOST_TEST(done);
+  BOOST_TEST(d.queued() == 0U);
+  BOOST_TEST(d.running() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(a_retry_of_what_waits_for_none_is_refused_with_the_reason) {
   handle_ok("ok");
   handle_frail("frail");
