@@ -177,6 +177,13 @@ void action_process::on_started(const messages::handler_started& m) {
 }
 
 attempt_report action_process::report_of(messages::handler_ended m) {
+  auto& counted = rt_->of_types.of(call_->entry);
+  counted.started.fetch_add(1, std::memory_order_relaxed);
+  // Modulo 2^32 ms; negative where the clock has stepped back.
+  counted.to_start.add(
+      static_cast<std::int32_t>(static_cast<std::uint32_t>(m.started_at_ms) - call_->ready_at_ms));
+  counted.count_end(m.what);
+  if (call_->is_blocking()) counted.handling.add(rt_->now_ms() - m.started_at_ms);
   attempt_report report;
   report.started_at_ms = m.started_at_ms;
   report.start_is_news = !started_;
@@ -223,6 +230,7 @@ void action_process::watch_timeout() {
 void action_process::on_timeout(const messages::timeout& m) {
   if (!call_ || leaving_ || call_->attempt != m.attempt || call_->deferrals != m.deferrals) return;
   if (timeout_at_ > home_system().clock().now()) return watch_timeout();
+  rt_->of_types.of(call_->entry).timed_out.fetch_add(1, std::memory_order_relaxed);
   tell(news::timed_out);
 }
 

@@ -561,8 +561,32 @@ engine_stats engine_core::stats() const {
   s.handlers_running = load.running;
   s.handlers_stuck = load.stuck;
   s.actions_waiting = static_cast<std::uint64_t>(runtime_->queued.load()) + load.waiting;
+  s.bytes_to_disk = journal.bytes_queued;
+  s.bytes_in_flight = runtime_->budget.bytes();
   s.epoch = store_->epoch();
   return s;
+}
+
+std::vector<action_type_stats> engine_core::type_stats() const {
+  using kind = outcome::kind;
+  std::vector<action_type_stats> out;
+  for (const auto& [type, entry] : opts_.handlers.all()) {
+    const auto& counted = runtime_->of_types.of(&entry);
+    const auto ended = [&](kind k) { return counted.ended[static_cast<std::size_t>(k)].load(); };
+    auto& s = out.emplace_back();
+    s.type = type;
+    s.started = counted.started;
+    s.succeeded = ended(kind::success);
+    s.failed = ended(kind::failure);
+    s.fatal = ended(kind::fatal);
+    s.deferred = ended(kind::defer);
+    s.unknown = ended(kind::unknown) + counted.of_no_kind;
+    s.timed_out = counted.timed_out;
+    s.to_start = counted.to_start.read();
+    s.handling = counted.handling.read();
+    if (auto* const where = executor_->lane_of(&entry)) executor_->count(*where, s);
+  }
+  return out;
 }
 
 result<void> engine_core::backup(const std::filesystem::path& target) const {

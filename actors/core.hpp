@@ -79,6 +79,7 @@ class engine_core {
                                                      std::optional<wall_time> now) const;
   [[nodiscard]] const storage::read_store& store() const noexcept { return *store_; }
   [[nodiscard]] engine_stats stats() const;
+  [[nodiscard]] std::vector<action_type_stats> type_stats() const;
   [[nodiscard]] result<void> backup(const std::filesystem::path& target) const;
   [[nodiscard]] const limits& bounds() const noexcept { return opts_.limits; }
   [[nodiscard]] bool halted() const noexcept { return runtime_->halted; }

@@ -300,6 +300,9 @@ result<void> engine::close(milliseconds timeout) {
 engine_stats engine::stats() const {
   return cannot_answer(impl_) ? engine_stats{} : impl_->core()->stats();
 }
+std::vector<action_type_stats> engine::type_stats() const {
+  return cannot_answer(impl_) ? std::vector<action_type_stats>() : impl_->core()->type_stats();
+}
 bool engine::healthy() const noexcept { return !cannot_answer(impl_) && !impl_->core()->halted(); }
 
 }  // namespace tenax

@@ -45,6 +45,14 @@ std::size_t executor::room(const lane& l) const {
   return lanes_.room(l);
 }
 
+void executor::count(const lane& l, action_type_stats& out) const {
+  const std::lock_guard lock(mutex_);
+  out.running = l.running;
+  out.running_max = l.running_max;
+  out.let_in = l.admitted;
+  out.in_row = l.in_row;
+}
+
 void executor::expect(lane& l) {
   const std::lock_guard lock(mutex_);
   ++l.coming;

@@ -20,6 +20,7 @@
 #include "actors/handler_call.hpp"
 #include "actors/lanes.hpp"
 #include "model/seams.hpp"
+#include "tenax/engine.hpp"
 
 namespace tenax::actors {
 
@@ -90,6 +91,8 @@ class executor {
   [[nodiscard]] bool watch(lane& l);
   /// For how many more workflows the row has room.
   [[nodiscard]] std::size_t room(const lane& l) const;
+  /// What goes on in it now.
+  void count(const lane& l, action_type_stats& out) const;
   /// A workflow is taken up for it, and says `arrived` once it has entered, or not.
   void expect(lane& l);
   void arrived(lane& l);

@@ -85,6 +85,7 @@ void runtime::halt(const error& why) {
   budget.close();
   log(log_level::error, "the engine stops: " + why.to_string());
   waiters.close(stopped());
+  if (opts.on_stopped) opts.on_stopped(stopped());
 }
 
 error runtime::stopped() const {

@@ -17,6 +17,7 @@
 
 #include "actors/document_cache.hpp"
 #include "actors/executor.hpp"
+#include "actors/figures.hpp"
 #include "model/decide.hpp"
 #include "model/seams.hpp"
 #include "model/summary.hpp"
@@ -99,6 +100,7 @@ struct runtime {
   locked_rng random;
   time_ms opened_at_ms = 0;
   end_waiters waiters;
+  figures of_types;
   memory_budget budget;
   document_cache documents{documents_bytes_max};
 
@@ -137,6 +139,7 @@ struct runtime {
         journal(j),
         rules(o.handlers, o.retry, o.limits),
         random(seed),
+        of_types(o.handlers),
         budget(o.memory_bytes_max / 8),
         paused(o.paused) {}
 

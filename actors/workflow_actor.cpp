@@ -382,7 +382,9 @@ void workflow_process::try_start(action_index a) {
   mine.at = place::queued;
   ++queued_;
   auto& row = row_of(rules.entry);
-  row.actions.push_back(a);
+  // What made it ready is its workflow's last event.
+  const time_ms ready_at_ms = due ? action.due_at_ms : state_.updated_at_ms;
+  row.actions.push_back({a, static_cast<std::uint32_t>(ready_at_ms)});
   take_turns(row);
   // Its child waited for its time, and must not wait for the lane too.
   if (mine.at != place::admitted && mine.child) {
@@ -408,11 +410,11 @@ workflow_process::ready_row* workflow_process::row_in(const lane* where) {
 }
 
 /// The first action of the row that still waits there; the others are forgotten.
-std::optional<action_index> workflow_process::next_of(ready_row& row) {
+std::optional<workflow_process::ready_row::queued> workflow_process::next_of(ready_row& row) {
   while (!row.actions.empty()) {
-    const action_index a = row.actions.front();
+    const auto next = row.actions.front();
     row.actions.pop_front();
-    if (slots_[a].at == place::queued) return a;
+    if (slots_[next.action].at == place::queued) return next;
   }
   return std::nullopt;
 }
@@ -452,7 +454,7 @@ void workflow_process::take_turns(ready_row& row) {
 bool workflow_process::make_ready(ready_row& row) {
   if (TENAX_PLANTED(21)) return false;
   bool any = false;
-  for (const action_index a : row.actions) {
+  for (const auto [a, ready_at_ms] : row.actions) {
     if (slots_[a].at != place::queued || !is_timed(state_.actions[a].phase)) continue;
     rest(a);
     process(model::come_due{a}, urgency::now);
@@ -499,7 +501,8 @@ void workflow_process::on_your_turn(const messages::your_turn& m) {
   pump();
 }
 
-void workflow_process::admit(action_index a, lane_place where) {
+void workflow_process::admit(const ready_row::queued& next, lane_place where) {
+  const action_index a = next.action;
   const auto& action = state_.actions[a];
   auto& mine = slots_[a];
   const auto rules = rt_->rules.of(def_->spec.actions[a].type);
@@ -511,6 +514,7 @@ void workflow_process::admit(action_index a, lane_place where) {
   call->attempt = goes_on ? action.attempt : action.attempt + 1;
   call->deferrals = goes_on ? action.deferrals : 0;
   call->priority = def_->spec.priority;
+  call->ready_at_ms = next.ready_at_ms;
   call->durable_first =
       mine.durable_first ||
       ((goes_on ? action.delivery : rules.options().delivery) == delivery::at_most_once &&

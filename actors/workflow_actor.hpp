@@ -57,7 +57,11 @@ class workflow_process final : public messages::workflow_actor::base {
   /// The ready actions of one lane. The first of them are those that came first.
   struct ready_row {
     lane* where = nullptr;  ///< null: they run in place
-    std::deque<action_index> actions;
+    struct queued {
+      action_index action;
+      std::uint32_t ready_at_ms;  ///< the lower half of it
+    };
+    std::deque<queued> actions;
     bool in_turn = false;   ///< the lane knows of them
     bool left_out = false;  ///< the row was full: the engine knows of them
   };
@@ -116,8 +120,8 @@ class workflow_process final : public messages::workflow_actor::base {
   bool make_ready(ready_row& row);
   [[nodiscard]] ready_row* row_in(const lane* where);
   [[nodiscard]] bool is_left_out();
-  [[nodiscard]] std::optional<action_index> next_of(ready_row& row);
-  void admit(action_index a, lane_place where);
+  [[nodiscard]] std::optional<ready_row::queued> next_of(ready_row& row);
+  void admit(const ready_row::queued& next, lane_place where);
   /// What handler_call::render needs, for an action that is about to be launched.
   void set_input(handler_call& call);
   void arm(action_index a, time_ms due_at_ms);

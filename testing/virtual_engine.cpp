@@ -216,6 +216,11 @@ engine_stats virtual_engine::stats() const {
   return impl_ && impl_->engine.answers() ? impl_->engine.stats() : engine_stats{};
 }
 
+std::vector<action_type_stats> virtual_engine::type_stats() const {
+  return impl_ && impl_->engine.answers() ? impl_->engine.core()->type_stats()
+                                          : std::vector<action_type_stats>();
+}
+
 bool virtual_engine::healthy() const noexcept {
   return impl_ && impl_->engine.answers() && !impl_->engine.halted();
 }

@@ -14,6 +14,8 @@
 // exec.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -60,6 +62,37 @@ struct engine_stats {
   /// Given up (timeout, cancel, close) and not returned; engine::get names them.
   std::uint64_t handlers_stuck = 0;
   std::uint64_t actions_waiting = 0;  ///< ready: for a place in their lane, or a thread
+  std::uint64_t bytes_to_disk = 0;    ///< that wait to be written
+  std::uint64_t bytes_in_flight = 0;  ///< inputs of handlers, results that wait for the disk
+};
+
+/// How long something took, in classes that double: counts[0] of less than 1 ms, counts[i] of
+/// 2^(i-1) ms to less than 2^i ms.
+struct time_histogram {
+  static constexpr std::size_t classes = 26;
+  std::array<std::uint64_t, classes> counts{};  ///< the last one also of all that took longer
+  milliseconds total{0};
+};
+
+/// What became of an action type's attempts since the engine was opened, and what goes on now.
+struct action_type_stats {
+  std::string type;
+  std::uint64_t started = 0;  ///< handler calls; after a deferral it is one more
+  std::uint64_t succeeded = 0;
+  std::uint64_t failed = 0;  ///< to be retried or not, as the policy says
+  std::uint64_t fatal = 0;
+  std::uint64_t deferred = 0;   ///< or throttled
+  std::uint64_t unknown = 0;    ///< nobody knows how it ended; exceptions count as well
+  std::uint64_t timed_out = 0;  ///< start_to_close; what the handler returns later counts above
+  // Now, of blocking types.
+  std::uint64_t running = 0;      ///< handlers
+  std::uint64_t running_max = 0;  ///< as many may run at once
+  std::uint64_t let_in = 0;       ///< actions that have a place in the lane, the running included
+  std::uint64_t in_row = 0;       ///< workflows in memory that wait for a place
+  /// From the moment an action could have run (its time, if it waited for one) to its handler's
+  /// start. Of one that waited on disk or for a decision: from its workflow's last event.
+  time_histogram to_start;
+  time_histogram handling;  ///< blocking types: from the start to the end of a handler
 };
 
 class engine {
@@ -184,6 +217,8 @@ class engine {
   result<void> backup(const std::filesystem::path& target) const;
 
   [[nodiscard]] engine_stats stats() const;
+  /// For a dashboard: all registered types, by name. Costs a few microseconds a type.
+  [[nodiscard]] std::vector<action_type_stats> type_stats() const;
   /// False after a failed commit or read: everything answers `stopped` until the data directory is
   /// opened again.
   [[nodiscard]] bool healthy() const noexcept;

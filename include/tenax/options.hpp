@@ -75,6 +75,10 @@ struct options {
   /// `close` runs. At most once: not made up for after a crash in between; what must not be missed
   /// is read with `list`. Must be quick, must not throw or block.
   std::function<void(const workflow_summary&)> on_finished;
+  /// Called once if the engine stops by itself (a failed commit or read: engine::healthy), with the
+  /// reason, on an engine thread. Must be quick, must not throw, block or use the engine. Null:
+  /// nobody is told.
+  std::function<void(const error&)> on_stopped;
 };
 
 }  // namespace tenax

@@ -88,6 +88,7 @@ class virtual_engine {
   /// Held handlers are left behind: their code never runs.
   result<void> close(milliseconds timeout);
   [[nodiscard]] engine_stats stats() const;
+  [[nodiscard]] std::vector<action_type_stats> type_stats() const;
   [[nodiscard]] bool healthy() const noexcept;
 
   // --- time ---
