@@ -195,8 +195,8 @@ BOOST_AUTO_TEST_CASE(a_retry_of_what_waits_for_none_is_refused_with_the_reason) 
   BOOST_TEST((code_of(engine->retry("runs")) == errc::wrong_state));
 }
 
-/// What comes while the end is on its way to the disk is worked on in one step: the workflow goes on
-/// and fails again in one commit.
+/// What comes while the end is on its way to the disk is worked on in one step: the workflow goes
+/// on and fails again in one commit.
 BOOST_AUTO_TEST_CASE(a_workflow_that_goes_on_and_fails_again_at_once_has_ended_once) {
   handle_frail("frail", {.start_to_close = {}, .max_running = 1});
   action_options once;
