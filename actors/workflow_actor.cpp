@@ -616,9 +616,12 @@ void workflow_process::arm(action_index a, time_ms due_at_ms) {
   if (!is_timed(action.phase) || action.due_at_ms != due_at_ms) return;  // overtaken
   if (shutting_down_) return;                                            // the due index has it
   auto& mine = slots_[a];
+  // An alarm is spent when it comes: where nothing may start yet, the due actor keeps it.
+  const bool keeps_none = rt_->paused || stays_at_rest_ ||
+                          rt_->armed.load(std::memory_order_relaxed) >= runtime::armed_max;
   if (!rt_->in_window(false, due_at_ms)) {
     detach(a);
-  } else if (rt_->armed.load(std::memory_order_relaxed) >= runtime::armed_max) {
+  } else if (keeps_none) {
     send(due_, messages::hold{due_at_ms, {id_, {a, false}}});
     detach(a);
   } else {

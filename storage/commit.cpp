@@ -133,6 +133,9 @@ class commit_encoder {
   void put_listing() {
     const auto listed_as = after_.listed_as();
     const bool moves = changes_.creates || changes_.old_class != listed_as;
+    if (!moves && after_.terminal() && changes_.old_closed_at_ms != after_.closed_at_ms) {
+      move_ended();  // it went on and failed again, all in this
+    }
     const bool says_other =
         listed_as == model::index_class::active && changes_.old_lanes != after_.lanes();
     if (!moves && !says_other) return;
@@ -144,16 +147,10 @@ class commit_encoder {
     records::encode_listing(def_.spec.name, listed_as, after_.lanes(), b_.value);
     out_.put(b_.key, b_.value);
     if (!moves) return;
-    if (!changes_.creates && !is_open(changes_.old_class)) {
-      keys::ended(b_.key,
-                  {changes_.old_class, changes_.old_closed_at_ms, after_.created_at_ms, id_});
-      out_.remove(b_.key);
-      if (changes_.old_class == model::index_class::failed) --out_.delta.failed;  // it goes on
+    if (changes_.old_class == model::index_class::failed && !changes_.creates) {
+      --out_.delta.failed;  // it goes on
     }
-    if (after_.terminal()) {
-      keys::ended(b_.key, {listed_as, after_.closed_at_ms, after_.created_at_ms, id_});
-      out_.put(b_.key, {});
-    }
+    move_ended();
     if (changes_.creates) ++out_.delta.submitted;
     switch (listed_as) {
       case model::index_class::completed:
@@ -172,6 +169,17 @@ class commit_encoder {
   }
 
  private:
+  void move_ended() {
+    if (!changes_.creates && !is_open(changes_.old_class)) {
+      keys::ended(b_.key,
+                  {changes_.old_class, changes_.old_closed_at_ms, after_.created_at_ms, id_});
+      out_.remove(b_.key);
+    }
+    if (after_.terminal()) {
+      keys::ended(b_.key, {after_.listed_as(), after_.closed_at_ms, after_.created_at_ms, id_});
+      out_.put(b_.key, {});
+    }
+  }
   void put_due(time_ms at, timer_kind kind, model::action_index action) {
     keys::due(b_.key, at, kind, id_, action);
     out_.put(b_.key, {});

@@ -235,6 +235,7 @@ result<void> rocks_store::write(std::uint64_t epoch,
   }
   reads_.gaps().begin_write(listed_);
   if (status.ok()) status = p_.db->Write(options_, &group_);
+  reads_.gaps().end_write();
   for (auto& bound : bounds_) bound.end_write();
   if (!status.ok()) {
     failed_ = true;

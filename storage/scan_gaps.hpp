@@ -5,8 +5,9 @@
 // Depends on std only. Thread safe: many scans beside one writer.
 //
 // Why nothing is missed: a gap says that no entry was in it at sequence number `seq`. Whoever puts
-// an entry takes its place out of the gaps, and tells scans that are under way, before it writes.
-// So a gap that is there is empty for every snapshot from `seq` to now.
+// an entry takes its place out of the gaps, and tells scans that are under way, before it writes;
+// scans that begin during the write, and may not see it yet, learn of it too. So a gap that is
+// there is empty for every snapshot from `seq` to now.
 #pragma once
 
 #include <algorithm>
@@ -34,6 +35,7 @@ class scan_gaps {
    public:
     explicit scan(scan_gaps& in) : in_(in) {
       const std::lock_guard lock(in_.mutex_);
+      if (in_.writing_ != nullptr) note(*in_.writing_);
       in_.scans_.push_back(this);
     }
     ~scan() {
@@ -73,15 +75,22 @@ class scan_gaps {
     bool all_known_ = true;       ///< false: too many came
   };
 
-  /// Before a write: the entries that it puts, in key order.
+  /// Before a write: the entries that it puts, in key order. They stay where they are until
+  /// `end_write`.
   void begin_write(const std::vector<std::string_view>& puts) {
     const std::lock_guard lock(mutex_);
+    writing_ = &puts;
     for (auto* s : scans_) s->note(puts);
     if (gaps_.empty()) return;
     for (const auto key : puts) {
       const auto at = around(key);
       if (at != gaps_.end()) split(at, key);
     }
+  }
+  /// Every snapshot from now on shows what was written.
+  void end_write() {
+    const std::lock_guard lock(mutex_);
+    writing_ = nullptr;
   }
   /// Of a store that follows a writer, when it has.
   void clear() {
@@ -141,6 +150,7 @@ class scan_gaps {
   mutable std::mutex mutex_;
   gap_map gaps_;  ///< by where they begin; none overlaps another
   std::list<scan*> scans_;
+  const std::vector<std::string_view>* writing_ = nullptr;  ///< what a write puts that is under way
 };
 
 }  // namespace tenax::storage

@@ -56,8 +56,15 @@ result<void> clear(rocksdb::DB& db, keys::kind k, piecewise& out) {
   return it->status().ok() ? result<void>() : read_error(it->status());
 }
 
+/// One whose rows fail their checks stays as it is, without entries (`verify` names it): the others
+/// go on.
 result<void> add_rows(const rocks_reads& reads, const list_entry& entry, piecewise& out) {
-  const auto header = reads.load_header(entry.workflow_id);
+  const auto broken = [](const result<read_store::header>& h) {
+    return !h && (h.error().code() == errc::corrupt || h.error().code() == errc::not_found);
+  };
+  auto header = reads.load_header(entry.workflow_id);
+  if (broken(header)) header = reads.load_header(entry.workflow_id);  // of the way from the disk?
+  if (broken(header)) return {};
   if (!header) return header.error();
   for (const auto& key : index_keys(entry.workflow_id, header->state, header->head.reference)) {
     if (auto put = out.put(key); !put) return put;

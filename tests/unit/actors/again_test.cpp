@@ -227,6 +227,50 @@ BOOST_AUTO_TEST_CASE(a_retry_of_what_waits_for_none_is_refused_with_the_reason) 
   BOOST_TEST((code_of(engine->retry("runs")) == errc::wrong_state));
 }
 
+/// What comes while the end is on its way to the disk is worked on in one step: the workflow goes
+/// on and fails again in one commit.
+BOOST_AUTO_TEST_CASE(a_workflow_that_goes_on_and_fails_again_at_once_has_ended_once) {
+  handle_frail("frail", {.start_to_close = {}, .max_running = 1});
+  action_options once;
+  once.delivery = delivery::at_most_once;
+  handle_ok("charge", once);
+  opts.retry.max_attempts = 1;
+  opts.retention.failed.age = hours(1);
+  auto& d = open_stepped();
+  d.submit(workflow_builder("test").id("w").action("charge", "charge").action("other", "frail"),
+           [](auto) {});
+  const auto settle = [&d] {
+    while (d.jobs() > 0 || d.commit_waits() || d.queued() > 0) {
+      if (d.jobs() > 0) {
+        d.deliver(0);
+      } else if (d.commit_waits()) {
+        d.commit(true);
+      } else {
+        d.start_handler(0);
+      }
+    }
+  };
+  const auto status = [&d] { return must(d.get("w")).summary.status; };
+  settle();
+  BOOST_TEST_REQUIRE(d.running() == 2U);
+  d.finish_handler(d.started_call(0).action_key == "other" ? 0 : 1);
+  while (!d.commit_waits()) d.deliver(0);  // the failure
+  d.retry("w", "", "", [](const auto& r) { BOOST_TEST(r.has_value()); });
+  d.resolve("w", "charge", {resolution::kind::fail, "no"},
+            [](const auto& r) { BOOST_TEST(r.has_value()); });
+  while (d.jobs() > 0) d.deliver(0);
+  d.pass(10);
+  settle();
+  BOOST_TEST(status() == workflow_status::failed);
+  BOOST_TEST(d.stats().failed == 1U);
+  BOOST_TEST(must(d.verify()).findings_total == 0U);
+  while (d.running() > 0) d.finish_handler(0);
+  d.advance(hours(3));
+  BOOST_TEST(d.stats().removed == 1U);
+  BOOST_TEST(d.stats().failed == 0U);
+  BOOST_TEST(must(d.verify()).findings_total == 0U);
+}
+
 /// One that is on its way out is not found, and nothing of it comes back.
 BOOST_AUTO_TEST_CASE(a_retry_while_retention_removes_the_workflow_finds_it_or_does_not) {
   handle_frail("frail");

@@ -130,6 +130,41 @@ BOOST_AUTO_TEST_CASE(a_paused_engine_goes_on_when_it_is_started) {
   BOOST_TEST(calls.size() == 4U);
 }
 
+/// Whose time comes while nothing may start.
+BOOST_AUTO_TEST_CASE(what_came_due_in_a_paused_engine_starts_with_it) {
+  opts.paused = true;
+  open();
+  submit(workflow_builder("test").id("soon").action("a", "ok").delayed(seconds(5)));
+  submit(workflow_builder("test").id("next").action("a", "ok").delayed(seconds(50)));
+  engine->advance(seconds(20));
+  BOOST_TEST(calls.empty());
+  BOOST_TEST(engine->stats().active == 0U);
+  engine->start();
+  engine->run_until_idle();
+  BOOST_TEST(status("soon") == workflow_status::completed);
+  BOOST_TEST(status("next") == workflow_status::pending);
+  engine->advance(minutes(1));
+  BOOST_TEST(status("next") == workflow_status::completed);
+}
+
+/// A workflow at rest takes no place in memory, whatever is due of it.
+BOOST_AUTO_TEST_CASE(timers_at_rest_take_no_place) {
+  opts.active_workflows_max = 8;
+  opts.takes_up = [](std::string_view id) { return id.starts_with("mine"); };
+  open();
+  for (int i = 0; i < 10; ++i) {
+    submit(workflow_builder("test")
+               .id("other-" + std::to_string(i))
+               .action("a", "ok")
+               .delayed(seconds(5)));
+  }
+  engine->advance(minutes(1));
+  BOOST_TEST(engine->stats().active == 0U);
+  submit(one("mine", "ok"));
+  engine->run_until_idle();
+  BOOST_TEST(status("mine") == workflow_status::completed);
+}
+
 /// What was submitted to the paused engine is still in memory then.
 BOOST_AUTO_TEST_CASE(a_start_right_after_a_submit_misses_nothing) {
   opts.paused = true;

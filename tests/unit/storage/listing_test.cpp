@@ -231,7 +231,9 @@ BOOST_AUTO_TEST_CASE(a_gap_holds_for_snapshots_from_when_it_was_seen) {
   BOOST_REQUIRE(scan.find("c", 5));
   BOOST_TEST(!scan.find("f", 5));
   BOOST_TEST(scan.find("b", 9)->first == "b");
-  gaps.begin_write({"d"});
+  const std::vector<std::string_view> puts{"d"};
+  gaps.begin_write(puts);
+  gaps.end_write();
   BOOST_TEST(scan.find("c", 9)->second == "d");
   BOOST_TEST(!scan.find("d", 9));
   BOOST_TEST(scan.find("e", 9)->second == "f");
@@ -241,12 +243,72 @@ BOOST_AUTO_TEST_CASE(a_gap_ends_before_what_was_put_while_it_was_seen) {
   scan_gaps gaps;
   {
     scan_gaps::scan scan(gaps);
-    gaps.begin_write({"a", "d", "e"});
+    const std::vector<std::string_view> puts{"a", "d", "e"};
+    gaps.begin_write(puts);
+    gaps.end_write();
     scan.found("b", "f", 5, 1'000);
   }
   const scan_gaps::scan scan(gaps);
   BOOST_TEST(scan.find("b", 9)->second == "d");
   BOOST_TEST(!scan.find("e", 9));
+}
+
+/// A write takes as long as the disk does: a scan that begins meanwhile does not see it, and those
+/// after it do.
+BOOST_AUTO_TEST_CASE(a_gap_ends_before_what_was_being_put_when_its_scan_began) {
+  scan_gaps gaps;
+  const std::vector<std::string_view> puts{"a", "d", "e"};
+  gaps.begin_write(puts);
+  {
+    scan_gaps::scan scan(gaps);
+    gaps.end_write();
+    scan.found("b", "f", 5, 1'000);
+  }
+  {
+    scan_gaps::scan scan(gaps);
+    BOOST_TEST(scan.find("b", 9)->second == "d");
+    BOOST_TEST(!scan.find("d", 9));
+    BOOST_TEST(!scan.find("e", 9));
+    scan.found("p", "q", 9, 1'000);
+  }
+  const scan_gaps::scan scan(gaps);
+  BOOST_TEST(scan.find("p", 9)->second == "q");
+}
+
+/// The same of a store.
+BOOST_AUTO_TEST_CASE(what_is_put_where_all_is_deleted_is_found_whoever_looks_meanwhile) {
+  constexpr time_ms count = 3'000;
+  constexpr int rounds = 20;
+  const list_place from{first_ms, {}, false};
+  listing l;
+  l.s.reset();
+  auto opened = open_store(l.dir.data(), {});  // waits for the disk
+  BOOST_REQUIRE(opened);
+  l.s = std::move(*opened);
+  std::atomic<bool> stop{false};
+  std::atomic<int> looked{0};
+  std::thread looks([&] {
+    for (; !stop; ++looked) {
+      (void)l.s->list({list_source::kind::classes, all_classes, {}}, from, 10);
+    }
+  });
+  int hidden = 0;
+  for (int round = 0; round < rounds; ++round) {
+    const time_ms begin = round * count;
+    for (time_ms n = begin; n < begin + count; ++n) l.put(index_class::active, n);
+    l.write();
+    for (time_ms n = begin; n < begin + count; ++n) l.remove(n);
+    l.write();
+    l.put(index_class::active, begin + count / 2);
+    l.write();
+    for (const int before = looked; looked < before + 2;) std::this_thread::yield();
+    if (l.page(from, 10) != l.expected(from, 10)) ++hidden;
+    l.remove(begin + count / 2);
+    l.write();
+  }
+  stop = true;
+  looks.join();
+  BOOST_TEST(hidden == 0);
 }
 
 BOOST_AUTO_TEST_CASE(few_gaps_are_kept) {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <set>
 
 #include "storage/keys.hpp"
 #include "storage/meta_names.hpp"
@@ -523,6 +524,44 @@ BOOST_AUTO_TEST_CASE(an_engine_that_opens_format_3_brings_it_to_4) {
   BOOST_TEST((after == before));
   BOOST_TEST(s.check().findings_total == 0u);
   BOOST_TEST(s.check().workflows == report.workflows);
+}
+
+BOOST_AUTO_TEST_CASE(a_workflow_that_is_corrupt_does_not_stop_an_upgrade) {
+  lawful_store s(4, 60);
+  const auto entries = [&s] {
+    std::set<std::string> out;
+    s.tamper([&](rocksdb::DB& db) {
+      const std::unique_ptr<rocksdb::Iterator> it(db.NewIterator({}));
+      for (it->SeekToFirst(); it->Valid(); it->Next()) {
+        const auto key = it->key().ToString();
+        const auto kind = keys::decode_kind(key);
+        if (kind == keys::kind::ended || kind == keys::kind::undecided ||
+            kind == keys::kind::reference) {
+          out.insert(key);
+        }
+      }
+    });
+    return out;
+  };
+  auto before = entries();
+  std::string broken;
+  s.tamper([&](rocksdb::DB& db) {
+    for (const auto& key : before) BOOST_REQUIRE(db.Delete({}, key).ok());
+    std::string key;
+    std::string value;
+    for (const auto& entry : before) {
+      if (const auto ended = keys::decode_ended(entry)) broken = ended->workflow_id;
+    }
+    BOOST_REQUIRE(!broken.empty());
+    keys::state(key, broken);
+    BOOST_REQUIRE(db.Put({}, key, "x").ok());
+    records::encode_number(3, value);
+    BOOST_REQUIRE(db.Put({}, keys::meta(meta_names::format), value).ok());
+  });
+  open_for_test(s.data()).reset();
+  std::erase_if(before, [&](const std::string& key) { return key.ends_with(broken); });
+  BOOST_TEST((entries() == before));
+  BOOST_TEST(s.check().findings_total > 0u);
 }
 
 BOOST_AUTO_TEST_CASE(a_store_that_does_not_open_is_an_error) {
