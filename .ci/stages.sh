@@ -41,6 +41,6 @@ fuzz() { tests/fuzz/run.sh "${TENAX_FUZZ_SECONDS:-30}"; }
 
 # The lines that say how much was done.
 results() {
-  grep -hoE '[0-9]+ worlds from seed .*|kill -9: seed .*|fail points .*|power loss: .*|disk faults: .*|planted bug .*|self-test, .*|[a-z_]+_fuzz: .*' \
+  grep -hoE '[0-9]+ worlds from seed .*|kill -9: seed .*|order service: seed .*|fail points .*|power loss: .*|disk faults: .*|planted bug .*|self-test, .*|[a-z_]+_fuzz: .*' \
     "$log_dir"/*.log || true
 }

@@ -123,4 +123,44 @@ BOOST_AUTO_TEST_CASE(two_engines_live_in_one_process) {
   check_clean(s.at("data") + "-south");
 }
 
+BOOST_AUTO_TEST_CASE(the_order_service_ships_refuses_undoes_and_retries) {
+  const scratch s;
+  const auto order = [](const std::string& id, const char* card, const char* address) {
+    return "order {\"id\":\"" + id + "\",\"item\":\"tea\",\"count\":1,\"card\":\"" + card +
+           "\",\"cents\":500,\"mail\":\"a@b.example\",\"address\":\"" + address + "\"}\n";
+  };
+  std::ofstream(s.at("orders")) << "stock {\"id\":\"s1\",\"item\":\"tea\",\"count\":3}\n"
+                                << order("good", "visa", "${actions.pay.result}")
+                                << order("refused", "visa-refused", "here")
+                                << order("nowhere", "visa", "");
+  const auto r = run("order_service/order_service", s.at("shop") + " <" + s.at("orders"));
+  BOOST_TEST(r.code == 0);
+  BOOST_TEST(r.out ==
+             "open 1\nstocked s1\naccepted good\naccepted refused\naccepted nowhere\nclosed\n");
+  const auto books = read_file(s.at("shop") + "/world/books.log");
+  for (const char* line :
+       {R"("of":"good","what":"shipped")", R"("of":"refused","what":"cancelled")",
+        R"("of":"nowhere","what":"cancelled")"}) {
+    BOOST_TEST(books.find(line) != std::string::npos, line << " in " << books);
+  }
+  const auto parcels = read_file(s.at("shop") + "/world/shipping.log");
+  BOOST_TEST(parcels.find(R"("of":"${actions.pay.result}")") != std::string::npos, parcels);
+
+  // One of three finds no goods. It goes on when there are some, in another life.
+  const auto shipped = [&] {
+    const auto text = read_file(s.at("shop") + "/world/books.log");
+    int n = 0;
+    for (auto at = text.find("shipped"); at != text.npos; at = text.find("shipped", at + 1)) ++n;
+    return n;
+  };
+  std::ofstream(s.at("more")) << order("a", "visa", "here") << order("b", "visa", "here")
+                              << order("c", "visa", "here");
+  BOOST_TEST(run("order_service/order_service", s.at("shop") + " <" + s.at("more")).code == 0);
+  BOOST_TEST(shipped() == 3);
+  std::ofstream(s.at("stock")) << "stock {\"id\":\"s2\",\"item\":\"tea\",\"count\":1}\n";
+  BOOST_TEST(run("order_service/order_service", s.at("shop") + " <" + s.at("stock")).code == 0);
+  BOOST_TEST(shipped() == 4);
+  check_clean(s.at("shop") + "/data");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <pty.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 namespace e2e {
 
@@ -44,7 +46,7 @@ bool drain(int fd, std::string& into) {
 
 }  // namespace
 
-process::process(const arguments& argv, output to) {
+process::process(const arguments& argv, output to, input from) {
   if (to == output::terminal) {
     winsize size{40, 100, 0, 0};
     pid_ = ::forkpty(&out_, nullptr, nullptr, &size);
@@ -55,18 +57,24 @@ process::process(const arguments& argv, output to) {
     BOOST_REQUIRE(pid_ > 0);
     return;
   }
+  std::array<int, 2> in{-1, -1};
   std::array<int, 2> out{};
   std::array<int, 2> err{};
+  if (from == input::from_test)
+    BOOST_REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, in.data()) == 0);
   BOOST_REQUIRE(::pipe2(out.data(), O_CLOEXEC) == 0);
   BOOST_REQUIRE(::pipe2(err.data(), O_CLOEXEC) == 0);
   pid_ = ::fork();
   if (pid_ == 0) {
+    if (in[1] >= 0) ::dup2(in[1], STDIN_FILENO);
     ::dup2(out[1], STDOUT_FILENO);
     ::dup2(err[1], STDERR_FILENO);
     become(argv);
   }
+  if (in[1] >= 0) ::close(in[1]);
   ::close(out[1]);
   ::close(err[1]);
+  in_ = in[0];
   out_ = out[0];
   err_ = err[0];
   BOOST_REQUIRE(pid_ > 0);
@@ -77,12 +85,27 @@ process::~process() {
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, nullptr, 0);
   }
-  for (const int fd : {out_, err_})
+  for (const int fd : {in_, out_, err_})
     if (fd >= 0) ::close(fd);
 }
 
 void process::send(int signal) const {
   if (pid_ > 0) ::kill(pid_, signal);
+}
+
+bool process::write(std::string_view text) {
+  const auto sent = ::send(in_, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  return sent == static_cast<ssize_t>(text.size());
+}
+
+void process::end_input() {
+  if (in_ >= 0) ::close(in_);
+  in_ = -1;
+}
+
+std::string process::take_output(milliseconds most) {
+  if (result_.out.empty()) read_some(most);
+  return std::exchange(result_.out, {});
 }
 
 bool process::read_some(milliseconds most) {

@@ -31,18 +31,25 @@ struct outcome {
 };
 
 enum class output { pipes, terminal };
+enum class input { inherited, from_test };
 
 /// A program that was started and is killed at the latest when the object goes away.
 class process {
  public:
   /// On a terminal, stdout and stderr are one and arrive in `out`.
-  explicit process(const arguments& argv, output to = output::pipes);
+  explicit process(const arguments& argv, output to = output::pipes, input from = input::inherited);
   ~process();
   process(const process&) = delete;
   process& operator=(const process&) = delete;
 
   [[nodiscard]] pid_t pid() const noexcept { return pid_; }
   void send(int signal) const;
+  /// To its stdin, with input::from_test. False: it has closed it, or does not read.
+  bool write(std::string_view text);
+  void end_input();
+  /// What it has printed on stdout since the last call, waiting at most so long for the first of
+  /// it.
+  [[nodiscard]] std::string take_output(std::chrono::milliseconds most);
   /// Reads until the program has printed `text` on stdout, or ended, or the time is up.
   bool wait_for(std::string_view text, std::chrono::milliseconds most);
   /// Reads until it ends; kills it at the deadline.
@@ -52,6 +59,7 @@ class process {
   bool read_some(std::chrono::milliseconds most);
 
   pid_t pid_ = -1;
+  int in_ = -1;
   int out_ = -1;
   int err_ = -1;
   outcome result_;

@@ -85,6 +85,18 @@ foreach(program IN ITEMS consumer testing_consumer typed_consumer)
   run("${work}/cmake/${program}")
 endforeach()
 
+# The example that is a project of its own. Its orders are at an end: it closes.
+run(${CMAKE_COMMAND} -S "${source}/examples/order_service" -B "${work}/order_service" -G "${generator}"
+    -D CMAKE_PREFIX_PATH=${prefix} -D CMAKE_CXX_COMPILER=${compiler}
+    -D CMAKE_BUILD_TYPE=${build_type} "-DCMAKE_CXX_FLAGS=${flags} ${warning_flags}"
+    -D CMAKE_UNITY_BUILD=ON)
+run(${CMAKE_COMMAND} --build "${work}/order_service")
+execute_process(COMMAND "${work}/order_service/order_service" "${work}/shop" INPUT_FILE /dev/null
+                OUTPUT_VARIABLE said TIMEOUT 60 COMMAND_ERROR_IS_FATAL ANY)
+if(NOT said STREQUAL "open 1\nclosed\n")
+  message(FATAL_ERROR "order_service said: ${said}")
+endif()
+
 find_program(pkg_config NAMES pkg-config pkgconf REQUIRED)
 set(ENV{PKG_CONFIG_PATH} "${prefix}/${libdir}/pkgconfig")
 separate_arguments(flags UNIX_COMMAND "${flags}")
