@@ -32,7 +32,7 @@
 namespace tenax {
 
 struct submission {
-  std::string id;
+  std::string id{};
   bool existed = false;  ///< the same workflow had been submitted before
 };
 
@@ -76,7 +76,7 @@ struct time_histogram {
 
 /// What became of an action type's attempts since the engine was opened, and what goes on now.
 struct action_type_stats {
-  std::string type;
+  std::string type{};
   std::uint64_t started = 0;  ///< handler calls; after a deferral it is one more
   std::uint64_t succeeded = 0;
   std::uint64_t failed = 0;  ///< to be retried or not, as the policy says
@@ -258,15 +258,15 @@ class reader {
 };
 
 struct verify_finding {
-  std::string invariant;  ///< e.g. "I12"
-  std::string where;      ///< workflow id, or the index entry
-  std::string what;
+  std::string invariant{};  ///< e.g. "I12"
+  std::string where{};      ///< workflow id, or the index entry
+  std::string what{};
 };
 struct verify_report {
   std::uint64_t workflows = 0;
   std::uint64_t events = 0;
   std::uint64_t due_entries = 0;
-  std::vector<verify_finding> findings;  ///< the first 1,000
+  std::vector<verify_finding> findings{};  ///< the first 1,000
   std::uint64_t findings_total = 0;
 };
 /// Checks a data directory against its invariants (docs/guarantees.md). The directory may be in

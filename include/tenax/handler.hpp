@@ -77,26 +77,26 @@ class outcome {
   }
 
   kind what = kind::success;
-  std::string result;       ///< success
-  std::string error_class;  ///< failure, fatal, unknown; of a defer: why, if it is throttled
-  std::string message;      ///< with the class
-  std::optional<milliseconds> retry_after;
+  std::string result{};       ///< success
+  std::string error_class{};  ///< failure, fatal, unknown; of a defer: why, if it is throttled
+  std::string message{};      ///< with the class
+  std::optional<milliseconds> retry_after{};
   wall_time until{};  ///< defer
 };
 
 /// What a handler is told. Views are valid during the call only.
 struct action_context {
-  std::string_view workflow_id;
-  std::string_view workflow_name;
-  std::string_view action_key;
-  std::string_view action_type;
-  std::string_view input;            ///< references already replaced
-  std::string_view idempotency_key;  ///< the same for every attempt of this action: pass it on
-  std::uint32_t attempt = 1;         ///< 1..n
-  std::uint32_t deferrals = 0;       ///< how often this attempt was deferred
-  wall_time now{};                   ///< the engine's wall clock at the start of the call
-  std::stop_token stop;              ///< requested at timeout, cancellation, and shutdown
-  const log_sink* log = nullptr;     ///< the engine's log; null: none
+  std::string_view workflow_id{};
+  std::string_view workflow_name{};
+  std::string_view action_key{};
+  std::string_view action_type{};
+  std::string_view input{};            ///< references already replaced
+  std::string_view idempotency_key{};  ///< the same for every attempt of this action: pass it on
+  std::uint32_t attempt = 1;           ///< 1..n
+  std::uint32_t deferrals = 0;         ///< how often this attempt was deferred
+  wall_time now{};                     ///< the engine's wall clock at the start of the call
+  std::stop_token stop;                ///< requested at timeout, cancellation, and shutdown
+  const log_sink* log = nullptr;       ///< the engine's log; null: none
 };
 
 using handler = std::function<outcome(const action_context&)>;

@@ -27,15 +27,15 @@ struct keep_rule {
   std::optional<std::uint64_t> count = {};
 };
 struct retention_options {
-  keep_rule completed;
-  keep_rule failed;
-  keep_rule cancelled;
+  keep_rule completed{};
+  keep_rule failed{};
+  keep_rule cancelled{};
 };
 
 struct options {
   /// The built-in noop, wait and log_message are added unless of the same name.
-  handler_registry handlers;
-  retry_policy retry;  ///< for action types without one of their own
+  handler_registry handlers{};
+  retry_policy retry{};  ///< for action types without one of their own
   tenax::durability durability = tenax::durability::sync;
   tenax::limits limits;
   retention_options retention;
@@ -68,17 +68,17 @@ struct options {
   /// them starts, is tried again or meets its deadline, until an engine takes them up; queries and
   /// commands work. The answer for an id must not change. Called on engine threads, several at
   /// once; must be quick, must not throw or block.
-  std::function<bool(std::string_view workflow_id)> takes_up;
+  std::function<bool(std::string_view workflow_id)> takes_up{};
 
   log_sink log;  ///< default: warnings and errors to stderr
   /// Called after a workflow's end is durable, on an engine thread, several at once, also while
   /// `close` runs. At most once: not made up for after a crash in between; what must not be missed
   /// is read with `list`. Must be quick, must not throw or block.
-  std::function<void(const workflow_summary&)> on_finished;
+  std::function<void(const workflow_summary&)> on_finished{};
   /// Called once if the engine stops by itself (a failed commit or read: engine::healthy), with the
   /// reason, on an engine thread. Must be quick, must not throw, block or use the engine. Null:
   /// nobody is told.
-  std::function<void(const error&)> on_stopped;
+  std::function<void(const error&)> on_stopped{};
 };
 
 }  // namespace tenax

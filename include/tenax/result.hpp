@@ -47,8 +47,8 @@ enum class error_class : std::uint8_t {
 /// One thing that is wrong with a document and where: `path` is a JSON pointer, "" for the whole
 /// document.
 struct fault {
-  std::string path;
-  std::string message;
+  std::string path{};
+  std::string message{};
   std::uint64_t count = 1;  ///< how many it stands for: the last of a list that was cut, many
   bool operator==(const fault&) const = default;
 };

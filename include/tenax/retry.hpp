@@ -47,8 +47,8 @@ enum class jitter_kind : std::uint8_t {
 /// schedule_to_close), `result_too_large`, `delay_too_long`, `bad_outcome`, `bad_reference`,
 /// `max_recoveries`, `decided`.
 struct error_rule {
-  std::string error_class;  ///< matches exactly
-  bool retry = true;        ///< false: not retried, unless the handler gave a retry_after
+  std::string error_class{};  ///< matches exactly
+  bool retry = true;          ///< false: not retried, unless the handler gave a retry_after
   std::optional<milliseconds> fixed_delay = {};  ///< instead of the policy's draw, no jitter
 };
 

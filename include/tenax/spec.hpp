@@ -17,14 +17,14 @@
 namespace tenax {
 
 struct action_spec {
-  std::string key;                        ///< unique in its workflow; [A-Za-z0-9._:-]{1,128}
-  std::string type;                       ///< a registered action type
+  std::string key{};                      ///< unique in its workflow; [A-Za-z0-9._:-]{1,128}
+  std::string type{};                     ///< a registered action type
   std::string input = "null";             ///< bytes, JSON by convention; may hold ${...} references
-  std::vector<std::string> depends_on;    ///< keys
-  std::optional<wall_time> scheduled_at;  ///< not before this time
+  std::vector<std::string> depends_on{};  ///< keys
+  std::optional<wall_time> scheduled_at{};  ///< not before this time
   std::optional<milliseconds>
       delay;  ///< this long after all dependencies are done; not with scheduled_at
-  std::string reason;
+  std::string reason{};
   bool operator==(const action_spec&) const = default;
 };
 
@@ -37,17 +37,17 @@ inline constexpr std::int32_t priority_min = -1'000;
 inline constexpr std::int32_t priority_max = 1'000;
 
 struct workflow_spec {
-  std::string id;  ///< empty: the engine makes one; [A-Za-z0-9._:-]{1,128}
-  std::string name;
-  std::string description;
-  std::string reference;  ///< a ticket or another name outside
+  std::string id{};  ///< empty: the engine makes one; [A-Za-z0-9._:-]{1,128}
+  std::string name{};
+  std::string description{};
+  std::string reference{};  ///< a ticket or another name outside
   action_order order = action_order::dag;
   std::string input = "null";
   /// Of its blocking actions that wait for a thread, higher first; priority_min..priority_max.
   /// Workflows of the same priority take turns.
   std::int32_t priority = 0;
-  std::optional<milliseconds> deadline;  ///< from submit to the end; then the workflow fails
-  std::vector<action_spec> actions;
+  std::optional<milliseconds> deadline{};  ///< from submit to the end; then the workflow fails
+  std::vector<action_spec> actions{};
   bool operator==(const workflow_spec&) const = default;
 };
 

@@ -51,8 +51,8 @@ enum class waiting_for : std::uint8_t {
 [[nodiscard]] std::optional<waiting_for> parse_waiting_for(std::string_view text) noexcept;
 
 struct action_error {
-  std::string error_class;
-  std::string message;
+  std::string error_class{};
+  std::string message{};
   bool operator==(const action_error&) const = default;
 };
 
@@ -73,43 +73,43 @@ struct action_counts {
 };
 
 struct workflow_summary {
-  std::string id;
-  std::string name;
-  std::string description;
-  std::string reference;
+  std::string id{};
+  std::string name{};
+  std::string description{};
+  std::string reference{};
   workflow_status status = workflow_status::pending;
   wall_time submitted_at{};
-  std::optional<wall_time> started_at;
-  std::optional<wall_time> closed_at;
-  std::optional<wall_time> deadline_at;
-  action_counts actions;
-  std::uint64_t events = 0;   ///< length of the history
-  std::string failed_action;  ///< key, when failed by an action
-  std::string reason;         ///< why it failed or was cancelled
+  std::optional<wall_time> started_at{};
+  std::optional<wall_time> closed_at{};
+  std::optional<wall_time> deadline_at{};
+  action_counts actions{};
+  std::uint64_t events = 0;     ///< length of the history
+  std::string failed_action{};  ///< key, when failed by an action
+  std::string reason{};         ///< why it failed or was cancelled
 };
 
 struct action_view {
-  std::string key;
-  std::string type;
-  std::vector<std::string> depends_on;
+  std::string key{};
+  std::string type{};
+  std::vector<std::string> depends_on{};
   action_status status = action_status::validated;
   waiting_for waiting = waiting_for::nothing;
-  std::vector<std::string> waiting_on;     ///< keys, for waiting_for::dependencies
-  std::optional<wall_time> next_at;        ///< end of the wait, if it has one
-  std::uint32_t attempts = 0;              ///< started
-  std::uint32_t retry_count = 0;           ///< retries scheduled
-  std::uint32_t recoveries = 0;            ///< attempts interrupted by a crash
-  std::optional<wall_time> next_retry_at;  ///< set while in back-off
+  std::vector<std::string> waiting_on{};     ///< keys, for waiting_for::dependencies
+  std::optional<wall_time> next_at{};        ///< end of the wait, if it has one
+  std::uint32_t attempts = 0;                ///< started
+  std::uint32_t retry_count = 0;             ///< retries scheduled
+  std::uint32_t recoveries = 0;              ///< attempts interrupted by a crash
+  std::optional<wall_time> next_retry_at{};  ///< set while in back-off
   /// Of the latest attempt that failed or was throttled; of a failed action what ended it, which
   /// for a limit (schedule_to_close, max_recoveries) is followed by "; last error: CLASS: MESSAGE".
-  std::optional<action_error> last_error;
-  std::optional<wall_time> started_at;  ///< of the latest attempt
-  std::optional<wall_time> closed_at;
-  std::string input;                  ///< as submitted
-  std::optional<std::string> result;  ///< of a completed action
+  std::optional<action_error> last_error{};
+  std::optional<wall_time> started_at{};  ///< of the latest attempt
+  std::optional<wall_time> closed_at{};
+  std::string input{};                  ///< as submitted
+  std::optional<std::string> result{};  ///< of a completed action
   /// The latest attempt that was given up (timeout, cancel, close) and whose handler still runs; a
   /// new attempt may run beside it. Only engine::get can tell; a reader cannot.
-  std::optional<std::uint32_t> stuck_attempt;
+  std::optional<std::uint32_t> stuck_attempt{};
 
   /// The result as a value (json_codec.hpp). Errors: wrong_state (it has none), invalid_argument
   /// (another shape).
@@ -121,10 +121,10 @@ struct action_view {
 };
 
 struct workflow_view {
-  workflow_summary summary;
-  std::string input;
-  std::string terms;  ///< as recorded last, see engine::submit; "": none were
-  std::vector<action_view> actions;
+  workflow_summary summary{};
+  std::string input{};
+  std::string terms{};  ///< as recorded last, see engine::submit; "": none were
+  std::vector<action_view> actions{};
 
   /// The result of the action of this key. Errors: as action_view::result_as; not_found (no such
   /// action).
@@ -140,10 +140,10 @@ struct workflow_view {
 struct history_event {
   std::uint64_t seq = 0;  ///< 1..n without gaps
   wall_time at{};         ///< never goes back
-  std::string kind;       ///< e.g. "retry_scheduled"; all in docs/history.md
-  std::string actor;      ///< user | system | handler
-  std::string action;     ///< key, "" for events of the workflow
-  std::string data;       ///< a JSON object
+  std::string kind{};     ///< e.g. "retry_scheduled"; all in docs/history.md
+  std::string actor{};    ///< user | system | handler
+  std::string action{};   ///< key, "" for events of the workflow
+  std::string data{};     ///< a JSON object
 };
 
 /// Which workflows; all that is set must hold. A page costs what it shows, also where much was
@@ -152,43 +152,43 @@ struct history_event {
 /// most 10,000 names, 1,000 workflows or 16,000 of their actions a page: then it comes short, even
 /// empty, with a token to go on.
 struct list_query {
-  std::optional<workflow_status> status;
-  bool open = false;                       ///< pending or in_progress
-  std::optional<std::string> name;         ///< exact
-  std::optional<std::string> reference;    ///< exact, not ""
-  std::optional<std::string> error_class;  ///< of what failed the workflow; of an open one: of the
-                                           ///< last error of any of its actions
+  std::optional<workflow_status> status{};
+  bool open = false;                         ///< pending or in_progress
+  std::optional<std::string> name{};         ///< exact
+  std::optional<std::string> reference{};    ///< exact, not ""
+  std::optional<std::string> error_class{};  ///< of what failed the workflow; of an open one: of
+                                             ///< the last error of any of its actions
   /// Open, and one of its actions waits for this; `handler` is none that is stored, so an error.
   /// `nothing`: one of its actions runs.
-  std::optional<waiting_for> waiting;
-  std::optional<wall_time> from;   ///< submitted_at >=
-  std::optional<wall_time> until;  ///< submitted_at <
-  bool newest_first = false;       ///< else in the order of submission
-  std::size_t limit = 100;         ///< 1..1000; of `count` without a meaning
-  std::string page_token;          ///< from the page, or count, before
+  std::optional<waiting_for> waiting{};
+  std::optional<wall_time> from{};   ///< submitted_at >=
+  std::optional<wall_time> until{};  ///< submitted_at <
+  bool newest_first = false;         ///< else in the order of submission
+  std::size_t limit = 100;           ///< 1..1000; of `count` without a meaning
+  std::string page_token{};          ///< from the page, or count, before
 };
 
 /// How many workflows a query finds; add up until `next_page_token` is empty. Without filters but
 /// `status` of ended ones or `open` it is one step.
 struct list_count {
   std::uint64_t count = 0;
-  std::string next_page_token;
+  std::string next_page_token{};
 };
 
 /// One page. `next_page_token` is empty on the last one; a page may be short, even empty, before
 /// it.
 template <class T>
 struct page {
-  std::vector<T> items;
-  std::string next_page_token;
+  std::vector<T> items{};
+  std::string next_page_token{};
 };
 
 /// An entry of the due index: what happens next, and when.
 struct due_view {
   wall_time due_at{};
-  std::string kind;  ///< retry | schedule | timer | action_deadline | workflow_deadline
-  std::string workflow_id;
-  std::string action;  ///< key, "" for workflow_deadline
+  std::string kind{};  ///< retry | schedule | timer | action_deadline | workflow_deadline
+  std::string workflow_id{};
+  std::string action{};  ///< key, "" for workflow_deadline
 };
 
 }  // namespace tenax

@@ -35,8 +35,8 @@ enum class failed_commit : std::uint8_t {
 
 /// A handler call in flight, while handlers are held.
 struct running_handler {
-  std::string workflow_id;
-  std::string action_key;
+  std::string workflow_id{};
+  std::string action_key{};
   std::uint32_t attempt = 1;
   std::uint32_t deferrals = 0;
   bool stop_requested = false;

@@ -189,8 +189,9 @@ BOOST_AUTO_TEST_CASE(the_report_names_the_commands_for_decisions) {
   BOOST_TEST(contains(text, "tenax resolve --data-dir 'my data' w1 a retry  # or skip"));
   BOOST_TEST(contains(text, "boom: no"));
   BOOST_TEST(contains(text, "it may have run when the process ended: its outcome is unknown"));
-  BOOST_TEST(contains(text, "1 other workflow is open and left at rest: run their files, or tenax resume "
-                       "--data-dir 'my data' ID"));
+  BOOST_TEST(contains(text,
+                      "1 other workflow is open and left at rest: run their files, or tenax resume "
+                      "--data-dir 'my data' ID"));
 }
 
 BOOST_AUTO_TEST_CASE(the_report_does_not_call_an_unknown_submit_not_submitted) {
