@@ -32,7 +32,9 @@ void after_care::ended(const tenax::workflow_summary& workflow) {
 
 void after_care::find_failed(tenax::engine& engine) {
   without_goods_.clear();
-  for_each(engine, {.status = tenax::workflow_status::failed}, [this](const auto& w) { ended(w); });
+  tenax::list_query query;
+  query.status = tenax::workflow_status::failed;
+  for_each(engine, query, [this](const auto& w) { ended(w); });
 }
 
 void after_care::work(tenax::engine& engine) {
@@ -47,7 +49,9 @@ void after_care::work(tenax::engine& engine) {
 }
 
 void after_care::decide(tenax::engine& engine) {
-  for_each(engine, {.waiting = tenax::waiting_for::decision}, [&](const auto& workflow) {
+  tenax::list_query query;
+  query.waiting = tenax::waiting_for::decision;
+  for_each(engine, query, [&](const auto& workflow) {
     const auto view = engine.get(workflow.id);
     if (!view) return report(workflow.id, view.error());
     for (const auto& action : view->actions) {

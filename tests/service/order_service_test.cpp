@@ -137,7 +137,7 @@ struct street {
     // Less than the carrier takes on average, in lumps that are more than it takes at once.
     int made = 0;
     serve(service, [&] {
-      for (; made < 30 + (steady::now() - birth) / 50ms; ++made) people.more(1);
+      for (; made < 20 + (steady::now() - birth) / 50ms; ++made) people.more(1);
       return steady::now() >= death;
     });
     if (random() % 16 == 0) service.send(SIGUSR1);
