@@ -208,6 +208,11 @@ void add_run(CLI::App& app, const common_options& common, action& chosen) {
 void add_reading(CLI::App& app, const common_options& common, action& chosen) {
   static list_options list_o;
   auto& list = *app.add_subcommand("list", "Workflows, newest last");
+  const auto some =
+      CLI::Validator{[](std::string& text) {
+                       return text.empty() ? std::string{"must not be empty"} : std::string{};
+                     },
+                     "", "not empty"};
   list.add_option("--status", list_o.status,
                   "pending, in_progress, completed, failed or cancelled");
   list.add_flag("--open", list_o.open, "Pending or in progress");
@@ -220,6 +225,9 @@ void add_reading(CLI::App& app, const common_options& common, action& chosen) {
                   "thread, decision; nothing: that runs");
   list.add_option("--since", list_o.since, "Submitted at or after: a date or RFC 3339");
   list.add_option("--until", list_o.until, "Submitted before");
+  for (const auto* filter :
+       {"--status", "--name", "--reference", "--error-class", "--waiting", "--since", "--until"})
+    list.get_option(filter)->check(some);
   list.add_flag("--to-decide", list_o.to_decide, "With actions that wait for a decision");
   list.add_flag("--newest-first", list_o.newest_first, "The other way round");
   list.add_flag("--count", list_o.count, "Only how many they are");

@@ -125,18 +125,22 @@ class last_error {
 /// At most so many by name: a repeated file has the same differences again and again.
 constexpr std::size_t others_shown_max = 10;
 
-void report_other_terms(const std::vector<other_terms>& others) {
+void list_other_terms(const std::vector<other_terms>& others, std::string_view how) {
   const auto value = [](const std::string& v) { return v.empty() ? "not given" : v; };
   for (std::size_t i = 0; i < others.size() && i < others_shown_max; ++i) {
-    complain("workflow " + others[i].workflow + " began under other options:");
+    complain("workflow " + others[i].workflow + std::string{how} + " under other options:");
     for (const auto& d : others[i].differences)
       complain_at("  " + d.option + ": " + value(d.recorded) + " then, " + value(d.given) + " now");
   }
   if (others.size() > others_shown_max)
     complain("and " + counted(others.size() - others_shown_max, "more workflow"));
+}
+
+void report_other_terms(const std::vector<other_terms>& others) {
+  list_other_terms(others, " began");
   complain(
-      "nothing was started: give the options of then to go on as before, --change-options to go on "
-      "under these, or --new to start another workflow");
+      "nothing was started: give the options of then (or: tenax resume ID) to go on as before, "
+      "--change-options to go on under these, or --new to start another workflow");
 }
 
 void tell_stopping(const common_options& common, const run_end& end) {
@@ -187,6 +191,10 @@ int run_planned(const common_options& common, const run_options& run, const plan
   report.failed_attempts = counters->failed;
   report.another = run.another;
   report.data_dir = common.data_dir;
+  if (!end.over.empty()) {
+    list_other_terms(end.over, " is over and ran");
+    complain("these options change nothing of what is over: --new starts another workflow");
+  }
   if (!end.others.empty()) {
     report_other_terms(end.others);
   } else if (end.why) {

@@ -68,7 +68,7 @@ class loop {
   run_end ended(run_end::kind what) {
     look();
     p_.display.finish();
-    return {what, failure_, std::move(others_), failed_id_, elapsed()};
+    return {what, failure_, std::move(others_), std::move(over_), failed_id_, elapsed()};
   }
 
   milliseconds elapsed() const { return duration_cast<milliseconds>(steady::now() - started_); }
@@ -117,9 +117,11 @@ class loop {
       if (!recorded->empty() && differing.empty()) continue;
       const auto w = p_.target.summary(id);
       if (!w) return fail(w.error(), i);
-      if (!differing.empty() && !p_.run.change_options)
+      if (is_terminal(w->status)) {  // no option changes what is over
+        if (!differing.empty()) over_.push_back({id, std::move(differing)});
+      } else if (!differing.empty() && !p_.run.change_options)
         others_.push_back({id, std::move(differing)});
-      else if (!is_terminal(w->status))
+      else
         to_record.push_back(i);
     }
     if (!others_.empty()) {
@@ -211,6 +213,7 @@ class loop {
   std::string failed_id_;
   std::vector<std::string> terms_;  ///< of each spec
   std::vector<other_terms> others_;
+  std::vector<other_terms> over_;  ///< the same, and no option matters to them any more
 };
 
 }  // namespace

@@ -39,6 +39,7 @@ struct run_end {
   kind what = kind::over;
   std::optional<error> why;
   std::vector<other_terms> others;  ///< failed: it is they
+  std::vector<other_terms> over;    ///< the same of workflows that are over: only told
   std::string where;  ///< failed: the workflow that could not be submitted, if it was one
   std::chrono::milliseconds elapsed{0};
 };

@@ -41,11 +41,16 @@ class virtual_engine::impl {
   template <class T, class Command>
   result<T> answer_of(Command&& command) {
     if (!engine.answers()) return closed_error();
-    std::optional<result<T>> answer;
-    command([&answer](result<T> r) { answer.emplace(std::move(r)); });
-    engine.run_until_idle([&answer] { return answer.has_value(); });
-    if (!answer) throw std::logic_error("virtual_engine: a command was not answered");
-    return std::move(*answer);
+    // It may come after this has returned: what it waits for can need a held handler, say.
+    const auto answer = std::make_shared<std::optional<result<T>>>();
+    command([answer](result<T> r) { answer->emplace(std::move(r)); });
+    engine.run_until_idle([&] { return answer->has_value(); });
+    if (!*answer) {
+      return error(errc::timed_out,
+                   "the engine is idle and has not answered: a handler that is held, or time, must "
+                   "come first; the command is not taken back");
+    }
+    return std::move(**answer);
   }
 
   engine_seat seat() {

@@ -164,11 +164,11 @@ class engine {
   /// what failed or was open is made (again) with all its attempts and new deadlines, and an
   /// `at_most_once` attempt that was in flight at the failure waits for a decision. Of a workflow
   /// that has not failed: makes the retry that waits for its time now. `action_key`: the action
-  /// that failed, or one in back-off or deferred; empty: whatever failed, or all in back-off.
-  /// Returns once durable; `await` then waits for the next end, which options::on_finished is told
-  /// of too. The reason is cut to limits::text_bytes_max. Errors: not_found (workflow or action),
-  /// wrong_state (nothing of it waits for a retry), corrupt, closing, stopped;
-  /// storage_unavailable (unknown).
+  /// that failed, or one in back-off or deferred (a built-in `wait` is over then); empty: whatever
+  /// failed, or all in back-off. Returns once durable; `await` then waits for the next end, which
+  /// options::on_finished is told of too. The reason is cut to limits::text_bytes_max. Errors:
+  /// not_found (workflow or action), wrong_state (nothing of it waits for a retry), corrupt,
+  /// closing, stopped; storage_unavailable (unknown).
   result<void> retry(std::string_view id, std::string_view action_key = {},
                      std::string reason = {});
   /// Records other terms with an open workflow, in place of those that it had; the history keeps

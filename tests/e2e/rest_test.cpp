@@ -128,15 +128,18 @@ BOOST_AUTO_TEST_CASE(the_same_file_with_other_options_is_told_what_differs_and_h
   BOOST_TEST(events("prod", "terms_recorded") == 1);
   BOOST_TEST(contains(tenax({"show", "prod"}).out, "runs under   max_attempts 5, "));
   // What is over says so too, and is left as it is.
-  BOOST_TEST(tenax({"run", spec}).exit_code == 2);
-  BOOST_TEST(tenax({"run", spec, "--change-options"}).exit_code == 0);
+  const auto over = tenax({"run", spec});
+  BOOST_TEST(over.exit_code == 0);
+  BOOST_TEST(contains(over.err, "workflow prod is over and ran under other options:"), over.err);
+  BOOST_TEST(contains(over.err, "--max-attempts: 5 then, 3 now"), over.err);
   BOOST_TEST(tenax(args).exit_code == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_file_without_an_id_is_the_same_workflow_under_any_options) {
   const auto spec = file("n.json", R"({"name":"n","actions":[{"key":"a","type":"noop"}]})");
   BOOST_TEST(tenax({"run", spec}).exit_code == 0);
-  BOOST_TEST(tenax({"run", spec, "--max-attempts", "7"}).exit_code == 2);
+  BOOST_TEST(contains(tenax({"run", spec, "--max-attempts", "7"}).err, "--max-attempts: 3 then"));
+  BOOST_TEST(workflows().size() == 1u);
   BOOST_TEST(tenax({"run", spec, "--max-attempts", "7", "--new"}).exit_code == 0);
   BOOST_TEST(workflows().size() == 2u);
   // What does not concern it is no other option.
@@ -250,6 +253,22 @@ BOOST_AUTO_TEST_CASE(complete_needs_a_value) {
   BOOST_TEST(status("p") == "in_progress");
   BOOST_TEST(tenax({"resolve", "p", "k", "complete", "--value", "null"}).exit_code == 0);
   BOOST_TEST(tenax_json({"show", "p"})["actions"][0]["result"].is_null());
+}
+
+BOOST_AUTO_TEST_CASE(options_do_not_matter_for_what_is_over_and_an_empty_filter_is_no_filter) {
+  const auto over =
+      file("o.json", R"({"id":"o","name":"o","actions":[{"key":"a","type":"noop"}]})");
+  BOOST_TEST(tenax({"run", over}).exit_code == 0);
+  const auto more =
+      file("m.json", R"({"id":"m","name":"m","actions":[{"key":"a","type":"noop"}]})");
+  BOOST_TEST(tenax({"run", "--max-attempts", "7", over, more}).exit_code == 0);
+  BOOST_TEST(status("m") == "completed");
+  for (const auto* filter :
+       {"--since", "--until", "--name", "--reference", "--error-class", "--status", "--waiting"}) {
+    const auto got = tenax({"list", "--count", filter, ""});
+    BOOST_TEST(got.exit_code == 2, filter);
+    BOOST_TEST(contains(got.err, filter), got.err);
+  }
 }
 
 /// A failed workflow goes on at the next run, and what was done is not done again.

@@ -174,6 +174,20 @@ BOOST_AUTO_TEST_CASE(a_retry_that_waits_is_made_now_when_asked) {
   BOOST_TEST(status("other") == workflow_status::completed);
 }
 
+/// The handler that was given up is held, and the removal waits for it.
+BOOST_AUTO_TEST_CASE(a_command_without_an_answer_yet_is_an_error_and_its_late_answer_harms_nobody) {
+  handle_ok("slow", {.retry = retry_policy::never(), .start_to_close = milliseconds(1'000)});
+  open().hold_handlers();
+  submit(one("w", "slow"));
+  engine->run_until_idle();
+  engine->advance(milliseconds(5'000));
+  BOOST_TEST(status("w") == workflow_status::failed);
+  BOOST_TEST((code_of(engine->remove("w")) == errc::timed_out));
+  engine->release_handlers();
+  engine->run_until_idle();
+  BOOST_TEST((engine->summary("w").error().code() == errc::not_found));
+}
+
 /// Its time has come, a thread has it, and nothing says so yet.
 BOOST_AUTO_TEST_CASE(a_retry_that_is_being_made_is_not_made_twice) {
   handle_frail("frail");
