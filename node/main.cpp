@@ -45,9 +45,9 @@ bool means_more(std::string_view word) {
   return word.starts_with('[') || word == "{}" || word == "++" || word.starts_with(as_it_is);
 }
 
-std::string plain(std::string text) {
-  if (text.starts_with(as_it_is)) text.erase(0, 1);
-  return text;
+std::string plain(std::string_view text) {
+  if (text.starts_with(as_it_is)) text.remove_prefix(1);
+  return std::string{text};
 }
 
 /// For App::parse: the last one first, without the program's name.
@@ -76,7 +76,7 @@ void take_plain_words(CLI::App& app) {
   for (auto* option : app.get_options())
     if (option->get_items_expected_max() > 0)
       option->transform(CLI::Validator{[](std::string& text) {
-                                         text = plain(std::move(text));
+                                         text = plain(text);
                                          return std::string{};
                                        },
                                        ""});
