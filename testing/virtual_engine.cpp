@@ -3,6 +3,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "actors/core.hpp"
 #include "actors/engine_access.hpp"
 #include "storage/views.hpp"
 #include "testing/driver.hpp"
