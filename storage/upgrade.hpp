@@ -9,9 +9,9 @@
 
 namespace tenax::storage {
 
-/// From format 3: makes the indexes that it does not have, from one pass over all workflows (a
-/// million take about 10 s). The caller writes the new format number after it, with a sync, which
-/// covers this. One that was cut short is begun again. Errors: corrupt, storage_unavailable.
+/// From format 3: makes the indexes that it does not have, from one pass over all workflows. The
+/// caller writes the new format number after it, with a sync, which covers this. One that was cut
+/// short is begun again. Errors: corrupt, storage_unavailable.
 [[nodiscard]] result<void> upgrade(rocksdb::DB& db, const rocks_reads& reads);
 
 }  // namespace tenax::storage
