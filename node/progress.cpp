@@ -92,8 +92,8 @@ std::string news_line(const run_news& n) {
     case run_news::kind::started:
       return name + "started, " + counted(w.actions.total, "action");
     case run_news::kind::continued:
-      return name + "goes on, " + format_count(w.actions.completed + w.actions.skipped) + " of " +
-             counted(w.actions.total, "action") + " done";
+      return name + "is here already, " + format_count(w.actions.completed + w.actions.skipped) +
+             " of " + counted(w.actions.total, "action") + " done";
     case run_news::kind::first_retry:
       return name + "an attempt failed and will be tried again";
     case run_news::kind::stuck:

@@ -67,7 +67,7 @@ BOOST_AUTO_TEST_CASE(ctrl_c_stops_cleanly_and_the_same_command_goes_on) {
 
   const auto again = tenax({"run", spec});
   BOOST_TEST(again.exit_code == 0, again.out << again.err);
-  BOOST_TEST(contains(again.out, "steps: goes on, "), again.out);
+  BOOST_TEST(contains(again.out, "steps: is here already, "), again.out);
   auto events = count_events("steps");
   BOOST_TEST(events["action_completed"] == 6);  // none twice
   BOOST_TEST(events["workflow_completed"] == 1);
