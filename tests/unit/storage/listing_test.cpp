@@ -188,17 +188,21 @@ BOOST_AUTO_TEST_CASE(pages_beside_a_writer_miss_nothing_that_stays) {
   l.write();
   const auto staying = l.expected({first_ms, {}, false}, 100);
   std::atomic<bool> stop{false};
+  std::atomic<int> wrong{0};  // Boost.Test writes its log without a lock
   std::thread looks([&] {
     while (!stop) {
       for (const bool newest_first : {false, true}) {
         const auto found =
             l.s->list({list_source::kind::classes, all_classes, {}},
                       {newest_first ? last_ms : first_ms, {}, newest_first}, 100'000);
-        BOOST_REQUIRE(found);
+        if (!found) {
+          ++wrong;
+          continue;
+        }
         std::set<std::string> ids;
         for (const auto& e : *found) ids.insert(e.workflow_id);
-        BOOST_REQUIRE(ids.size() == found->size());  // none in two classes
-        for (const auto& id : staying) BOOST_REQUIRE(ids.contains(id));
+        if (ids.size() != found->size()) ++wrong;  // one in two classes
+        for (const auto& id : staying) wrong += ids.contains(id) ? 0 : 1;
       }
     }
   });
@@ -217,6 +221,7 @@ BOOST_AUTO_TEST_CASE(pages_beside_a_writer_miss_nothing_that_stays) {
   }
   stop = true;
   looks.join();
+  BOOST_TEST(wrong == 0);
   BOOST_TEST(l.page({first_ms, {}, false}, 100) == staying);
 }
 
