@@ -118,6 +118,12 @@ result<position> from_token(const list_query& query) {
   return error{errc::invalid_argument, "page_token is not one of this query"};
 }
 
+/// What an entry has said may be over.
+bool is_of(const list_query& query, const model::workflow_state& now) {
+  if (query.status && now.status != *query.status) return false;
+  return !query.open || !now.terminal();
+}
+
 /// Whether what one action is in means that its workflow waits so.
 bool waits(const model::workflow_state& s, waiting_for what) {
   using model::phase;
@@ -225,8 +231,8 @@ class search {
     if (!header_) return false;  // removed meanwhile
     const auto& state = header_->state;
     const auto& head = header_->head;
-    if (query_.status && state.status != *query_.status) return false;
-    if ((query_.open || query_.waiting) && state.terminal()) return false;
+    if (!is_of(query_, state)) return false;
+    if (query_.waiting && state.terminal()) return false;
     if (query_.name && head.name != *query_.name) return false;
     if (query_.reference && head.reference != *query_.reference) return false;
     if (query_.waiting && !waits(state, *query_.waiting)) return false;
@@ -312,7 +318,8 @@ result<page<workflow_summary>> list_page(const read_store& store, const list_que
                          }
                          const auto header = store.load_header(entry.workflow_id);
                          if (header) {
-                           out.items.push_back(to_summary(*header));
+                           if (is_of(query, header->state))
+                             out.items.push_back(to_summary(*header));
                          } else if (header.error().code() != errc::not_found) {  // just removed
                            return header.error();
                          }
