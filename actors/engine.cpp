@@ -42,11 +42,14 @@ class engine::impl {
     seat.run([&answer] { return answer.is_there(); }, within);
     return answer.is_there();
   }
-  /// Of a call that takes no time but the disk's.
+  /// Of a call that takes no time but the disk's, unless it waits for a handler: who drives the
+  /// engine of a seat would have to let that end first.
   template <class Answer>
   [[nodiscard]] auto get(Answer& answer) const -> decltype(answer.get()) {
     if (!core_ && !wait(answer, milliseconds(0))) {
-      return error(errc::stopped, "the engine does not answer");
+      return error(errc::timed_out,
+                   "the engine is idle and has not answered: a handler that is held, or time, must "
+                   "come first; the command is not taken back");
     }
     return answer.get();
   }

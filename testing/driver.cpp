@@ -120,27 +120,15 @@ void driver::resolve(std::string id, std::string key, resolution decision, callb
                  while_alive(std::move(done), alive_));
 }
 
-void driver::record_terms(std::string id, std::string terms, callback<void> done) {
-  traced("record_terms");
-  core_->record_terms(std::move(id), std::move(terms), while_alive(std::move(done), alive_));
+void driver::retry(std::string id, std::string key, std::string reason, callback<void> done) {
+  traced("retry");
+  core_->request(std::move(id), messages::request::retry{std::move(key), std::move(reason)},
+                 while_alive(std::move(done), alive_));
 }
 
 void driver::remove(std::string id, callback<void> done) {
   traced("remove");
   core_->request(std::move(id), messages::remove_workflow{}, while_alive(std::move(done), alive_));
-}
-
-void driver::start() {
-  traced("start");
-  core_->go_on();
-}
-
-void driver::retry(std::string id, std::string key, std::string reason, callback<void> done) {
-  traced("retry");
-  core_->request(std::move(id), messages::request::retry{std::move(key), std::move(reason)},
-                 [done = std::move(done), alive = alive_](result<void> r) {
-                   if (*alive) done(std::move(r));
-                 });
 }
 
 void driver::on_end(const std::string& id, callback<workflow_summary> done) {

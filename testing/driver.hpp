@@ -93,9 +93,7 @@ class driver {
   void cancel(std::string id, std::string reason, callback<void> done);
   void resolve(std::string id, std::string key, resolution decision, callback<void> done);
   void retry(std::string id, std::string key, std::string reason, callback<void> done);
-  void record_terms(std::string id, std::string terms, callback<void> done);
   void remove(std::string id, callback<void> done);
-  void start();
   void on_end(const std::string& id, callback<workflow_summary> done);
   void start_draining();
 

@@ -3,7 +3,6 @@
 #include <stdexcept>
 #include <utility>
 
-#include "actors/core.hpp"
 #include "actors/engine_access.hpp"
 #include "storage/views.hpp"
 #include "testing/driver.hpp"
@@ -36,22 +35,6 @@ class virtual_engine::impl {
       if (number != failing_write) return write_fate::good;
       return how_it_fails == failed_commit::lost ? write_fate::lost : write_fate::written;
     };
-  }
-
-  /// Gives the command its continuation and lets the engine work until it is called.
-  template <class T, class Command>
-  result<T> answer_of(Command&& command) {
-    if (!engine.answers()) return closed_error();
-    // It may come after this has returned: what it waits for can need a held handler, say.
-    const auto answer = std::make_shared<std::optional<result<T>>>();
-    command([answer](result<T> r) { answer->emplace(std::move(r)); });
-    engine.run_until_idle([&] { return answer->has_value(); });
-    if (!*answer) {
-      return error(errc::timed_out,
-                   "the engine is idle and has not answered: a handler that is held, or time, must "
-                   "come first; the command is not taken back");
-    }
-    return std::move(**answer);
   }
 
   engine_seat seat() {
@@ -95,109 +78,92 @@ tenax::engine& virtual_engine::as_engine() noexcept { return impl_->as_engine; }
 
 result<submission> virtual_engine::submit(const workflow_spec& spec, std::string terms) {
   if (!impl_) return closed_error();
-  return impl_->answer_of<submission>(
-      [&](auto done) { impl_->engine.submit(spec, std::move(done), std::move(terms)); });
+  return impl_->as_engine.submit(spec, std::move(terms));
 }
 
 result<submission> virtual_engine::submit_json(std::string_view json) {
   if (!impl_) return closed_error();
-  auto spec = parse_spec(json, impl_->engine.options().limits);
-  if (!spec) return spec.error();
-  return submit(*spec);
+  return impl_->as_engine.submit_json(json);
 }
 
 void virtual_engine::submit_async(const workflow_spec& spec,
                                   std::function<void(result<submission>)> done) {
-  if (!impl_ || !impl_->engine.answers()) {
-    if (done) done(closed_error());
-    return;
-  }
-  impl_->engine.submit(spec, std::move(done));
+  if (impl_) return impl_->as_engine.submit_async(spec, std::move(done));
+  if (done) done(closed_error());
 }
 
 result<void> virtual_engine::cancel(std::string_view id, std::string reason) {
   if (!impl_) return closed_error();
-  return impl_->answer_of<void>([&](auto done) {
-    impl_->engine.cancel(std::string(id), std::move(reason), std::move(done));
-  });
+  return impl_->as_engine.cancel(id, std::move(reason));
 }
 
 result<void> virtual_engine::resolve(std::string_view id, std::string_view action_key,
                                      resolution decision) {
   if (!impl_) return closed_error();
-  return impl_->answer_of<void>([&](auto done) {
-    impl_->engine.resolve(std::string(id), std::string(action_key), std::move(decision),
-                          std::move(done));
-  });
+  return impl_->as_engine.resolve(id, action_key, std::move(decision));
 }
 
 result<void> virtual_engine::retry(std::string_view id, std::string_view action_key,
                                    std::string reason) {
   if (!impl_) return closed_error();
-  return impl_->answer_of<void>([&](auto done) {
-    impl_->engine.retry(std::string(id), std::string(action_key), std::move(reason),
-                        std::move(done));
-  });
+  return impl_->as_engine.retry(id, action_key, std::move(reason));
 }
 
 result<void> virtual_engine::record_terms(std::string_view id, std::string terms) {
   if (!impl_) return closed_error();
-  return impl_->answer_of<void>([&](auto done) {
-    impl_->engine.record_terms(std::string(id), std::move(terms), std::move(done));
-  });
+  return impl_->as_engine.record_terms(id, std::move(terms));
 }
 
 result<void> virtual_engine::remove(std::string_view id) {
   if (!impl_) return closed_error();
-  return impl_->answer_of<void>(
-      [&](auto done) { impl_->engine.remove(std::string(id), std::move(done)); });
+  return impl_->as_engine.remove(id);
 }
 
 void virtual_engine::start() {
-  if (impl_ && impl_->engine.answers()) impl_->engine.start();
+  if (impl_) impl_->as_engine.start();
 }
 
 result<std::string> virtual_engine::terms(std::string_view id) const {
-  if (!impl_ || !impl_->engine.answers()) return closed_error();
-  return storage::read_terms(impl_->engine.store(), id);
+  if (!impl_) return closed_error();
+  return impl_->as_engine.terms(id);
 }
 
 result<workflow_summary> virtual_engine::summary(std::string_view id) const {
-  if (!impl_ || !impl_->engine.answers()) return closed_error();
-  return storage::read_summary(impl_->engine.store(), id);
+  if (!impl_) return closed_error();
+  return impl_->as_engine.summary(id);
 }
 
 result<workflow_view> virtual_engine::get(std::string_view id) const {
-  if (!impl_ || !impl_->engine.answers()) return closed_error();
-  return impl_->engine.get(id);
+  if (!impl_) return closed_error();
+  return impl_->as_engine.get(id);
 }
 
 result<page<workflow_summary>> virtual_engine::list(const list_query& query) const {
-  if (!impl_ || !impl_->engine.answers()) return closed_error();
-  return storage::list_page(impl_->engine.store(), query);
+  if (!impl_) return closed_error();
+  return impl_->as_engine.list(query);
 }
 
 result<list_count> virtual_engine::count(const list_query& query) const {
-  if (!impl_ || !impl_->engine.answers()) return closed_error();
-  return storage::count_page(impl_->engine.store(), query);
+  if (!impl_) return closed_error();
+  return impl_->as_engine.count(query);
 }
 
 result<std::vector<history_event>> virtual_engine::history(std::string_view id, std::uint64_t after,
                                                            std::size_t limit) const {
-  if (!impl_ || !impl_->engine.answers()) return closed_error();
-  return storage::read_history(impl_->engine.store(), id, after, limit);
+  if (!impl_) return closed_error();
+  return impl_->as_engine.history(id, after, limit);
 }
 
 result<std::vector<due_view>> virtual_engine::list_retry_eligible(
     std::size_t limit, std::optional<wall_time> now) const {
-  if (!impl_ || !impl_->engine.answers()) return closed_error();
-  return impl_->engine.due_by(storage::timer_kind::retry, limit, now);
+  if (!impl_) return closed_error();
+  return impl_->as_engine.list_retry_eligible(limit, now);
 }
 
 result<std::vector<due_view>> virtual_engine::list_ready_scheduled(
     std::size_t limit, std::optional<wall_time> now) const {
-  if (!impl_ || !impl_->engine.answers()) return closed_error();
-  return impl_->engine.due_by(storage::timer_kind::schedule, limit, now);
+  if (!impl_) return closed_error();
+  return impl_->as_engine.list_ready_scheduled(limit, now);
 }
 
 result<void> virtual_engine::drain() {
@@ -219,17 +185,14 @@ result<void> virtual_engine::close(milliseconds timeout) {
 }
 
 engine_stats virtual_engine::stats() const {
-  return impl_ && impl_->engine.answers() ? impl_->engine.stats() : engine_stats{};
+  return impl_ ? impl_->as_engine.stats() : engine_stats{};
 }
 
 std::vector<action_type_stats> virtual_engine::type_stats() const {
-  return impl_ && impl_->engine.answers() ? impl_->engine.core()->type_stats()
-                                          : std::vector<action_type_stats>();
+  return impl_ ? impl_->as_engine.type_stats() : std::vector<action_type_stats>();
 }
 
-bool virtual_engine::healthy() const noexcept {
-  return impl_ && impl_->engine.answers() && !impl_->engine.halted();
-}
+bool virtual_engine::healthy() const noexcept { return impl_ && impl_->as_engine.healthy(); }
 
 // --- time ---
 

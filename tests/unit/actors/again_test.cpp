@@ -1,4 +1,6 @@
 // What engine::retry does: a failed workflow goes on, a retry is made now.
+#include "actors/core.hpp"
+#include "storage/views.hpp"
 #include "tests/unit/actors/support.hpp"
 
 using namespace tenax;
@@ -18,6 +20,20 @@ struct again_fixture : engine_fixture {
           return mended ? outcome::success() : outcome::failure("down", "no answer");
         },
         std::move(how));
+  }
+  /// Messages and commits, and handlers begin if `starts`, until there is none.
+  static void run(driver& d, bool starts) {
+    for (;;) {
+      if (d.jobs() > 0) {
+        d.deliver(0);
+      } else if (d.commit_waits()) {
+        d.commit(true);
+      } else if (starts && d.queued() > 0) {
+        d.start_handler(0);
+      } else {
+        return;
+      }
+    }
   }
   std::optional<errc> code_of(const result<void>& r) {
     return r ? std::nullopt : std::optional(r.error().code());
@@ -188,21 +204,38 @@ BOOST_AUTO_TEST_CASE(a_command_without_an_answer_yet_is_an_error_and_its_late_an
   BOOST_TEST((engine->summary("w").error().code() == errc::not_found));
 }
 
+/// The page takes it from the index of what has failed, and then it goes on.
+BOOST_AUTO_TEST_CASE(a_page_of_failed_workflows_shows_none_that_has_gone_on_meanwhile) {
+  handle_frail("frail");
+  opts.retry.max_attempts = 1;
+  auto& d = open_stepped();
+  d.submit(one("w", "frail"), [](auto) {});
+  run(d, true);
+  d.finish_handler(0);
+  run(d, true);
+  bool gone_on = false;
+  d.control.read_fails = [&](std::uint64_t, read_of what) {
+    if (what != read_of::index && !std::exchange(gone_on, true)) {
+      d.retry("w", "", "", [](auto) {});
+      run(d, false);
+    }
+    return false;
+  };
+  list_query failed;
+  failed.status = workflow_status::failed;
+  const auto page = storage::list_page(d.core()->store(), failed);
+  d.control.read_fails = nullptr;
+  BOOST_TEST(gone_on);
+  BOOST_TEST(must(page).items.empty());
+}
+
 /// Its time has come, a thread has it, and nothing says so yet.
 BOOST_AUTO_TEST_CASE(a_retry_that_is_being_made_is_not_made_twice) {
   handle_frail("frail");
   opts.retry.min_wait = opts.retry.max_wait = milliseconds(1'000);
   auto& d = open_stepped();
   d.submit(one("w", "frail"), [](auto) {});
-  const auto settle = [&] {
-    while (d.jobs() > 0 || d.commit_waits()) {
-      if (d.jobs() > 0) {
-        d.deliver(0);
-      } else {
-        d.commit(true);
-      }
-    }
-  };
+  const auto settle = [&] { run(d, false); };
   settle();
   d.start_handler(0);
   d.finish_handler(0);
@@ -253,17 +286,7 @@ BOOST_AUTO_TEST_CASE(a_workflow_that_goes_on_and_fails_again_at_once_has_ended_o
   auto& d = open_stepped();
   d.submit(workflow_builder("test").id("w").action("charge", "charge").action("other", "frail"),
            [](auto) {});
-  const auto settle = [&d] {
-    while (d.jobs() > 0 || d.commit_waits() || d.queued() > 0) {
-      if (d.jobs() > 0) {
-        d.deliver(0);
-      } else if (d.commit_waits()) {
-        d.commit(true);
-      } else {
-        d.start_handler(0);
-      }
-    }
-  };
+  const auto settle = [&] { run(d, true); };
   const auto status = [&d] { return must(d.get("w")).summary.status; };
   settle();
   BOOST_TEST_REQUIRE(d.running() == 2U);
