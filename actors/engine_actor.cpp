@@ -7,7 +7,6 @@
 #include "actors/due_actor.hpp"
 #include "actors/workflow_actor.hpp"
 #include "model/failpoint.hpp"
-#include "storage/removal.hpp"
 
 namespace tenax::actors {
 
@@ -443,10 +442,7 @@ void engine_process::remove_one(const messages::request_ptr& r) {
   }
   const storage::ended_entry entry{state.listed_as(), state.closed_at_ms, state.created_at_ms,
                                    r->workflow_id};
-  const auto rows =
-      dynamic_cast<const storage::row_source&>(rt_->store).rows(storage::removal_end({entry}));
-  const auto read = storage::encode_removal(*rows, entry, removals_);
-  if (!read) return r->answer(read.error());
+  if (auto added = retention_.remove(entry, removals_); !added) return r->answer(added);
   removed_.push_back(r);
 }
 

@@ -20,6 +20,12 @@ time_ms saturating_sum(time_ms at_ms, milliseconds age) {
 
 }  // namespace
 
+result<void> retention::remove(const storage::ended_entry& entry, storage::write_batch& out) const {
+  const auto rows = rows_.rows(storage::removal_end({entry}));
+  const auto read = storage::encode_removal(*rows, entry, out);
+  return read ? result<void>() : result<void>(read.error());
+}
+
 bool retention::enabled() const noexcept {
   for (const auto* rule : {&keep_.completed, &keep_.failed, &keep_.cancelled}) {
     if (rule->age || rule->count) return true;

@@ -28,6 +28,11 @@ class retention {
                                     const std::function<bool(const std::string&)>& in_use,
                                     storage::write_batch& out);
 
+  /// Appends the removal of one that has ended and is not in use. Errors as
+  /// storage::encode_removal.
+  [[nodiscard]] result<void> remove(const storage::ended_entry& entry,
+                                    storage::write_batch& out) const;
+
   /// When there is something to remove, if nothing ends before.
   [[nodiscard]] model::time_ms next_ms() const noexcept { return next_ms_; }
 

@@ -742,27 +742,38 @@ void workflow_process::on_request(const messages::request_ptr& r) {
   pump();
 }
 
+namespace {
+template <class... Calls>
+struct overloaded : Calls... {
+  using Calls::operator()...;
+};
+}  // namespace
+
 void workflow_process::take_request(const messages::request_ptr& r) {
+  const auto missing = [this](const std::string& key) {
+    return error(errc::not_found, "workflow " + id_ + " has no action " + key);
+  };
+  using refusal = std::optional<error>;
+  auto refused = std::visit(
+      overloaded{[this](const model::cancel& c) { return process(c, urgency::now); },
+                 [this](const model::record_terms& c) { return process(c, urgency::now); },
+                 [&](const std::pair<std::string, resolution>& c) -> refusal {
+                   const auto action = def_->find(c.first);
+                   return action ? process(model::resolve{*action, c.second}, urgency::now)
+                                 : missing(c.first);
+                 },
+                 [&](const messages::request::retry& c) -> refusal {
+                   const auto action = def_->find(c.key);
+                   return action || c.key.empty() ? retry(action.value_or(no_action), c.reason)
+                                                  : missing(c.key);
+                 },
+                 [](const messages::remove_workflow&) -> refusal {
+                   TENAX_ASSERT(false, "the engine actor removes");
+                   return std::nullopt;
+                 }},
+      r->what);
   // A refusal waits too: the state that it comes from may not be durable yet.
-  if (const auto* cancel = std::get_if<model::cancel>(&r->what)) {
-    next_.answers.emplace_back(r, process(*cancel, urgency::now));
-    return;
-  }
-  if (const auto* terms = std::get_if<model::record_terms>(&r->what)) {
-    next_.answers.emplace_back(r, process(*terms, urgency::now));
-    return;
-  }
-  const auto* again = std::get_if<messages::request::retry>(&r->what);
-  const auto* decided = std::get_if<std::pair<std::string, resolution>>(&r->what);
-  const auto& key = again != nullptr ? again->key : decided->first;
-  const auto action = def_->find(key);
-  if (!action && (again == nullptr || !key.empty())) {
-    r->answer(error(errc::not_found, "workflow " + id_ + " has no action " + key));
-  } else if (again == nullptr) {
-    next_.answers.emplace_back(r, process(model::resolve{*action, decided->second}, urgency::now));
-  } else {
-    next_.answers.emplace_back(r, retry(action.value_or(no_action), again->reason));
-  }
+  next_.answers.emplace_back(r, std::move(refused));
 }
 
 std::optional<error> workflow_process::retry(action_index a, const std::string& reason) {

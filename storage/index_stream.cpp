@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "storage/rocks_options.hpp"
+#include "storage/slices.hpp"
 
 namespace tenax::storage {
 
@@ -10,9 +11,6 @@ namespace {
 
 /// Deleted entries that are passed before anybody asks whether there is a gap: 0.2 ms.
 constexpr std::uint64_t skipped_at_once = 1'000;
-
-rocksdb::Slice slice(std::string_view s) { return {s.data(), s.size()}; }
-std::string_view view(const rocksdb::Slice& s) { return {s.data(), s.size()}; }
 
 }  // namespace
 
