@@ -284,6 +284,7 @@ run_result run_listing(const params& p) {
   histogram churned;
   list_around(e, first, churned);
   out.set_percentiles("churned_page", churned, "ms", 1e6);
+  out.set("worst_page_p99_ms", std::max(out.get("page_p99_ms"), out.get("churned_page_p99_ms")));
 
   // The limit: what a page shows, one by one.
   list_query query;
