@@ -1,8 +1,8 @@
 #include "model/token.hpp"
 
 #include <charconv>
-#include <random>
 
+#include "model/seams.hpp"
 #include "model/validate.hpp"
 
 namespace tenax::model {
@@ -29,10 +29,8 @@ bool read(std::string_view text, int base, Number& out) {
 }  // namespace
 
 attempt_secret random_secret() {
-  std::random_device device;  // the operating system's, in libstdc++
-  const auto draw = [&device] { return (std::uint64_t{device()} << 32) | device(); };
   attempt_secret s;
-  while (s.empty()) s = {draw(), draw()};
+  while (s.empty()) s = {random_seed(), random_seed()};
   return s;
 }
 
