@@ -26,8 +26,8 @@ result<void> retention::remove(const storage::ended_entry& entry, storage::write
   return read ? result<void>() : result<void>(read.error());
 }
 
-bool retention::enabled() const noexcept {
-  for (const auto* rule : {&keep_.completed, &keep_.failed, &keep_.cancelled}) {
+bool retention::wanted(const retention_options& keep) noexcept {
+  for (const auto* rule : {&keep.completed, &keep.failed, &keep.cancelled}) {
     if (rule->age || rule->count) return true;
   }
   return false;

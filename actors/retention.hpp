@@ -21,7 +21,8 @@ class retention {
   retention(const retention_options& keep, const storage::read_store& store)
       : keep_(keep), store_(store), rows_(dynamic_cast<const storage::row_source&>(store)) {}
 
-  [[nodiscard]] bool enabled() const noexcept;
+  [[nodiscard]] static bool wanted(const retention_options& keep) noexcept;
+  [[nodiscard]] bool enabled() const noexcept { return wanted(keep_); }
   /// Appends to `out` the removal of what may go now, first what ended first, at most batch_max
   /// workflows; returns how many. `in_use` ones stay. Do not call again before `out` is durable.
   [[nodiscard]] std::size_t collect(model::time_ms now_ms,

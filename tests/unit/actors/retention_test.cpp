@@ -34,6 +34,24 @@ BOOST_AUTO_TEST_CASE(without_a_rule_everything_stays) {
   BOOST_TEST(engine->stats().removed == 0U);
 }
 
+/// Without a rule nobody notes the ends; one that comes later finds them all the same.
+BOOST_AUTO_TEST_CASE(a_rule_that_comes_later_holds_for_what_ended_before) {
+  opts.retention.completed.count = 3;
+  open();
+  submit_some("a", "ok", 4);
+  opts.retention = {};
+  must(engine->reopen(opts));
+  submit_some("b", "ok", 4);
+  must(engine->remove("b0"));
+  opts.retention.completed.count = 2;
+  must(engine->crash_and_reopen(opts));
+  engine->advance(seconds(5));
+  BOOST_TEST(engine->stats().completed == 2U);
+  BOOST_TEST(!exists("b1"));
+  BOOST_TEST(exists("b2"));
+  BOOST_TEST(exists("b3"));
+}
+
 BOOST_AUTO_TEST_CASE(beyond_the_count_the_oldest_leave_and_the_totals_agree) {
   opts.retention.completed.count = 3;
   open();
