@@ -14,6 +14,7 @@
 
 #include "actors/caf_thread.hpp"
 #include "actors/engine_actor.hpp"
+#include "actors/retention.hpp"
 #include "actors/scheduler.hpp"
 #include "model/assert.hpp"
 #include "model/failpoint.hpp"
@@ -168,6 +169,10 @@ result<void> engine_core::start(const std::filesystem::path& dir) {
   so.cache_bytes = opts_.cache_bytes;
   so.write_buffer_bytes = opts_.write_buffer_bytes;
   so.env = seams_.env;
+  // Who only looks and decides (the tenax program on a service's directory) leaves it as it is.
+  so.ends = retention::wanted(opts_.retention) ? storage::ends_index::kept
+            : opts_.paused                     ? storage::ends_index::as_found
+                                               : storage::ends_index::dropped;
   auto store = storage::open_store(dir, so);
   if (!store) return store.error();
   store_ = seams_.wrap_store ? seams_.wrap_store(std::move(*store)) : std::move(*store);

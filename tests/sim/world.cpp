@@ -65,6 +65,7 @@ class world {
   testing::driver_setup setup();
   options make_options();
   void add_handlers(options& o);
+  void set_retention(options& o) const;
   [[nodiscard]] bool fine() const { return oracle_.failure().empty(); }
 
   // Lives.
@@ -177,7 +178,14 @@ void world::add_handlers(options& o) {
   }
 }
 
+/// That removes nothing, in some lives: so the index of ends comes and goes.
+void world::set_retention(options& o) const {
+  o.retention = {};
+  if ((how_.seed + out_.lives) % 3 == 0) o.retention.failed.age = milliseconds::max();
+}
+
 void world::open() {
+  set_retention(engine_.options());
   if (auto opened = engine_.open(); !opened) {
     oracle_.fail("open: " + opened.error().to_string());
     return;

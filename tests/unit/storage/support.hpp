@@ -216,8 +216,10 @@ std::string failure(const result<T>& r) {
   return r ? "" : r.error().to_string();
 }
 
-inline std::unique_ptr<store> open_for_test(const std::filesystem::path& dir) {
+inline std::unique_ptr<store> open_for_test(const std::filesystem::path& dir,
+                                            ends_index ends = ends_index::kept) {
   store_options opts;
+  opts.ends = ends;
   opts.durability = durability::async;  // these tests cut no power
   auto opened = open_store(dir, opts);
   if (!opened) throw std::runtime_error(opened.error().to_string());
