@@ -110,14 +110,14 @@ std::string count(std::uint64_t n, std::string_view what) {
 
 }  // namespace
 
-int export_command(const common_options& common) {
+int export_command(const common_options& common, const export_options& o) {
   const auto failed = [&](const error& e) {
     return report_error(common, "cannot export", explained(e, common.data_dir));
   };
   if (const auto gone = missing(common.data_dir)) return failed(*gone);
   const auto from = storage::open_reading_store(common.data_dir);
   if (!from) return failed(from.error());
-  const auto done = storage::export_workflows(**from, [](std::string_view line) {
+  const auto done = storage::export_workflows(**from, o.ids, [](std::string_view line) {
     print(line);
     print("\n");
     return !output_failed();

@@ -4,13 +4,17 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "node/command.hpp"
 
 namespace tenax::node {
 
+struct export_options {
+  std::vector<std::string> ids;  ///< none: all
+};
 /// docs/export-format.md.
-[[nodiscard]] int export_command(const common_options& common);
+[[nodiscard]] int export_command(const common_options& common, const export_options& o);
 
 struct import_options {
   std::string file;  ///< "-": stdin

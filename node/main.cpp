@@ -258,8 +258,6 @@ void add_reading(CLI::App& app, const common_options& common, action& chosen) {
 
   app.add_subcommand("verify", "Check the data directory against the engine's invariants")
       ->callback([&common, &chosen] { chosen = [&] { return verify_command(common); }; });
-  app.add_subcommand("export", "All workflows and histories as JSON lines, for `tenax import`")
-      ->callback([&common, &chosen] { chosen = [&] { return export_command(common); }; });
 }
 
 void add_changing(CLI::App& app, const common_options& common, action& chosen) {
@@ -317,6 +315,17 @@ void add_backup(CLI::App& app, const common_options& common, action& chosen) {
   backup.callback([&common, &chosen] { chosen = [&] { return backup_command(common, o); }; });
 }
 
+void add_export(CLI::App& app, const common_options& common, action& chosen) {
+  static export_options o;
+  auto& out = *app.add_subcommand(
+      "export", "Workflows with their histories as JSON lines, for `tenax import`");
+  auto* ids = out.add_option("ID", o.ids, "Only these; else all");
+  out.callback([=, &common, &chosen] {
+    o.ids = ids->results();
+    chosen = [&common] { return export_command(common, o); };
+  });
+}
+
 void add_import(CLI::App& app, const common_options& common, action& chosen) {
   static import_options o;
   auto& import = *app.add_subcommand(
@@ -371,6 +380,7 @@ int main(int argc, char** argv) {
     add_retry(app, common, chosen);
     add_remove(app, common, chosen);
     add_backup(app, common, chosen);
+    add_export(app, common, chosen);
     add_import(app, common, chosen);
     take_plain_words(app);
     try {

@@ -1,8 +1,10 @@
 #include "storage/export.hpp"
 
 #include <limits>
+#include <utility>
 
 #include "model/documents/export_lines.hpp"
+#include "storage/views.hpp"
 
 namespace tenax::storage {
 
@@ -16,8 +18,26 @@ class exporter {
  public:
   exporter(const read_store& from, const line_sink& to) : from_(from), to_(to) {}
 
-  result<void> run() {
+  result<void> run(const std::vector<std::string>& ids) {
+    for (const auto& id : ids) {
+      if (auto none = no_such_id(id)) return *std::move(none);
+      if (const auto there = from_.load_header(id); !there) return there.error();
+    }
     put(model::export_begin{});
+    if (auto done = ids.empty() ? all() : some(ids); !done) return done;
+    put(total_);
+    return {};
+  }
+
+ private:
+  result<void> some(const std::vector<std::string>& ids) {
+    for (const auto& id : ids) {
+      if (auto done = workflow(id); !done) return done;
+    }
+    return {};
+  }
+
+  result<void> all() {
     list_place at{std::numeric_limits<time_ms>::min(), "", false};
     for (bool more = true; more && wanted_;) {
       const auto page = from_.list(every_class(), at, entries_per_page);
@@ -30,11 +50,9 @@ class exporter {
       }
       more = page->size() == entries_per_page;
     }
-    put(total_);
     return {};
   }
 
- private:
   static list_source every_class() {
     list_source all;
     for (std::uint8_t c = 0; c <= model::index_class_max; ++c) {
@@ -95,8 +113,9 @@ class exporter {
 
 }  // namespace
 
-result<void> export_workflows(const read_store& from, const line_sink& to) {
-  return exporter(from, to).run();
+result<void> export_workflows(const read_store& from, const std::vector<std::string>& ids,
+                              const line_sink& to) {
+  return exporter(from, to).run(ids);
 }
 
 }  // namespace tenax::storage

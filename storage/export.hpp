@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "storage/store.hpp"
 
@@ -19,9 +20,12 @@ using line_sink = std::function<bool(std::string_view line)>;
 /// Gives the next line, without its end; nothing after the last.
 using line_source = std::function<result<std::optional<std::string>>()>;
 
-/// All workflows with their histories, in the order in which they were submitted, as of one moment
-/// if `from` is a reading store. Errors as its reads.
-[[nodiscard]] result<void> export_workflows(const read_store& from, const line_sink& to);
+/// Workflows with their histories: those with these ids, or all in the order in which they were
+/// submitted. As of one moment if `from` is a reading store. Errors: not_found (nothing was
+/// printed), and those of reads.
+[[nodiscard]] result<void> export_workflows(const read_store& from,
+                                            const std::vector<std::string>& ids,
+                                            const line_sink& to);
 
 /// What became of a workflow that was not written.
 struct import_note {

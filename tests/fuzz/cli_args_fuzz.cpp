@@ -86,7 +86,7 @@ int verify_command(const common_options&) {
   called = true;
   return exit_ok;
 }
-int export_command(const common_options&) {
+int export_command(const common_options&, const export_options&) {
   called = true;
   return exit_ok;
 }

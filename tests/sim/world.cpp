@@ -206,7 +206,7 @@ void world::end_life() {
 std::vector<std::string> world::exported() {
   std::vector<std::string> lines;
   const auto from = storage::open_reading_store(engine_.dir(), disk_.get());
-  const auto done = from ? storage::export_workflows(**from,
+  const auto done = from ? storage::export_workflows(**from, {},
                                                      [&](std::string_view line) {
                                                        lines.emplace_back(line);
                                                        return true;

@@ -25,7 +25,7 @@ using lines = std::vector<std::string>;
 
 lines exported(const read_store& from) {
   lines out;
-  const auto done = export_workflows(from, [&](std::string_view line) {
+  const auto done = export_workflows(from, {}, [&](std::string_view line) {
     out.emplace_back(line);
     return true;
   });
@@ -228,6 +228,26 @@ BOOST_AUTO_TEST_CASE(
   BOOST_TEST(again.report.workflows == 0u);
   BOOST_TEST(again.report.refused == 2u);
   BOOST_TEST((exported(other.data()) == after));
+}
+
+BOOST_AUTO_TEST_CASE(some_workflows_are_exported_by_their_ids_or_none) {
+  const some_workflows w(2);
+  const auto opened = open_reading_store(w.dir.data());
+  BOOST_REQUIRE(opened);
+  lines some;
+  const auto keep = [&](std::string_view line) {
+    some.emplace_back(line);
+    return true;
+  };
+  BOOST_REQUIRE(export_workflows(**opened, {"r"}, keep));
+  BOOST_TEST((some == only(exported(**opened), "r")));
+  some.clear();
+  for (const auto* id : {"nobody", "..", ""}) {
+    const auto none = export_workflows(**opened, {"r", id}, keep);
+    BOOST_REQUIRE(!none);
+    BOOST_TEST((none.error().code() == errc::not_found));
+  }
+  BOOST_TEST(some.empty());
 }
 
 BOOST_AUTO_TEST_CASE(exports_may_follow_each_other_and_hold_the_same) {
