@@ -63,6 +63,8 @@ class world {
   void open();
   void end_life();
   void crash_in_commit();
+  /// Without the dice, so that a seed is the world that it was.
+  [[nodiscard]] bool moves() const { return testing::mix(how_.seed, out_.lives) >> 32 & 1; }
   void move_by_export();
   [[nodiscard]] std::vector<std::string> exported();
 
@@ -198,8 +200,7 @@ void world::end_life() {
     without_a_handler_ = true;
   }
   engine_.clock.pass(dice_.chance(50) ? 0 : dice_.between(1, 30'000));  // downtime
-  // Without the dice, so that a seed is the same world as before.
-  if (testing::mix(how_.seed, out_.lives) % 4 == 0) move_by_export();
+  if (moves()) move_by_export();
   open();
 }
 
@@ -220,6 +221,7 @@ std::vector<std::string> world::exported() {
 void world::move_by_export() {
   const auto lines = exported();
   if (!fine()) return;
+  ++out_.moves;
   engine_.dir() += "-moved";
   storage::store_options how;
   how.env = disk_.get();
@@ -587,6 +589,7 @@ void world::open_without_faults() {
     engine_.crash();
   }
   if (dice_.chance(60)) engine_.clock.pass(dice_.between(1, 5'000));  // what comes due is a crowd
+  if (moves()) move_by_export();
   open();
 }
 
