@@ -146,6 +146,29 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_imported_is_said_with_its_place) {
   BOOST_TEST(other_json({"show", "done"})["actions"].size() == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(an_import_that_was_killed_is_repeated) {
+  BOOST_TEST(tenax({"run", file("done.json", over), "--repeat", "3000"}).exit_code == 0);
+  const auto lines = tenax({"export"}).out;
+  e2e::process running({TENAX_PROGRAM, "import", "-", "--data-dir", path("other")},
+                       e2e::output::pipes, e2e::input::from_test);
+  constexpr std::size_t piece = 4'096;  // sent whole or not at all
+  for (std::size_t at = 0; at < lines.size() * 3 / 4; at += piece) {
+    BOOST_REQUIRE(e2e::eventually([&] { return running.write(lines.substr(at, piece)); }));
+  }
+  const auto there = [&] {
+    const auto counted = other_json({"list", "--count"});
+    return counted.is_object() ? counted.value("count", 0) : 0;
+  };
+  BOOST_TEST(e2e::eventually([&] { return there() > 0; }));
+  running.send(SIGKILL);
+  (void)running.wait();
+  BOOST_TEST(other({"verify"}).exit_code == 0);
+  BOOST_TEST(there() < 3000);
+  BOOST_TEST(other({"import", file("all.jsonl", lines)}).exit_code == 0);
+  BOOST_TEST((other({"export"}).out == lines));
+  BOOST_TEST(other({"verify"}).exit_code == 0);
+}
+
 BOOST_AUTO_TEST_CASE(an_import_beside_a_running_process_is_refused) {
   std::string work = long_work;
   work.replace(work.find("SECONDS"), 7, "60");

@@ -317,6 +317,12 @@ BOOST_AUTO_TEST_CASE(a_damaged_line_is_refused_and_nothing_of_its_workflow_is_wr
        true},
       {"a time that goes back", [](lines& l) { replace(l[7], "\"at\":\"2023", "\"at\":\"2013"); },
        8, "time goes back", true},
+      {"a time that no clock has",
+       [](lines& l) {
+         const auto at = l[5].find("\"at\":") + 5;
+         l[5].replace(at, l[5].find(',', at) - at, "9223372036854775807");
+       },
+       6, "no clock has such a time", true},
       {"a cycle",
        [](lines& l) { replace(l[1], "\"type\":\"t\"", "\"type\":\"t\",\"depends_on\":[\"k1\"]"); },
        2, "cycle", true},
