@@ -60,6 +60,7 @@ std::string state_note(const workflow_summary& w) {
   put(w.actions.timer, "on timers");
   put(w.actions.backing_off, "retrying");
   put(w.actions.in_doubt, "to decide");
+  put(w.actions.outside, "waiting for somebody outside");
   return out;
 }
 
@@ -132,6 +133,11 @@ std::string render_waiting(const workflow_summary& w, const action_view& a, cons
       return "no_handler: no handler for " + printable(a.type) + " is registered";
     case waiting_for::decision:
       return "waits for a decision: " + resolve_line(c.data_dir, w.id, a.key);
+    case waiting_for::outside:
+      return "open: waits for somebody outside" +
+             (a.pending_on.empty() ? "" : " (" + printable(a.pending_on) + ")") +
+             (a.progress.empty() ? "" : ", who said: " + printable(a.progress)) +
+             (until.empty() ? "" : ", given up at" + until);
     case waiting_for::nothing:
       break;
   }

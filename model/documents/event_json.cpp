@@ -28,8 +28,9 @@ event_fields fields_of(const event& e) noexcept {
       return {.error_class = if_set, .text = {"message", always}};
     case event_kind::retry_scheduled:
       return {.attempt = always,
-              .waits = always,
+              .wait_bounds = always,
               .due = {"next_retry_at", always},
+              .wait = {"wait_ms", always},
               .count = {"max_attempts", always}};
     case event_kind::retry_exhausted:
       return {.attempt = always, .count = {"max_attempts", always}, .text = {"reason", always}};
@@ -54,6 +55,13 @@ event_fields fields_of(const event& e) noexcept {
       return {.attempt = always, .text = {"outcome", always}};
     case event_kind::terms_recorded:
       return {.text = {"terms", always}, .text_is_json = true};
+    case event_kind::attempt_opened:  // its secret is not shown: who reads may not end it
+      return {.attempt = always,
+              .due = {"given_up_at", if_set},
+              .wait = {"heartbeat_ms", if_set},
+              .text = {"message", if_set}};
+    case event_kind::attempt_extended:
+      return {.attempt = always, .due = {"given_up_at", always}};
     case event_kind::action_paused:
     case event_kind::action_due:
     case event_kind::workflow_completed:
@@ -80,6 +88,7 @@ class shown_fields {
       append_json_string(out_, to_string(d));
     }
   }
+  void secret(std::string_view, field_use, const attempt_secret&) {}
   void text(std::string_view name, field_use use, std::string_view value) {
     if (begin(name, use, !value.empty())) append_json_string(out_, value);
   }

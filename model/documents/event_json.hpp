@@ -22,10 +22,11 @@ struct field_name {
 /// What the fields of an event are called in its data.
 struct event_fields {
   field_use attempt = field_use::unused;
-  field_use waits = field_use::unused;
+  field_use wait_bounds = field_use::unused;
   field_use delivery = field_use::unused;
   field_use error_class = field_use::unused;
   field_name due{"due_at"};
+  field_name wait{"wait_ms"};
   field_name count{"count"};
   field_name text{"text"};
   bool text_is_json = false;  ///< by convention
@@ -33,17 +34,19 @@ struct event_fields {
 [[nodiscard]] event_fields fields_of(const event& e) noexcept;
 
 /// Calls to(name, use, field) for each field of the data, in the order in which they are printed;
-/// `to` has `number`, `time`, `delivery`, `text`, and `json` for a text that is JSON by convention.
+/// `to` has `number`, `time`, `delivery`, `secret`, `text`, and `json` for a text that is JSON by
+/// convention.
 template <class Event, class To>
 void each_field(Event& e, To&& to) {
   const event_fields f = fields_of(e);
   to.number("attempt", f.attempt, e.attempt);
   to.time(f.due.name, f.due.use, e.due_at_ms);
-  to.number("wait_ms", f.waits, e.wait_ms);
-  to.number("wait_least_ms", f.waits, e.least_ms);
-  to.number("wait_most_ms", f.waits, e.most_ms);
+  to.number(f.wait.name, f.wait.use, e.wait_ms);
+  to.number("wait_least_ms", f.wait_bounds, e.least_ms);
+  to.number("wait_most_ms", f.wait_bounds, e.most_ms);
   to.number(f.count.name, f.count.use, e.count);
   to.delivery("delivery", f.delivery, e.delivery);
+  to.secret("secret", field_use::unused, e.secret);
   to.text("error_class", f.error_class, e.error_class);
   if (f.text_is_json) {
     to.json(f.text.name, f.text.use, e.text);

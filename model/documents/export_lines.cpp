@@ -41,6 +41,13 @@ std::string hex(std::uint64_t value) {
   return digits;
 }
 
+/// Of what `hex` makes.
+std::optional<std::uint64_t> from_hex(std::string_view digits) {
+  std::uint64_t value = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+  return hex(value) == digits ? std::optional(value) : std::nullopt;
+}
+
 /// Builds {"name":value,...} so that nothing is lost.
 class exact_object {
  public:
@@ -97,6 +104,9 @@ class exact_fields {
   }
   void delivery(std::string_view name, field_use use, tenax::delivery d) {
     if (shown(use, d != tenax::delivery::at_least_once)) out_.text(name, to_string(d));
+  }
+  void secret(std::string_view name, field_use use, const attempt_secret& s) {
+    if (shown(use, !s.empty())) out_.text(name, hex(s.high) + hex(s.low));
   }
   void text(std::string_view name, field_use use, std::string_view bytes) {
     if (shown(use, !bytes.empty())) out_.text(name, bytes);
@@ -289,6 +299,15 @@ class read_fields {
     }
     from_.say("no delivery " + shown(text));
   }
+  void secret(std::string_view name, field_use use, attempt_secret& to) {
+    const auto m = find(name, use);
+    if (!m) return;
+    const auto text = from_.string(*m);
+    const auto high = from_hex(std::string_view(text).substr(0, 16));
+    const auto low = from_hex(text.size() == 32 ? std::string_view(text).substr(16) : "");
+    if (!high || !low) from_.say(field(name) + " is not 32 hexadecimal digits");
+    to = {high.value_or(0), low.value_or(0)};
+  }
   void text(std::string_view name, field_use use, std::string& to) { bytes(name, use, false, to); }
   void json(std::string_view name, field_use use, std::string& to) { bytes(name, use, true, to); }
 
@@ -367,10 +386,8 @@ export_line read_workflow_end(object_reader& in) {
   out.events = in.required_integer<std::uint64_t>("events");
   if (const auto m = in.take("checksum")) {
     const auto digits = in.string(*m);
-    std::uint64_t sum = 0;
-    std::from_chars(digits.data(), digits.data() + digits.size(), sum, 16);
-    if (hex(sum) != digits) in.say("the checksum is not 16 hexadecimal digits");
-    out.checksum = sum;
+    out.checksum = from_hex(digits);
+    if (!out.checksum) in.say("the checksum is not 16 hexadecimal digits");
   }
   return out;
 }

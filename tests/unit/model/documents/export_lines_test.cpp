@@ -114,6 +114,7 @@ BOOST_AUTO_TEST_CASE(no_field_of_an_event_is_lost_whatever_it_holds) {
       e.least_ms = static_cast<std::int64_t>(number());
       e.most_ms = static_cast<std::int64_t>(number());
       e.delivery = static_cast<delivery>(random() % 2);
+      if (random() % 2 != 0) e.secret = {random(), random()};
       e.error_class = bytes();
       e.text = bytes();
       BOOST_TEST_REQUIRE((again(line) == line), print_export_line(line));
@@ -176,6 +177,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_line_of_an_export_is_refused_with_the_reason) {
   says(with("{\"attempt\":1}", "{}"), "data: field \"attempt\" is missing");
   says(with("{\"attempt\":1}", "{\"attempt\":1,\"atempt\":1}"), "data: unknown field \"atempt\"");
   says(with("{\"attempt\":1}", "{\"attempt\":1,\"attempt\":2}"), "duplicate key");
+  says(with("{\"attempt\":1}", "{\"attempt\":1,\"secret\":\"0a\"}"), "32 hexadecimal digits");
   says(with("{\"attempt\":1}", "[1]"), "data: expected an object");
   says(with("{\"attempt\":1}", "{\"attempt\":1,\"delivery\":\"twice\"}"), "no delivery");
   says(with("2023-11-14", "2023-11-34"), "is no time");
