@@ -3,6 +3,7 @@
 #include "node/change_commands.hpp"
 #include "node/command.hpp"
 #include "node/exit_codes.hpp"
+#include "node/export_commands.hpp"
 #include "node/read_commands.hpp"
 #include "node/run_command.hpp"
 #include "storage/standard_descriptors.hpp"
@@ -257,8 +258,6 @@ void add_reading(CLI::App& app, const common_options& common, action& chosen) {
 
   app.add_subcommand("verify", "Check the data directory against the engine's invariants")
       ->callback([&common, &chosen] { chosen = [&] { return verify_command(common); }; });
-  app.add_subcommand("export", "All workflows and histories as JSON lines")
-      ->callback([&common, &chosen] { chosen = [&] { return export_command(common); }; });
 }
 
 void add_changing(CLI::App& app, const common_options& common, action& chosen) {
@@ -316,6 +315,28 @@ void add_backup(CLI::App& app, const common_options& common, action& chosen) {
   backup.callback([&common, &chosen] { chosen = [&] { return backup_command(common, o); }; });
 }
 
+void add_export(CLI::App& app, const common_options& common, action& chosen) {
+  static export_options o;
+  auto& out = *app.add_subcommand(
+      "export", "Workflows with their histories as JSON lines, for `tenax import`");
+  auto* ids = out.add_option("ID", o.ids, "Only these; else all");
+  out.callback([=, &common, &chosen] {
+    o.ids = ids->results();
+    chosen = [&common] { return export_command(common, o); };
+  });
+}
+
+void add_import(CLI::App& app, const common_options& common, action& chosen) {
+  static import_options o;
+  auto& import = *app.add_subcommand(
+      "import", "Put the workflows of an export into the data directory; no process may have it");
+  import.add_option("FILE", o.file, "What `tenax export` printed; - for stdin")->required();
+  import.callback([&common, &chosen] { chosen = [&] { return import_command(common, o);
+};
+}  // namespace
+);
+}
+
 /// Whether the command line asks for JSON: it may be faulty before CLI11 comes to the option.
 bool wants_json(const std::vector<std::string_view>& args) {
   constexpr std::array<std::string_view, 2> apart{"--output", "json"};
@@ -359,6 +380,8 @@ int main(int argc, char** argv) {
     add_retry(app, common, chosen);
     add_remove(app, common, chosen);
     add_backup(app, common, chosen);
+    add_export(app, common, chosen);
+    add_import(app, common, chosen);
     take_plain_words(app);
     try {
       app.parse(protected_words(argc, argv));

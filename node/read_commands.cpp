@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <iterator>
-#include <limits>
 #include <optional>
 #include <tuple>
 #include <utility>
@@ -175,36 +174,6 @@ int verify_command(const common_options& common) {
   else
     print(render_findings(*report));
   return finish_output(report->findings_total == 0 ? exit_ok : exit_findings);
-}
-
-int export_command(const common_options& common) {
-  auto from = open_reader(common.data_dir);
-  if (!from) return cannot_open(common, from.error());
-  list_query query;
-  query.limit = page_max;
-  do {
-    auto page = from->list(query);
-    if (!page) return report_error(common, "cannot list", page.error());
-    for (const auto& w : page->items) {
-      if (output_failed()) return finish_output(exit_ok);
-      const auto view = from->get(w.id);
-      if (!view) return report_error(common, about(w.id), view.error());
-      json line{{"type", "workflow"}};
-      line.update(to_json(*view));
-      print_line(line);
-      const auto failed = each_page(*from, w.id, 0, std::numeric_limits<std::size_t>::max(),
-                                    [&](const std::vector<history_event>& events) {
-                                      for (const auto& e : events) {
-                                        json event{{"type", "event"}, {"workflow", w.id}};
-                                        event.update(to_json(e));
-                                        print_line(event);
-                                      }
-                                    });
-      if (failed) return report_error(common, about(w.id), *failed);
-    }
-    query.page_token = std::move(page->next_page_token);
-  } while (!query.page_token.empty());
-  return finish_output(exit_ok);
 }
 
 }  // namespace tenax::node

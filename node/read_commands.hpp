@@ -1,4 +1,4 @@
-// read_commands.hpp - the commands that only look: list, show, history, verify, export. They open
+// read_commands.hpp - the commands that only look: list, show, history, verify. They open
 // no engine, start nothing and work beside a running process. Depends on include/tenax and node/.
 // Main thread only. Each returns the exit code.
 #pragma once
@@ -41,9 +41,5 @@ struct history_options {
 [[nodiscard]] int history_command(const common_options& common, const history_options& o);
 
 [[nodiscard]] int verify_command(const common_options& common);
-
-/// JSON lines: {"type":"workflow", ...} as `show --output json`, then its {"type":"event",
-/// "workflow": id, ...}, for every workflow. Needs the memory of one workflow.
-[[nodiscard]] int export_command(const common_options& common);
 
 }  // namespace tenax::node

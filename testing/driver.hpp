@@ -85,6 +85,7 @@ class driver {
   void crash();
   /// For the next open.
   tenax::options& options() noexcept { return setup_.options; }
+  [[nodiscard]] std::filesystem::path& dir() noexcept { return setup_.dir; }
 
   // --- commands: the callback comes with a later step, or at once ---
   template <class T>

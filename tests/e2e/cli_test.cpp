@@ -173,12 +173,21 @@ BOOST_AUTO_TEST_CASE(show_history_verify_and_export_agree) {
   BOOST_TEST(contains(tenax({"history", id}).out, "workflow_completed"));
 
   const auto lines = exported();
-  BOOST_REQUIRE(lines.size() == 1 + events.size());
-  BOOST_TEST(lines[0]["type"] == "workflow");
-  BOOST_TEST(lines[0]["workflow"] == w);
-  BOOST_TEST(lines[1]["type"] == "event");
+  BOOST_REQUIRE(lines.size() == 4 + events.size());
+  BOOST_TEST(lines[0]["type"] == "export");
+  BOOST_TEST(lines[1]["type"] == "workflow");
   BOOST_TEST(lines[1]["workflow"] == id);
-  BOOST_TEST(lines.back()["kind"] == "workflow_completed");
+  BOOST_TEST(lines[1]["status"] == "completed");
+  BOOST_TEST(lines[1]["spec"]["actions"].size() == 3u);
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    auto event = lines[2 + i];
+    BOOST_TEST(event["type"] == "event");
+    BOOST_TEST(event["workflow"] == id);
+    event.erase("type");
+    event.erase("workflow");
+    BOOST_TEST(event == events[i]);
+  }
+  BOOST_TEST(lines.back()["workflows"] == 1);
 
   const auto verified = tenax_json({"verify"});
   BOOST_TEST(verified["clean"] == true);

@@ -10,6 +10,7 @@
 
 #include "node/change_commands.hpp"
 #include "node/exit_codes.hpp"
+#include "node/export_commands.hpp"
 #include "node/read_commands.hpp"
 #include "node/run_command.hpp"
 #include "node/run_terms.hpp"
@@ -85,7 +86,11 @@ int verify_command(const common_options&) {
   called = true;
   return exit_ok;
 }
-int export_command(const common_options&) {
+int export_command(const common_options&, const export_options&) {
+  called = true;
+  return exit_ok;
+}
+int import_command(const common_options&, const import_options&) {
   called = true;
   return exit_ok;
 }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "storage/export.hpp"
 #include "storage/views.hpp"
 #include "testing/driver.hpp"
 #include "testing/memory_disk.hpp"
@@ -72,6 +73,10 @@ class world {
   void open();
   void end_life();
   void crash_in_commit();
+  /// Without the dice, so that a seed is the world that it was.
+  [[nodiscard]] bool moves() const { return testing::mix(how_.seed, out_.lives) >> 32 & 1; }
+  void move_by_export();
+  [[nodiscard]] std::vector<std::string> exported();
 
   // Steps.
   void safety_phase();
@@ -220,7 +225,43 @@ void world::end_life() {
     without_a_handler_ = true;
   }
   engine_.clock.pass(dice_.chance(50) ? 0 : dice_.between(1, 30'000));  // downtime
+  if (moves()) move_by_export();
   open();
+}
+
+std::vector<std::string> world::exported() {
+  std::vector<std::string> lines;
+  const auto from = storage::open_reading_store(engine_.dir(), disk_.get());
+  const auto done = from ? storage::export_workflows(**from, {},
+                                                     [&](std::string_view line) {
+                                                       lines.emplace_back(line);
+                                                       return true;
+                                                     })
+                         : from.error();
+  if (!done) oracle_.fail("export: " + done.error().to_string());
+  return lines;
+}
+
+/// The next life goes on with what an import has made of an export: nobody may see the difference.
+void world::move_by_export() {
+  const auto lines = exported();
+  if (!fine()) return;
+  ++out_.moves;
+  engine_.dir() += "-moved";
+  storage::store_options how;
+  how.env = disk_.get();
+  std::size_t at = 0;
+  const auto next = [&]() -> result<std::optional<std::string>> {
+    if (at == lines.size()) return std::optional<std::string>();
+    return std::optional(lines[at++]);
+  };
+  const auto done = storage::import_workflows(
+      engine_.dir(), how, next,
+      [&](const storage::import_note& n) { oracle_.fail("import: " + n.id + ": " + n.what); });
+  if (done.failure) {
+    oracle_.fail("import: line " + std::to_string(done.line) + ": " + done.failure->to_string());
+  }
+  if (fine() && exported() != lines) oracle_.fail("an import exports other lines");
 }
 
 /// Dies within the next commit: after the write, before anybody is told.
@@ -621,6 +662,7 @@ void world::open_without_faults() {
     engine_.crash();
   }
   if (dice_.chance(60)) engine_.clock.pass(dice_.between(1, 5'000));  // what comes due is a crowd
+  if (moves()) move_by_export();
   open();
 }
 

@@ -22,19 +22,11 @@ using model::event_kind;
 
 namespace {
 
-/// Workflows that keep every rule, also those that the model leaves to `decide` (delays within
-/// bounds, starts not before their time, no retry beyond max_attempts).
 class lawful_store {
  public:
   explicit lawful_store(std::uint64_t seed, int count = 12) : r_(seed) {
-    auto s = open_for_test(dir_.data());
-    for (int i = 0; i < count; ++i) {
-      random_workflow w(r_, random_spec(r_, "w" + std::to_string(i), 1 + r_.below(40)));
-      const int rounds = static_cast<int>(r_.below(15)) + 1;
-      for (int k = 0; k < rounds; ++k) step(*s, w);
-    }
-    add_retrying(*s);
-    s.reset();
+    const auto s = open_for_test(dir_.data());
+    write_lawful(*s, r_, count);
   }
 
   /// Changes rows as no engine would.
@@ -64,75 +56,6 @@ class lawful_store {
   [[nodiscard]] std::filesystem::path data() const { return dir_.data(); }
 
  private:
-  void step(store& s, random_workflow& w) {
-    w.changes.begin(w.state);
-    w.step(1 + r_.below(5));
-    // Random events break rules that only decide keeps: such a change is dropped.
-    if (w.changes.empty() || !lawful(w)) {
-      const auto loaded = s.load(w.def->spec.id);
-      w.state = loaded ? loaded->state : model::initial_state(*w.def);
-      return;
-    }
-    commit(s, w);
-  }
-  static bool lawful(const random_workflow& w) {
-    return std::none_of(w.changes.events.begin(), w.changes.events.end(), [](const auto& e) {
-      return e.kind == event_kind::retry_scheduled || e.kind == event_kind::action_scheduled ||
-             e.kind == event_kind::attempt_deferred || e.kind == event_kind::attempt_failed ||
-             e.kind == event_kind::attempt_timed_out;
-    });
-  }
-  /// Workflow "r": action 0 fails, waits, is retried and completes; action 20 waits for a retry.
-  void add_retrying(store& s) {
-    workflow_spec spec;
-    spec.id = "r";
-    spec.name = "retrying";
-    for (int a = 0; a < 30; ++a) {
-      auto& action = spec.actions.emplace_back();
-      action.key = "k" + std::to_string(a);
-      action.type = "t";
-      if (a == 1) action.depends_on = {"k0"};
-    }
-    random_workflow w(r_, std::move(spec));
-    const auto add = [&](event_kind kind, model::action_index action, std::uint32_t attempt,
-                         time_ms wait = 0) {
-      model::event e;
-      e.kind = kind;
-      e.action = action;
-      e.attempt = attempt;
-      if (kind == event_kind::retry_scheduled) {
-        e.wait_ms = wait;
-        e.least_ms = wait / 2;
-        e.most_ms = wait * 2;
-        e.count = 3;
-        e.due_at_ms = w.now_ms + wait;
-      }
-      e.text = kind == event_kind::action_completed ? "\"done\"" : "";
-      w.apply(e);
-    };
-    const auto save = [&] {
-      commit(s, w);
-      w.changes.begin(w.state);
-    };
-    w.changes.begin(w.state);
-    add(event_kind::workflow_created, model::no_action, 0);
-    save();                                         // 1
-    add(event_kind::attempt_started, 0, 1);         // 2
-    add(event_kind::attempt_failed, 0, 1);          // 3
-    add(event_kind::retry_scheduled, 0, 1, 1'000);  // 4
-    save();
-    w.now_ms += 1'000;
-    add(event_kind::attempt_started, 0, 2);  // 5
-    save();
-    add(event_kind::action_completed, 0, 2);  // 6
-    add(event_kind::attempt_started, 1, 1);   // 7
-    save();
-    add(event_kind::attempt_started, 20, 1);          // 8
-    add(event_kind::attempt_failed, 20, 1);           // 9
-    add(event_kind::retry_scheduled, 20, 1, 60'000);  // 10
-    save();
-  }
-
   temp_dir dir_;
   random_source r_;
 };
