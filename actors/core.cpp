@@ -116,6 +116,7 @@ std::optional<error> check_options(const options& o) {
   check_range("limits/spec_bytes_max", o.limits.spec_bytes_max, limits::spec_bytes_most);
   check_range("limits/payload_bytes_max", o.limits.payload_bytes_max, limits::payload_bytes_most);
   check_range("limits/text_bytes_max", o.limits.text_bytes_max, limits::text_bytes_most);
+  check_range("limits/signals_max", o.limits.signals_max, limits::signals_most);
   check_range("limits/json_depth_max", o.limits.json_depth_max, limits{}.json_depth_max);
   if (const auto d = o.limits.delay_max; d.count() < 1 || d > limits{}.delay_max) {
     faults.push_back({"limits/delay_max",
@@ -512,6 +513,26 @@ void engine_core::request(std::string id, messages::request::command what,
   }
   caf::anon_send(engine_, std::make_shared<messages::request>(std::move(id), std::move(what),
                                                               std::move(done)));
+}
+
+void engine_core::signal(std::string id, model::send_signal what,
+                         std::function<void(result<void>)> done) {
+  constexpr std::size_t key_bytes_max = 128;
+  const auto bad = [&done](std::string why) {
+    done(error(errc::invalid_argument, std::move(why)));
+  };
+  if (!model::valid_id(what.name)) {
+    return bad("a signal's name is 1 to 128 characters of [A-Za-z0-9._:-]");
+  }
+  if (what.key.size() > key_bytes_max) {
+    return bad("a signal's key is at most " + std::to_string(key_bytes_max) + " bytes");
+  }
+  if (what.payload.size() > opts_.limits.payload_bytes_max) {
+    return bad("the payload of " + std::to_string(what.payload.size()) +
+               " bytes exceeds payload_bytes_max (" +
+               std::to_string(opts_.limits.payload_bytes_max) + ")");
+  }
+  request(std::move(id), std::move(what), std::move(done));
 }
 
 void engine_core::record_terms(std::string id, std::string terms,

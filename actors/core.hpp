@@ -76,6 +76,7 @@ class engine_core {
   void request(std::string id, messages::request::command what,
                std::function<void(result<void>)> done);
 
+  void signal(std::string id, model::send_signal what, std::function<void(result<void>)> done);
   void record_terms(std::string id, std::string terms, std::function<void(result<void>)> done);
 
   [[nodiscard]] result<workflow_view> get(std::string_view id) const;

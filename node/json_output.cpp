@@ -108,6 +108,7 @@ json to_json(const action_view& a) {
   out["retry_count"] = a.retry_count;
   out["recoveries"] = a.recoveries;
   put_time(out, "next_retry_at", a.next_retry_at);
+  put_text(out, "signal", a.signal);
   put_text(out, "pending_on", a.pending_on);
   put_text(out, "progress", a.progress);
   put_time(out, "heard_at", a.heard_at);

@@ -283,6 +283,18 @@ void add_changing(CLI::App& app, const common_options& common, action& chosen) {
       [&common, &chosen] { chosen = [&] { return resolve_command(common, resolve_o); }; });
 }
 
+void add_signal(CLI::App& app, const common_options& common, action& chosen) {
+  static signal_options o;
+  auto& signal = *app.add_subcommand(
+      "signal", "Give a workflow a signal that an action waits for; no process may be running it");
+  signal.add_option("ID", o.id)->required();
+  signal.add_option("NAME", o.name)->required();
+  signal.add_option("--payload", o.payload, "The result of the action that waits for it")
+      ->type_name("JSON");
+  signal.add_option("--key", o.key, "The same key, name and payload again is no second signal");
+  signal.callback([&common, &chosen] { chosen = [&] { return signal_command(common, o); }; });
+}
+
 void add_retry(CLI::App& app, const common_options& common, action& chosen) {
   static retry_options o;
   auto& retry = *app.add_subcommand(
@@ -378,6 +390,7 @@ int main(int argc, char** argv) {
     add_reading(app, common, chosen);
     add_changing(app, common, chosen);
     add_retry(app, common, chosen);
+    add_signal(app, common, chosen);
     add_remove(app, common, chosen);
     add_backup(app, common, chosen);
     add_export(app, common, chosen);

@@ -134,6 +134,10 @@ std::string render_waiting(const workflow_summary& w, const action_view& a, cons
     case waiting_for::decision:
       return "waits for a decision: " + resolve_line(c.data_dir, w.id, a.key);
     case waiting_for::outside:
+      if (!a.signal.empty()) {
+        return "waits for the signal " + printable(a.signal) +
+               (until.empty() ? "" : ", until" + until);
+      }
       return "open: waits for somebody outside" +
              (a.pending_on.empty() ? "" : " (" + printable(a.pending_on) + ")") +
              (a.progress.empty() ? "" : ", who said: " + printable(a.progress)) +

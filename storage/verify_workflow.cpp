@@ -35,6 +35,7 @@ std::string differing_field(const model::workflow_state& a, const model::workflo
   if (a.failed_action != b.failed_action) return "failed_action";
   if (a.reason != b.reason) return "reason";
   if (a.terms_seq != b.terms_seq) return "terms";
+  if (a.signals != b.signals) return "signals";
   if (a.counts != b.counts) return "counts";
   return "";
 }

@@ -192,6 +192,19 @@ class engine {
   /// As heartbeat, but does not wait. `done` as in submit_async.
   void heartbeat_async(std::string_view token, std::string progress,
                        std::function<void(result<std::optional<wall_time>>)> done);
+  /// Gives an open workflow a signal: an action that waits for this name takes it (outcome::
+  /// until_signal, built-in wait_signal), the one that has waited longest, now or later; each
+  /// signal is taken once. Returns once durable. `payload` (JSON by convention) is that action's
+  /// result. With a `key` (at most 128 bytes), the same name, key and payload again is no error and
+  /// no second signal, also after the workflow's end. Errors: not_found, wrong_state (it is over),
+  /// conflict (the key with another payload), overloaded (limits::signals_max), invalid_argument
+  /// (the name, key or payload), corrupt, closing, stopped; storage_unavailable (unknown: with a
+  /// key, say it again).
+  result<void> signal(std::string_view id, std::string name, std::string payload = "null",
+                      std::string key = {});
+  /// As signal, but does not wait. `done` as in submit_async.
+  void signal_async(std::string_view id, std::string name, std::string payload, std::string key,
+                    std::function<void(result<void>)> done);
   /// Records other terms with an open workflow, in place of those that it had; the history keeps
   /// both. Returns once durable. Errors: not_found, wrong_state (it is over), invalid_argument (too
   /// long, or empty), corrupt, closing, stopped; storage_unavailable (unknown).

@@ -19,7 +19,15 @@ event_fields fields_of(const event& e) noexcept {
     case event_kind::attempt_started:
       return {.attempt = always, .delivery = if_set, .count = {"deferrals", if_set}};
     case event_kind::action_completed:
-      return {.attempt = always, .text = {"result", always}, .text_is_json = true};
+      return {.attempt = always,
+              .signal_seq = if_set,
+              .text = {"result", e.signal_seq == 0 ? always : if_set},
+              .text_is_json = true};
+    case event_kind::signal_received:
+      return {.key = if_set,
+              .name = {"name", always},
+              .text = {"payload", always},
+              .text_is_json = true};
     case event_kind::attempt_failed:
     case event_kind::attempt_timed_out:
     case event_kind::outcome_unknown:
@@ -57,6 +65,7 @@ event_fields fields_of(const event& e) noexcept {
       return {.text = {"terms", always}, .text_is_json = true};
     case event_kind::attempt_opened:  // its secret is not shown: who reads may not end it
       return {.attempt = always,
+              .name = {"signal", if_set},
               .due = {"given_up_at", if_set},
               .wait = {"heartbeat_ms", if_set},
               .text = {"message", if_set}};

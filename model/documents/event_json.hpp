@@ -25,6 +25,9 @@ struct event_fields {
   field_use wait_bounds = field_use::unused;
   field_use delivery = field_use::unused;
   field_use error_class = field_use::unused;
+  field_use signal_seq = field_use::unused;
+  field_use key = field_use::unused;
+  field_name name{"name"};
   field_name due{"due_at"};
   field_name wait{"wait_ms"};
   field_name count{"count"};
@@ -38,8 +41,12 @@ struct event_fields {
 /// convention.
 template <class Event, class To>
 void each_field(Event& e, To&& to) {
-  const event_fields f = fields_of(e);
+  event_fields f = fields_of(e);
   to.number("attempt", f.attempt, e.attempt);
+  to.text(f.name.name, f.name.use, e.name);
+  to.text("key", f.key, e.key);
+  to.number("signal_seq", f.signal_seq, e.signal_seq);
+  f = fields_of(e);  // as it is read: what follows depends on it
   to.time(f.due.name, f.due.use, e.due_at_ms);
   to.number(f.wait.name, f.wait.use, e.wait_ms);
   to.number("wait_least_ms", f.wait_bounds, e.least_ms);

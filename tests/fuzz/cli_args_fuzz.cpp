@@ -102,6 +102,10 @@ int retry_command(const common_options&, const retry_options&) {
   called = true;
   return exit_ok;
 }
+int signal_command(const common_options&, const signal_options&) {
+  called = true;
+  return exit_ok;
+}
 int resolve_command(const common_options&, const resolve_options& o) {
   called = true;
   require(o.decision == "retry" || o.decision == "skip" || o.decision == "complete" ||

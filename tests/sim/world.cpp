@@ -34,6 +34,13 @@ struct errand {
   std::uint32_t deferrals = 0;
 };
 
+struct sent_signal {
+  std::string workflow_id;
+  std::string name;
+  std::string payload;
+  std::string key;
+};
+
 class world {
  public:
   explicit world(const world_options& how)
@@ -101,6 +108,10 @@ class world {
   void answer_one();
   void answer(const errand& e);
   [[nodiscard]] outcome word_of(const errand& e) const;
+  void signal_one();
+  void signal(const std::string& id, const std::string& name);
+  void send(const sent_signal& what);
+  void signal_what_waits();
   void query_one();
   [[nodiscard]] std::string some_id();
 
@@ -122,7 +133,8 @@ class world {
   std::uint64_t submits_ = 0;
   const std::uint64_t submits_max_;
   bool without_a_handler_ = false;
-  std::vector<errand> outside_;   ///< not answered yet, as far as is known
+  std::vector<errand> outside_;  ///< not answered yet, as far as is known
+  std::vector<sent_signal> sent_;
   std::vector<errand> answered_;  ///< words of these are repeated, or late
   /// Steady time before which the handler that was started then must not end.
   std::map<std::tuple<std::string, std::string, std::uint32_t, std::uint32_t>, time_ms> hangs_;
@@ -476,7 +488,9 @@ void world::client_step() {
     resolve_one(false);
   } else if (what < 80) {
     retry_one();
-  } else if (what < 90) {
+  } else if (what < 88) {
+    signal_one();
+  } else if (what < 94) {
     answer_one();
   } else {
     query_one();
@@ -605,6 +619,48 @@ void world::answer_one() {
   answer(e);
 }
 
+void world::signal_one() {
+  if (!sent_.empty() && dice_.chance(30)) return send(dice_.pick(sent_));
+  const auto id = some_id();
+  if (!id.empty()) signal(id, "s" + std::to_string(dice_.below(2)));
+}
+
+void world::signal(const std::string& id, const std::string& name) {
+  const auto number = std::to_string(sent_.size());
+  sent_.push_back({id, name, R"({"by":0,"v":)" + number + "}",
+                   dice_.chance(60) ? "key" + number : std::string()});
+  send(sent_.back());
+}
+
+/// An acknowledged signal is in the history; one with a key once, however often it is sent.
+void world::send(const sent_signal& what) {
+  engine_.signal(what.workflow_id, what.name, what.payload, what.key, [this, what](result<void> r) {
+    const auto& id = what.workflow_id;
+    if (!r) {
+      if (r.error().code() == errc::conflict) oracle_.fail("I3 a signal was refused: " + id);
+      return;
+    }
+    const auto all = engine_.store().history(id, 0, 1'000'000);
+    const bool there = all && std::any_of(all->begin(), all->end(), [&](const auto& e) {
+                         return e.event.kind == model::event_kind::signal_received &&
+                                e.event.name == what.name && e.event.text == what.payload;
+                       });
+    if (!there) oracle_.fail("I1 a signal to " + id + " is acknowledged, but not in its history");
+  });
+}
+
+void world::signal_what_waits() {
+  for (const auto& [id, e] : oracle_.ledger()) {
+    const auto w = engine_.store().load(id);
+    if (!w || w->state.terminal()) continue;
+    for (const auto& action : w->state.actions) {
+      if (action.phase == model::phase::outside && !action.signal.empty()) {
+        signal(id, action.signal);
+      }
+    }
+  }
+}
+
 void world::query_one() {
   const auto id = some_id();
   if (id.empty()) return;
@@ -638,6 +694,7 @@ void world::liveness_phase() {
     if (all_over()) break;
     decide_what_waits();
     for (const auto& e : std::vector(outside_)) answer(e);
+    signal_what_waits();
     if (engine_.jobs() > 0) continue;
     if (engine_.clock.steady_ms() > give_up_at) return oracle_.fail("I11 " + oracle_.open_work());
     pass_time(true);

@@ -172,9 +172,19 @@ class random_workflow {
         e.count = 3;
         break;
       case event_kind::attempt_opened:
+        if (r_.chance(50)) e.name = "s" + std::to_string(r_.below(3));
         e.secret = {r_.below(1'000'000) + 1, r_.below(1'000'000)};
         if (r_.chance(60)) e.due_at_ms = now_ms + 1 + static_cast<time_ms>(r_.below(100'000));
         if (e.due_at_ms != 0 && r_.chance(50)) e.wait_ms = e.due_at_ms - now_ms;
+        break;
+      case event_kind::signal_received:
+        e.name = "s" + std::to_string(r_.below(3));
+        if (r_.chance(50)) e.key = "k" + std::to_string(r_.below(100));
+        break;
+      case event_kind::action_completed:
+        if (const auto* s = state.signal_of(action.signal); s != nullptr && !s->name.empty()) {
+          e.signal_seq = s->seq;
+        }
         break;
       case event_kind::attempt_extended:
         e.due_at_ms = action.due_at_ms + 1 + static_cast<time_ms>(r_.below(100'000));

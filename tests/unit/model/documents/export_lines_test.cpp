@@ -115,6 +115,9 @@ BOOST_AUTO_TEST_CASE(no_field_of_an_event_is_lost_whatever_it_holds) {
       e.most_ms = static_cast<std::int64_t>(number());
       e.delivery = static_cast<delivery>(random() % 2);
       if (random() % 2 != 0) e.secret = {random(), random()};
+      if (random() % 2 != 0) e.signal_seq = number();
+      e.name = bytes();
+      e.key = bytes();
       e.error_class = bytes();
       e.text = bytes();
       BOOST_TEST_REQUIRE((again(line) == line), print_export_line(line));
