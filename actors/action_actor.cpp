@@ -136,7 +136,8 @@ void action_process::run_in_place() {
 messages::handler_ended action_process::call_in_place() {
   messages::handler_ended m;
   m.started_at_ms = rt_->now_ms();
-  const handler_env env{rt_->wall, rt_->opts.log, nullptr, rt_->budget, rt_->attempts, nullptr};
+  const handler_env env{rt_->wall,     rt_->opts.log, nullptr, rt_->budget,
+                        rt_->attempts, rt_->secrets,  nullptr};
   rt_->attempts.fetch_add(1, std::memory_order_relaxed);
   m.what = actors::call_handler(*call_, env, m.started_at_ms);
   m.bytes = bytes_of(m.what);
@@ -190,13 +191,15 @@ attempt_report action_process::report_of(messages::handler_ended m) {
   report.bytes = m.bytes;
   // Whoever has succeeded is not wanted any more: one message says both.
   report.leaves = leaving_ || m.what.what == outcome::kind::success;
+  if (m.what.what == outcome::kind::pending) report.secret = call_->secret(rt_->secrets);
   report.what = std::move(m.what);
   return report;
 }
 
 void action_process::on_ended(messages::handler_ended m) {
   out_ = false;
-  const bool failed = m.what.what != outcome::kind::success && m.what.what != outcome::kind::defer;
+  const bool failed = m.what.what != outcome::kind::success &&
+                      m.what.what != outcome::kind::defer && m.what.what != outcome::kind::pending;
   // Asked to, because the engine closes: no failure of its own.
   const bool stopped = rt_->closing && failed && call_->stop.stop_requested();
   auto report = report_of(std::move(m));

@@ -92,7 +92,8 @@ std::optional<error> check_options(const options& o) {
                                                   ", it is " + std::to_string(*most)});
       }
     }
-    for (const auto& limit : {entry.options.start_to_close, entry.options.schedule_to_close}) {
+    for (const auto& limit :
+         {entry.options.start_to_close, entry.options.schedule_to_close, entry.options.heartbeat}) {
       if (limit && (limit->count() <= 0 || *limit > limits{}.delay_max)) {
         faults.push_back(
             {"handlers/" + type, "a timeout must be longer than 0 ms, and 10 years at most"});
@@ -187,6 +188,7 @@ result<void> engine_core::start(const std::filesystem::path& dir) {
   }
   runtime_ = std::make_unique<runtime>(opts_, wall, *store_, *journal_, seed + 1);
   runtime_->opened_at_ms = wall.now_ms();
+  if (seams_.virtual_time) runtime_->secrets = runtime_->drawn_secrets();
   if (seams_.crowd_per_s != 0) runtime_->crowd_per_s = seams_.crowd_per_s;
   admitted_ = store_->current_totals().submitted;
   const handler_env env{wall,
@@ -194,6 +196,7 @@ result<void> engine_core::start(const std::filesystem::path& dir) {
                         [rt = runtime_.get()] { return rt->may_start(); },
                         runtime_->budget,
                         runtime_->attempts,
+                        runtime_->secrets,
                         kept_options_};
   config_ = std::make_unique<caf::actor_system_config>();
   if (seams_.virtual_time) {
@@ -513,6 +516,55 @@ void engine_core::record_terms(std::string id, std::string terms,
   request(std::move(id), model::record_terms{std::move(terms)}, std::move(done));
 }
 
+namespace {
+error no_token() { return {errc::invalid_argument, "this is no token of an attempt"}; }
+}  // namespace
+
+void engine_core::end_attempt(std::string_view token, outcome what,
+                              std::function<void(result<void>)> done) {
+  auto parsed = model::parse_token(token);
+  if (!parsed) return done(no_token());
+  if (what.what > outcome::kind::unknown) {
+    return done(error(errc::invalid_argument, "a pending outcome ends no attempt"));
+  }
+  auto& budget = runtime_->budget;
+  if (!budget.takes_results()) {
+    return done(error(errc::overloaded,
+                      "results that wait for the disk fill their part of "
+                      "memory_bytes_max (" +
+                          std::to_string(opts_.memory_bytes_max) + ")"));
+  }
+  const std::size_t bytes = bytes_of(what);
+  budget.add_result(bytes);
+  std::shared_ptr<const void> charge(
+      nullptr, [&budget, bytes](const void*) noexcept { budget.drop_results(bytes); });
+  std::string id = parsed->workflow_id;
+  request(std::move(id),
+          messages::request::end_attempt{std::move(*parsed), std::move(what), std::move(charge)},
+          std::move(done));
+}
+
+void engine_core::heartbeat(std::string_view token, std::string progress,
+                            std::function<void(result<std::optional<wall_time>>)> done) {
+  auto parsed = model::parse_token(token);
+  if (!parsed) return done(no_token());
+  if (progress.size() > opts_.limits.text_bytes_max) {
+    return done(error(errc::invalid_argument, "the progress of " + std::to_string(progress.size()) +
+                                                  " bytes exceeds text_bytes_max (" +
+                                                  std::to_string(opts_.limits.text_bytes_max) +
+                                                  ")"));
+  }
+  auto until = std::make_shared<time_ms>(0);
+  std::string id = parsed->workflow_id;
+  request(std::move(id),
+          messages::request::heartbeat{std::move(*parsed), std::move(progress), until},
+          [until, done = std::move(done)](result<void> r) {
+            if (!r) return done(r.error());
+            if (*until == 0) return done(std::optional<wall_time>());
+            done(std::optional(wall_time(milliseconds(*until))));
+          });
+}
+
 void engine_core::go_on() {
   const std::lock_guard lock(calls_mutex_);
   if (!closed_ && runtime_->paused.exchange(false)) {
@@ -525,6 +577,14 @@ result<workflow_view> engine_core::get(std::string_view id) const {
       *store_, id, [this](std::string_view type) { return opts_.handlers.find(type) != nullptr; },
       runtime_->now_ms());
   if (!view) return view;
+  for (model::action_index a = 0; a < view->actions.size(); ++a) {
+    auto& action = view->actions[a];
+    if (action.waiting != waiting_for::outside) continue;
+    auto note = runtime_->progress.of(id, a);
+    if (!note || note->attempt != action.attempts) continue;
+    action.progress = std::move(note->text);
+    action.heard_at = wall_time(milliseconds(note->at_ms));
+  }
   for (const auto& call : executor_->stuck()) {
     if (call.workflow_id != id) continue;
     const auto action =
@@ -627,6 +687,7 @@ std::vector<action_type_stats> engine_core::type_stats() const {
     s.failed = ended(kind::failure);
     s.fatal = ended(kind::fatal);
     s.deferred = ended(kind::defer);
+    s.opened = ended(kind::pending);
     s.unknown = ended(kind::unknown) + counted.of_no_kind;
     s.timed_out = counted.timed_out;
     s.to_start = counted.to_start.read();

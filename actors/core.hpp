@@ -60,6 +60,10 @@ class engine_core {
 
   using submit_callback = std::function<void(result<submission>)>;
   void submit(workflow_spec spec, submit_callback done, std::string terms = {});
+  /// Words about an open attempt.
+  void end_attempt(std::string_view token, outcome what, std::function<void(result<void>)> done);
+  void heartbeat(std::string_view token, std::string progress,
+                 std::function<void(result<std::optional<wall_time>>)> done);
   /// Ends options::paused.
   void go_on();
   using end_callback = std::function<void(result<workflow_summary>)>;

@@ -248,6 +248,34 @@ result<void> engine::retry(std::string_view id, std::string_view action_key, std
   return command(*impl_, id, messages::request::retry{std::string(action_key), std::move(reason)});
 }
 
+result<void> engine::end_attempt(std::string_view token, outcome what) {
+  if (auto no = cannot_answer(impl_)) return std::move(*no);
+  return ask(*impl_, [&](auto done) {
+    impl_->core()->end_attempt(token, std::move(what), std::move(done));
+  });
+}
+
+void engine::end_attempt_async(std::string_view token, outcome what,
+                               std::function<void(result<void>)> done) {
+  if (!done) done = [](const result<void>&) {};  // nobody wants to know
+  if (auto no = cannot_answer(impl_)) return done(std::move(*no));
+  impl_->core()->end_attempt(token, std::move(what), std::move(done));
+}
+
+result<std::optional<wall_time>> engine::heartbeat(std::string_view token, std::string progress) {
+  if (auto no = cannot_answer(impl_)) return std::move(*no);
+  waiting<std::optional<wall_time>> answer;
+  impl_->core()->heartbeat(token, std::move(progress), answer.callback());
+  return impl_->get(answer);
+}
+
+void engine::heartbeat_async(std::string_view token, std::string progress,
+                             std::function<void(result<std::optional<wall_time>>)> done) {
+  if (!done) done = [](const result<std::optional<wall_time>>&) {};
+  if (auto no = cannot_answer(impl_)) return done(std::move(*no));
+  impl_->core()->heartbeat(token, std::move(progress), std::move(done));
+}
+
 result<void> engine::record_terms(std::string_view id, std::string terms) {
   if (auto no = cannot_answer(impl_)) return std::move(*no);
   return ask(*impl_, [&](auto done) {

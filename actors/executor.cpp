@@ -149,8 +149,24 @@ outcome of_exception(const action_options& type, const std::exception_ptr& throw
 
 }  // namespace
 
-outcome call_handler(const handler_call& call, const handler_env& env,
-                     model::time_ms now_ms) noexcept {
+namespace {
+class call_token final : public token_source {
+ public:
+  /// The handler may outlive the engine and its env.
+  call_token(handler_call& call, const model::secret_source& secrets)
+      : call_(call), secrets_(secrets) {}
+  std::string token() const override {
+    return model::print_token(call_.definition->spec.id, call_.action, call_.attempt,
+                              call_.secret(secrets_));
+  }
+
+ private:
+  handler_call& call_;
+  const model::secret_source secrets_;
+};
+}  // namespace
+
+outcome call_handler(handler_call& call, const handler_env& env, model::time_ms now_ms) noexcept {
   const auto& spec = call.definition->spec;
   const auto& action = spec.actions[call.action];
   action_context context;
@@ -172,6 +188,8 @@ outcome call_handler(const handler_call& call, const handler_env& env,
   context.now = wall_time(milliseconds(now_ms));
   context.stop = call.stop.get_token();
   context.log = &env.log;
+  const call_token token(call, env.secrets);
+  context.tokens = &token;
   try {
     return call.entry->run(context);
   } catch (...) {

@@ -33,6 +33,7 @@ struct handler_env {
   std::function<bool()> may_start;
   memory_budget& budget;
   std::atomic<std::uint64_t>& attempts;
+  model::secret_source secrets;
   /// What a handler refers to (its function, `log`): lives as long as one runs, be it longer than
   /// the engine.
   std::shared_ptr<const void> keep;
@@ -43,7 +44,7 @@ struct handler_env {
 
 /// Calls the handler; what it throws becomes an `unknown` of class "exception", or what
 /// action_options::on_exception makes of it.
-[[nodiscard]] outcome call_handler(const handler_call& call, const handler_env& env,
+[[nodiscard]] outcome call_handler(handler_call& call, const handler_env& env,
                                    model::time_ms now_ms) noexcept;
 
 /// Bytes that an outcome takes until it is durable.

@@ -39,7 +39,7 @@ class time_counts {
 
 struct type_figures {
   std::atomic<std::uint64_t> started{0};
-  std::array<std::atomic<std::uint64_t>, 5> ended{};  ///< by outcome::kind
+  std::array<std::atomic<std::uint64_t>, 6> ended{};  ///< by outcome::kind
   std::atomic<std::uint64_t> of_no_kind{0};
   std::atomic<std::uint64_t> timed_out{0};
   time_counts to_start;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -15,6 +16,7 @@
 
 #include "messages/interfaces.hpp"
 #include "model/definition.hpp"
+#include "model/token.hpp"
 #include "tenax/handler.hpp"
 
 namespace tenax::actors {
@@ -77,6 +79,18 @@ struct handler_call {
   [[nodiscard]] bool is_blocking() const noexcept {
     return entry->options.mode == run_mode::blocking;
   }
+  /// Of its token; drawn from `draw` when somebody first asks. For all threads.
+  model::attempt_secret secret(const model::secret_source& draw) {
+    std::call_once(drawing_, [&] {
+      secret_ = draw();
+      has_secret_.store(true, std::memory_order_release);
+    });
+    return secret_;
+  }
+  /// Whether its handler was told this one.
+  [[nodiscard]] bool has_told(const model::attempt_secret& told) const noexcept {
+    return has_secret_.load(std::memory_order_acquire) && secret_.is(told);
+  }
 
  private:
   bool move_to(gate to) noexcept {
@@ -84,6 +98,9 @@ struct handler_call {
     return gate_.compare_exchange_strong(from, to);
   }
   std::atomic<gate> gate_ = gate::open;
+  std::once_flag drawing_;
+  std::atomic<bool> has_secret_ = false;
+  model::attempt_secret secret_;
 };
 using messages::handler_call_ptr;
 

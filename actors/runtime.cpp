@@ -75,6 +75,14 @@ void end_waiters::close(const error& why) {
   }
 }
 
+model::secret_source runtime::drawn_secrets() {
+  return {[](void* rt) {
+            auto& random = static_cast<runtime*>(rt)->random;
+            return model::attempt_secret{random.next() | 1, random.next()};
+          },
+          this};
+}
+
 void runtime::halt(const error& why) {
   {
     const std::lock_guard lock(halt_mutex_);

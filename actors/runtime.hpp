@@ -18,6 +18,7 @@
 #include "actors/document_cache.hpp"
 #include "actors/executor.hpp"
 #include "actors/figures.hpp"
+#include "actors/progress.hpp"
 #include "model/decide.hpp"
 #include "model/seams.hpp"
 #include "model/summary.hpp"
@@ -36,6 +37,10 @@ class locked_rng final : public rng {
   double uniform() override {
     const std::lock_guard lock(mutex_);
     return source_.uniform();
+  }
+  std::uint64_t next() {
+    const std::lock_guard lock(mutex_);
+    return source_.next();
   }
 
  private:
@@ -98,6 +103,10 @@ struct runtime {
   executor* handlers = nullptr;
   model::rulebook rules;
   locked_rng random;
+  model::secret_source secrets;
+  /// Of this engine's own random source: for simulations.
+  [[nodiscard]] model::secret_source drawn_secrets();
+  progress_board progress;
   time_ms opened_at_ms = 0;
   end_waiters waiters;
   figures of_types;

@@ -228,7 +228,12 @@ void workflow_process::apply_decision(model::decision& d) {
     }
     const auto why = model::check_applicable(*def_, state_, e);
     TENAX_ASSERT(why.empty(), why.c_str());
+    const action_index of = e.action;
+    const bool was_open = of < slots_.size() && state_.actions[of].phase == phase::outside;
+    const bool ends_all = model::is_terminal(e.kind);
+    if (ends_all && state_.count(phase::outside) > 0) forget_progress();
     model::apply(*def_, state_, std::move(e), changes_);
+    if (was_open && state_.actions[of].phase != phase::outside) rt_->progress.forget(id_, of);
   }
   for (const auto& e : d.effects) {
     // What has not begun must not begin once this is durable, so it is taken back now.
@@ -239,6 +244,13 @@ void workflow_process::apply_decision(model::decision& d) {
       detach(e.action);
     }
     next_.effects.push_back(e);
+  }
+}
+
+/// Of all that is open.
+void workflow_process::forget_progress() {
+  for (action_index a = 0; a < slots_.size(); ++a) {
+    if (state_.actions[a].phase == phase::outside) rt_->progress.forget(id_, a);
   }
 }
 
@@ -678,7 +690,7 @@ void workflow_process::take_report(messages::attempt_report r) {
       if (current) process(model::time_out_attempt{r.action, r.attempt}, urgency::now);
       break;
     case news::ended:
-      process(model::end_attempt{r.action, r.attempt, std::move(r.what)}, urgency::now);
+      process(model::end_attempt{r.action, r.attempt, std::move(r.what), r.secret}, urgency::now);
       break;
     case news::stopped:
     case news::dropped:
@@ -712,7 +724,7 @@ void workflow_process::on_timer(const messages::timer_due& m) {
   } else if (m.action == no_action) {
     process(model::workflow_deadline{}, urgency::now);
   } else {
-    process(model::action_deadline{m.action}, urgency::now);
+    process(model::action_deadline{m.action, rt_->opened_at_ms}, urgency::now);
   }
   pump();
 }
@@ -724,6 +736,7 @@ void workflow_process::take_back_timers() {
     const auto& action = state_.actions[a];
     if (is_timed(action.phase)) next_.effects.push_back({effect::kind::wait, a, action.due_at_ms});
     if (action.close_by_ms != 0) watch(a, action.close_by_ms);
+    if (action.phase == phase::outside && action.due_at_ms != 0) watch(a, action.due_at_ms);
   }
   if (state_.deadline_at_ms != 0) watch(no_action, state_.deadline_at_ms);
 }
@@ -767,6 +780,8 @@ void workflow_process::take_request(const messages::request_ptr& r) {
                    return action || c.key.empty() ? retry(action.value_or(no_action), c.reason)
                                                   : missing(c.key);
                  },
+                 [this](const messages::request::end_attempt& c) { return end_attempt(c); },
+                 [this](const messages::request::heartbeat& c) { return hear(c); },
                  [](const messages::remove_workflow&) -> refusal {
                    TENAX_ASSERT(false, "the engine actor removes");
                    return std::nullopt;
@@ -774,6 +789,65 @@ void workflow_process::take_request(const messages::request_ptr& r) {
       r->what);
   // A refusal waits too: the state that it comes from may not be durable yet.
   next_.answers.emplace_back(r, std::move(refused));
+}
+
+/// Somebody outside says how an attempt ended that is open, or about to be: its handler has told
+/// the token, and may not have returned.
+std::optional<error> workflow_process::end_attempt(const messages::request::end_attempt& c) {
+  const auto& [id, a, attempt, secret] = c.token;
+  if (a >= slots_.size()) return no_such_attempt();
+  if (const auto& call = slots_[a].call;
+      call && call->attempt == attempt && call->has_told(secret) && call->is_taken()) {
+    // Opened by this word, before its handler says so.
+    process(model::begin_attempt{a, attempt, call->deferrals, rt_->now_ms()}, urgency::lazy);
+    process(model::end_attempt{a, attempt, outcome::pending(), secret}, urgency::now);
+  }
+  const bool of_latest = secret.is(state_.actions[a].secret);
+  auto refused = process(model::end_open_attempt{a, attempt, secret, c.what}, urgency::now);
+  if (!refused || refused->code() != errc::lease_lost) return refused;
+  const std::pair late(a, attempt);
+  if (std::find(told_late_.begin(), told_late_.end(), late) != told_late_.end()) return refused;
+  if (!of_latest && !is_of_past(c.token)) return refused;
+  told_late_.push_back(late);
+  if (!of_latest) process(model::end_attempt{a, attempt, c.what, {}}, urgency::now);
+  return refused;
+}
+
+std::optional<error> workflow_process::hear(const messages::request::heartbeat& c) {
+  const auto& [id, a, attempt, secret] = c.token;
+  if (a >= slots_.size()) return no_such_attempt();
+  if (const auto& call = slots_[a].call;
+      call && call->attempt == attempt && call->has_told(secret) && call->is_taken()) {
+    return std::nullopt;  // not open yet
+  }
+  // Not lazily: nothing keeps the workflow in memory until that is written.
+  auto refused = process(model::hear_of_attempt{a, attempt, secret}, urgency::now);
+  if (refused) return refused;
+  *c.given_up_at_ms = state_.actions[a].due_at_ms;
+  rt_->progress.set(id_, a, {attempt, rt_->now_ms(), c.progress});
+  return std::nullopt;
+}
+
+error workflow_process::no_such_attempt() const {
+  return {errc::lease_lost, "workflow " + id_ + " has no such action: the token is of none"};
+}
+
+/// Whether the token is of an attempt that was open before the latest that was, and of which
+/// nothing was heard since. The state does not say: its history does.
+bool workflow_process::is_of_past(const model::attempt_token& token) const {
+  constexpr std::size_t events_per_read = 1'000;
+  if (token.attempt > state_.actions[token.action].attempt) return false;
+  bool found = false;
+  for (std::uint64_t after = 0;;) {
+    const auto events = rt_->store.history(id_, after, events_per_read);
+    if (!events || events->empty()) return found;
+    for (const auto& [seq, e] : *events) {
+      if (e.action != token.action || e.attempt != token.attempt) continue;
+      if (e.kind == model::event_kind::attempt_opened && e.secret.is(token.secret)) found = true;
+      if (e.kind == model::event_kind::late_result) return false;
+    }
+    after = events->back().seq;
+  }
 }
 
 std::optional<error> workflow_process::retry(action_index a, const std::string& reason) {

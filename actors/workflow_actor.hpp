@@ -102,6 +102,10 @@ class workflow_process final : public messages::workflow_actor::base {
   void on_request(const messages::request_ptr& r);
   void take_request(const messages::request_ptr& r);
   std::optional<error> retry(action_index a, const std::string& reason);
+  std::optional<error> end_attempt(const messages::request::end_attempt& c);
+  std::optional<error> hear(const messages::request::heartbeat& c);
+  [[nodiscard]] error no_such_attempt() const;
+  [[nodiscard]] bool is_of_past(const model::attempt_token& token) const;
   void on_shut_down();
 
   enum class urgency { now, lazy };
@@ -109,6 +113,7 @@ class workflow_process final : public messages::workflow_actor::base {
   std::optional<error> process(const model::command& what, urgency how);
   void apply_decision(model::decision& d);
   void keep_result(const model::event& completed);
+  void forget_progress();
   void pump();
   void commit(storage::flush when);
   void settle(aftermath& done);
@@ -155,10 +160,12 @@ class workflow_process final : public messages::workflow_actor::base {
   std::uint32_t last_serial_ = 0;                 ///< of the children
   std::size_t children_ = 0;                      ///< alive, those that were told to leave too
   std::vector<messages::request_ptr> after_end_;  ///< came before the end was durable
-  std::size_t waiting_ = 0;                       ///< actions in place::waits
-  std::size_t queued_ = 0;                        ///< actions in place::queued
-  std::size_t queued_told_ = 0;                   ///< of queued_, counted in runtime::queued
-  std::size_t in_place_ = 0;                      ///< admitted actions whose handlers run in place
+  /// Attempts of which a late word from outside is in the history, perhaps not durable yet.
+  std::vector<std::pair<model::action_index, std::uint32_t>> told_late_;
+  std::size_t waiting_ = 0;      ///< actions in place::waits
+  std::size_t queued_ = 0;       ///< actions in place::queued
+  std::size_t queued_told_ = 0;  ///< of queued_, counted in runtime::queued
+  std::size_t in_place_ = 0;     ///< admitted actions whose handlers run in place
   /// Of children whose handlers ran as they were made.
   std::vector<messages::attempt_report> reports_;
   std::size_t run_at_once_ = 0;  ///< since the last commit

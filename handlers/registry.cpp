@@ -50,6 +50,14 @@ outcome outcome::throttled(wall_time until, std::string message) {
   return o;
 }
 
+outcome outcome::pending(std::optional<milliseconds> heartbeat, std::string message) {
+  outcome o;
+  o.what = kind::pending;
+  o.heartbeat = heartbeat;
+  o.message = std::move(message);
+  return o;
+}
+
 handler_registry& handler_registry::add(std::string type, handler run, action_options options) & {
   entries_.insert_or_assign(std::move(type), entry{std::move(options), std::move(run)});
   return *this;

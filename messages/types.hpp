@@ -52,8 +52,19 @@ class request {
     std::string key;  ///< empty: all
     std::string reason;
   };
+  /// Words about an open attempt, from whoever has its token.
+  struct end_attempt {
+    model::attempt_token token;
+    outcome what;
+    std::shared_ptr<const void> charge;  ///< to the memory budget, until it is answered
+  };
+  struct heartbeat {
+    model::attempt_token token;
+    std::string progress;
+    std::shared_ptr<time_ms> given_up_at_ms;  ///< set before the answer; 0: never
+  };
   using command = std::variant<model::cancel, std::pair<std::string, resolution>, retry,
-                               model::record_terms, remove_workflow>;
+                               model::record_terms, end_attempt, heartbeat, remove_workflow>;
   request(std::string workflow_id, command what, std::function<void(result<void>)> done)
       : workflow_id(std::move(workflow_id)), what(std::move(what)), done_(std::move(done)) {}
   request(const request&) = delete;
@@ -161,6 +172,7 @@ struct attempt_report {  ///< from an action actor
   bool leaves = false;         ///< the action actor has ended with this message
   std::size_t bytes = 0;       ///< ended: charged to the memory budget until it is durable
   outcome what;
+  model::attempt_secret secret;  ///< of a pending one
 };
 struct action_due {  ///< the action actor's delayed message to itself came: its time is up
   action_index action = 0;

@@ -39,6 +39,8 @@ class decider {
   void on(const begin_attempt&);
   void on(const come_due&);
   void on(const end_attempt&);
+  void on(const end_open_attempt&);
+  void on(const hear_of_attempt&);
   void on(const time_out_attempt&);
   void on(const interrupt_attempt&);
   void on(const action_deadline&);
@@ -77,6 +79,12 @@ class decider {
   void fail_workflow(action_index a, std::string text);
   [[nodiscard]] std::string after_last_error(action_index a, std::string why) const;
   [[nodiscard]] outcome too_long(std::string_view what, milliseconds asked_for) const;
+  void take_outcome(action_index a, const outcome& what, const attempt_secret& secret);
+  void open_attempt(action_index a, const outcome& what, const attempt_secret& secret);
+  void give_up_open(const action_deadline& c);
+  void lost(action_index a, std::string_view why);
+  [[nodiscard]] time_ms close_of_attempt(action_index a) const;
+  [[nodiscard]] bool was_said(action_index a, const outcome& what) const;
   void failed_attempt(action_index a, outcome what);
   void in_doubt(action_index a, std::string error_class, std::string text, event_actor actor);
   void after_failure(action_index a, std::string_view error_class, const std::string& text,
@@ -214,61 +222,206 @@ void decider::on(const end_attempt& c) {
     // Its start may have come too late to be recorded, but nothing beyond the next attempt was ever
     // launched.
     if (c.attempt == 0 || c.attempt > action.attempt + 1) return;
+    const bool says_nothing = c.what.what == outcome::kind::pending;
+    if (says_nothing && c.attempt <= action.attempt) return;
     auto& late = emit(event_kind::late_result, c.action, event_actor::handler);
     late.attempt = c.attempt;
     late.text = c.what.what == outcome::kind::success ? "success" : "no success";
     return;
   }
+  take_outcome(c.action, c.what, c.secret);
+}
+
+void decider::take_outcome(action_index a, const outcome& what, const attempt_secret& secret) {
   if (state_.seq >= rules_.bounds().history_events_max) {
-    fail_workflow(c.action, "the history has reached history_events_max (" +
-                                std::to_string(rules_.bounds().history_events_max) + " events)");
+    fail_workflow(a, "the history has reached history_events_max (" +
+                         std::to_string(rules_.bounds().history_events_max) + " events)");
     return;
   }
-  switch (c.what.what) {
+  switch (what.what) {
     case outcome::kind::success:
-      if (c.what.result.size() > rules_.bounds().payload_bytes_max) {
-        failed_attempt(c.action,
+      if (what.result.size() > rules_.bounds().payload_bytes_max) {
+        failed_attempt(a,
                        outcome::fatal("result_too_large",
-                                      "the result of " + std::to_string(c.what.result.size()) +
+                                      "the result of " + std::to_string(what.result.size()) +
                                           " bytes exceeds payload_bytes_max (" +
                                           std::to_string(rules_.bounds().payload_bytes_max) + ")"));
       } else {
-        complete(c.action, c.what.result, event_actor::handler);
+        complete(a, what.result, event_actor::handler);
       }
       break;
     case outcome::kind::defer: {
       const time_ms until =
-          std::max<time_ms>(c.what.until.time_since_epoch().count(), 1);  // 0 would be none
+          std::max<time_ms>(what.until.time_since_epoch().count(), 1);  // 0 would be none
       if (until > now_ + rules_.bounds().delay_max.count()) {
-        failed_attempt(c.action, too_long("the deferral of", milliseconds(until - now_)));
+        failed_attempt(a, too_long("the deferral of", milliseconds(until - now_)));
         break;
       }
-      auto& deferred = emit(event_kind::attempt_deferred, c.action, event_actor::handler);
+      auto& deferred = emit(event_kind::attempt_deferred, a, event_actor::handler);
       deferred.due_at_ms = until;
-      deferred.error_class = clipped(c.what.error_class, 128);
-      deferred.text = clipped(c.what.message, rules_.bounds().text_bytes_max);
-      effect_of(effect::kind::wait, c.action, until);
+      deferred.error_class = clipped(what.error_class, 128);
+      deferred.text = clipped(what.message, rules_.bounds().text_bytes_max);
+      effect_of(effect::kind::wait, a, until);
       break;
     }
     case outcome::kind::failure:
     case outcome::kind::fatal:
     case outcome::kind::unknown:
-      if (c.what.retry_after && *c.what.retry_after > rules_.bounds().delay_max) {
-        auto instead = too_long("the retry_after of", *c.what.retry_after);
-        instead.message += "; the failure: " + c.what.error_class + ": " + c.what.message;
-        failed_attempt(c.action, std::move(instead));
+      if (what.retry_after && *what.retry_after > rules_.bounds().delay_max) {
+        auto instead = too_long("the retry_after of", *what.retry_after);
+        instead.message += "; the failure: " + what.error_class + ": " + what.message;
+        failed_attempt(a, std::move(instead));
       } else {
-        failed_attempt(c.action, c.what);
+        failed_attempt(a, what);
       }
+      break;
+    case outcome::kind::pending:
+      open_attempt(a, what, secret);
       break;
     default:  // a handler's memory that was never written
       failed_attempt(
-          c.action,
-          outcome::unknown("bad_outcome", "the handler returned an outcome of kind " +
-                                              std::to_string(static_cast<unsigned>(c.what.what)) +
-                                              ", which is none"));
+          a, outcome::unknown("bad_outcome", "the handler returned an outcome of kind " +
+                                                 std::to_string(static_cast<unsigned>(what.what)) +
+                                                 ", which is none"));
       break;
   }
+}
+
+/// When start_to_close ends the attempt; 0: never.
+time_ms decider::close_of_attempt(action_index a) const {
+  const auto& limit = rules_of(a).options().start_to_close;
+  return limit ? state_.actions[a].started_at_ms + limit->count() : 0;
+}
+
+void decider::open_attempt(action_index a, const outcome& what, const attempt_secret& secret) {
+  const auto& heartbeat = what.heartbeat ? what.heartbeat : rules_of(a).options().heartbeat;
+  if (heartbeat && heartbeat->count() < 1) {
+    return failed_attempt(a, outcome::fatal("bad_heartbeat", "a heartbeat is at least 1 ms"));
+  }
+  if (heartbeat && *heartbeat > rules_.bounds().delay_max) {
+    return failed_attempt(a, too_long("the heartbeat of", *heartbeat));
+  }
+  auto& opened = emit(event_kind::attempt_opened, a, event_actor::handler);
+  opened.secret = secret;
+  opened.text = clipped(what.message, rules_.bounds().text_bytes_max);
+  opened.due_at_ms = close_of_attempt(a);
+  if (heartbeat) {
+    opened.wait_ms = heartbeat->count();
+    const time_ms until = now_ + opened.wait_ms;
+    opened.due_at_ms = opened.due_at_ms == 0 ? until : std::min(opened.due_at_ms, until);
+  }
+  const time_ms due = opened.due_at_ms;
+  effect_of(effect::kind::close, a);
+  if (due != 0) effect_of(effect::kind::watch, a, due);
+}
+
+/// Whether the word that ended the attempt was this one.
+bool decider::was_said(action_index a, const outcome& what) const {
+  event said;
+  switch (what.what) {
+    case outcome::kind::success:
+      said.kind = event_kind::action_completed;
+      said.text = what.result;
+      break;
+    case outcome::kind::defer:
+      said.kind = event_kind::attempt_deferred;
+      break;
+    default:
+      said.kind = event_kind::attempt_failed;
+      break;
+  }
+  if (what.what != outcome::kind::success) {
+    said.error_class = clipped(what.error_class, 128);
+    said.text = clipped(what.message, rules_.bounds().text_bytes_max);
+  }
+  const auto& action = state_.actions[a];
+  if (action.outside_word == word_of(said)) return true;
+  if (what.what != outcome::kind::unknown) return false;
+  said.kind = event_kind::outcome_unknown;
+  if (said.error_class.empty()) said.error_class = "unknown";
+  return action.outside_word == word_of(said);
+}
+
+void decider::lost(action_index a, std::string_view why) {
+  out_.refused.emplace(errc::lease_lost, "workflow " + def_.spec.id + ", action " +
+                                             def_.spec.actions[a].key + ": " + std::string(why));
+}
+
+void decider::on(const end_open_attempt& c) {
+  const auto& action = state_.actions[c.action];
+  if (c.what.what > outcome::kind::unknown) {
+    out_.refused.emplace(errc::invalid_argument, "an outcome that ends nothing");
+    return;
+  }
+  const bool is_known = c.secret.is(action.secret) && !action.secret.empty();
+  if ((!is_known || c.attempt > action.attempt) && !TENAX_PLANTED(25)) {
+    return lost(c.action, "the token is not of an attempt that is open");
+  }
+  const bool is_open = action.phase == phase::outside && c.attempt == action.attempt;
+  const bool fails = c.what.what != outcome::kind::success && c.what.what != outcome::kind::defer;
+  if (is_open && fails && rules_of(c.action).entry == nullptr) {
+    out_.refused.emplace(errc::wrong_state,
+                         "workflow " + def_.spec.id + ", action " +
+                             def_.spec.actions[c.action].key + ": no handler of " +
+                             def_.spec.actions[c.action].type +
+                             " is registered, so nobody knows what follows a failure");
+    return;
+  }
+  if (is_open || (TENAX_PLANTED(25) && action.phase == phase::outside)) {
+    return take_outcome(c.action, c.what, {});
+  }
+  if (was_said(c.action, c.what)) return;  // it has been used
+  auto& late = emit(event_kind::late_result, c.action, event_actor::handler);
+  late.attempt = c.attempt;
+  late.text = c.what.what == outcome::kind::success ? "success" : "no success";
+  lost(c.action, "attempt " + std::to_string(c.attempt) + " is not open any more");
+}
+
+void decider::on(const hear_of_attempt& c) {
+  const auto& action = state_.actions[c.action];
+  const bool is_open = action.phase == phase::outside && c.attempt == action.attempt;
+  if (!is_open || !c.secret.is(action.secret)) {
+    return lost(c.action, "the token is not of an attempt that is open");
+  }
+  if (action.heartbeat_ms == 0 || action.due_at_ms - now_ >= action.heartbeat_ms) return;
+  // Half of it more, so that not every heartbeat is written.
+  time_ms until = now_ + action.heartbeat_ms + action.heartbeat_ms / 2;
+  if (const time_ms most = close_of_attempt(c.action); most != 0) until = std::min(until, most);
+  if (until <= action.due_at_ms || state_.seq >= rules_.bounds().history_events_max) return;
+  emit(event_kind::attempt_extended, c.action).due_at_ms = until;
+  effect_of(effect::kind::watch, c.action, until);
+}
+
+/// Nobody was heard of for too long, or start_to_close has passed.
+void decider::give_up_open(const action_deadline& c) {
+  const auto& action = state_.actions[c.action];
+  // Without its handler nobody knows what follows: that waits for an open that does.
+  if (rules_of(c.action).entry == nullptr) return;
+  const time_ms most = close_of_attempt(c.action);
+  const bool is_closed = most != 0 && most <= now_;
+  if (!is_closed && action.heartbeat_ms != 0) {
+    time_ms until = c.opened_at_ms + action.heartbeat_ms;
+    if (most != 0) until = std::min(until, most);
+    if (until > now_ && state_.seq < rules_.bounds().history_events_max) {
+      emit(event_kind::attempt_extended, c.action).due_at_ms = until;
+      return effect_of(effect::kind::watch, c.action, until);
+    }
+  }
+  const bool silent = !is_closed && action.heartbeat_ms != 0;
+  const std::string error_class = silent ? "heartbeat_timeout" : "timeout";
+  const auto& limit = rules_of(c.action).options().start_to_close;
+  const std::string text =
+      silent ? "nothing was heard of the open attempt within its heartbeat (" +
+                   std::to_string(action.heartbeat_ms) + " ms)"
+             : "no outcome within start_to_close" +
+                   (limit ? " (" + std::to_string(limit->count()) + " ms)" : std::string());
+  if (action.delivery == delivery::at_most_once) {
+    return in_doubt(c.action, error_class, text, event_actor::system);
+  }
+  auto& given_up = emit(event_kind::attempt_timed_out, c.action);
+  if (silent) given_up.error_class = error_class;
+  given_up.text = text;
+  after_failure(c.action, error_class, text, std::nullopt, true);
 }
 
 /// A delay is never cut: what the handler asked for would silently not be done. Again would say the
@@ -389,9 +542,14 @@ void decider::on(const interrupt_attempt& c) {
 
 void decider::on(const action_deadline& c) {
   const auto& action = state_.actions[c.action];
-  if (state_.terminal() || is_over(action.phase) || action.close_by_ms == 0) return;
-  if (action.close_by_ms > now_) {  // an early alarm: the clock stepped
-    effect_of(effect::kind::watch, c.action, action.close_by_ms);
+  if (state_.terminal() || is_over(action.phase)) return;
+  if (action.close_by_ms == 0 || action.close_by_ms > now_) {
+    const time_ms open_until = action.phase == phase::outside ? action.due_at_ms : 0;
+    if (open_until != 0 && (open_until <= now_ || TENAX_PLANTED(26))) return give_up_open(c);
+    // An early alarm: the clock stepped, or the attempt was heard of.
+    for (const time_ms at : {action.close_by_ms, open_until}) {
+      if (at != 0) effect_of(effect::kind::watch, c.action, at);
+    }
     return;
   }
   if (action.phase == phase::executing) effect_of(effect::kind::stop, c.action);
@@ -428,7 +586,9 @@ void decider::on(const cancel& c) {
 void decider::on(const resolve& c) {
   const auto& action = state_.actions[c.action];
   const std::string& key = def_.spec.actions[c.action].key;
-  if (state_.terminal() || (action.phase != phase::in_doubt && action.phase != phase::paused)) {
+  const bool waits = action.phase == phase::in_doubt || action.phase == phase::paused ||
+                     action.phase == phase::outside;
+  if (state_.terminal() || !waits) {
     out_.refused.emplace(
         errc::wrong_state,
         "action " + key + " of workflow " + def_.spec.id + " does not wait for a decision" +
@@ -521,9 +681,11 @@ void decider::on(const retry& c) {
     return;
   }
   const bool decides = p == phase::in_doubt || p == phase::paused;
-  out_.refused.emplace(
-      errc::wrong_state,
-      named(c.action) + of + (decides ? " waits for a decision (resolve)" : " waits for no retry"));
+  out_.refused.emplace(errc::wrong_state,
+                       named(c.action) + of +
+                           (decides               ? " waits for a decision (resolve)"
+                            : p == phase::outside ? " has an open attempt (end_attempt, or resolve)"
+                                                  : " waits for no retry"));
 }
 
 /// All that was done stays; what was open goes on, with all its attempts and with new deadlines.

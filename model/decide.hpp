@@ -54,6 +54,18 @@ struct end_attempt {
   action_index action = 0;
   std::uint32_t attempt = 0;
   outcome what;
+  attempt_secret secret;  ///< of a pending one
+};
+struct end_open_attempt {  ///< somebody outside says how it ended
+  action_index action = 0;
+  std::uint32_t attempt = 0;
+  attempt_secret secret;
+  outcome what;
+};
+struct hear_of_attempt {  ///< somebody outside says that it goes on
+  action_index action = 0;
+  std::uint32_t attempt = 0;
+  attempt_secret secret;
 };
 struct time_out_attempt {  ///< start-to-close has passed
   action_index action = 0;
@@ -64,8 +76,9 @@ struct interrupt_attempt {  ///< the engine closes
   std::uint32_t attempt = 0;
   bool stopped = false;  ///< it failed, asked to stop; else it never began
 };
-struct action_deadline {
+struct action_deadline {  ///< a deadline of the action, or the end of an open attempt, may be due
   action_index action = 0;
+  time_ms opened_at_ms = 0;  ///< the engine: before, nobody could be heard of
 };
 struct workflow_deadline {};
 struct cancel {
@@ -86,18 +99,19 @@ struct record_terms {
   std::string terms;
 };
 struct recover {};  ///< the state was loaded: no attempt is in flight, whatever it says
-using command =
-    std::variant<create, begin_attempt, come_due, end_attempt, time_out_attempt, interrupt_attempt,
-                 action_deadline, workflow_deadline, cancel, resolve, retry, record_terms, recover>;
+using command = std::variant<create, begin_attempt, come_due, end_attempt, end_open_attempt,
+                             hear_of_attempt, time_out_attempt, interrupt_attempt, action_deadline,
+                             workflow_deadline, cancel, resolve, retry, record_terms, recover>;
 
 /// What to do once the events are durable.
 struct effect {
   enum class kind : std::uint8_t {
     start,  ///< the action may run now
     wait,   ///< the action's timer is due at due_at_ms
-    watch,  ///< a deadline of the action (or, with no_action, of the workflow) is at due_at_ms
+    watch,  ///< a deadline of the action or of its open attempt (or, with no_action, of the
+            ///< workflow) is at due_at_ms
     stop,   ///< the running attempt was given up: ask it to stop
-    close,  ///< the action is over or waits for a person
+    close,  ///< the action is over, or waits for a person or for somebody outside
     finish  ///< the workflow is over
   };
   kind what{};
@@ -108,7 +122,8 @@ struct effect {
 struct decision {
   std::vector<event> events;
   std::vector<effect> effects;
-  std::optional<error> refused;  ///< the command does not fit the state; no events then
+  /// The command does not fit the state; no events then, but a late_result of a word from outside.
+  std::optional<error> refused;
   void clear() {
     events.clear();
     effects.clear();

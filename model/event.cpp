@@ -52,6 +52,10 @@ std::string_view to_string(event_kind k) noexcept {
       return "retry_requested";
     case event_kind::terms_recorded:
       return "terms_recorded";
+    case event_kind::attempt_opened:
+      return "attempt_opened";
+    case event_kind::attempt_extended:
+      return "attempt_extended";
   }
   return "unknown";
 }

@@ -9,6 +9,7 @@
 
 #include "model/definition.hpp"
 #include "model/seams.hpp"
+#include "model/token.hpp"
 
 namespace tenax::model {
 
@@ -38,11 +39,14 @@ enum class event_kind : std::uint8_t {
   late_result = 20,         ///< attempt: given up before; text: what it would have been
   action_due = 21,          ///< its time has come, and its lane is full: ready from here on
   workflow_continued =
-      22,                ///< after it had failed; due_at_ms: the new deadline, 0 = none; text: why
-  retry_requested = 23,  ///< its time does not matter any more: ready; text: why
-  terms_recorded = 24,   ///< text: the terms from here on
+      22,                 ///< after it had failed; due_at_ms: the new deadline, 0 = none; text: why
+  retry_requested = 23,   ///< its time does not matter any more: ready; text: why
+  terms_recorded = 24,    ///< text: the terms from here on
+  attempt_opened = 25,    ///< attempt, secret; due_at_ms: given up then, 0 = never; wait_ms: the
+                          ///< heartbeat, 0 = none; text: for what it waits
+  attempt_extended = 26,  ///< attempt, due_at_ms: given up then, no sooner
 };
-inline constexpr std::uint8_t event_kind_max = 24;
+inline constexpr std::uint8_t event_kind_max = 26;
 
 enum class event_actor : std::uint8_t { system = 0, user = 1, handler = 2 };
 
@@ -54,10 +58,11 @@ struct event {
   std::uint32_t attempt = 0;
   std::uint32_t count = 0;
   time_ms due_at_ms = 0;
-  std::int64_t wait_ms = 0;   ///< retry_scheduled: the delay drawn
+  std::int64_t wait_ms = 0;   ///< retry_scheduled: the delay drawn; attempt_opened: the heartbeat
   std::int64_t least_ms = 0;  ///< retry_scheduled: the bounds it was drawn from
   std::int64_t most_ms = 0;
   tenax::delivery delivery = tenax::delivery::at_least_once;  ///< attempt_started
+  attempt_secret secret;                                      ///< attempt_opened
   std::string error_class;
   std::string text;
   bool operator==(const event&) const = default;

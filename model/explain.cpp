@@ -38,6 +38,7 @@ constexpr std::array kind_rows{
     kind_row{reason_kind::threads_full, "threads_full", ends_by::itself},
     kind_row{reason_kind::memory_full, "memory_full", ends_by::itself},
     kind_row{reason_kind::no_handler, "no_handler", ends_by::somebody},
+    kind_row{reason_kind::outside, "outside", ends_by::somebody},
     kind_row{reason_kind::in_doubt, "in_doubt", ends_by::somebody},
     kind_row{reason_kind::exhausted, "exhausted", ends_by::somebody},
     kind_row{reason_kind::paused, "paused", ends_by::engine},
@@ -183,7 +184,9 @@ void explainer::find_engine_reasons() {
 bool explainer::is_current(const engine_facts::call& call) const {
   if (call.where == place::given_up) return false;
   const auto& action = state_.actions[call.action];
-  if (action.phase == phase::executing || action.goes_on()) return call.attempt == action.attempt;
+  // Of an open one the handler may not have returned yet.
+  const bool begun = action.phase == phase::executing || action.phase == phase::outside;
+  if (begun || action.goes_on()) return call.attempt == action.attempt;
   return (action.phase == phase::ready || is_timed(action.phase)) &&
          call.attempt == action.attempt + 1;
 }
@@ -222,6 +225,16 @@ void explainer::explain_action(action_index a) {
     case phase::deferred:
     case phase::backing_off:
       return could_run(a);
+    case phase::outside: {
+      std::string text = "waits for somebody outside to end attempt " +
+                         std::to_string(action.attempt) + " (engine::end_attempt)";
+      if (action.due_at_ms != 0) {
+        text += "; given up " + print_when(as_wall_time(action.due_at_ms), now()) +
+                (action.heartbeat_ms != 0 ? ", unless it is heard of" : "");
+      }
+      add(reason_kind::outside, std::move(text), action.due_at_ms);
+      break;
+    }
     case phase::in_doubt:
       add(reason_kind::in_doubt, "waits for a decision: nobody knows how attempt " +
                                      std::to_string(action.attempt) + " ended");

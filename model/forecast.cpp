@@ -21,7 +21,7 @@ constexpr std::size_t error_bytes_max = 200;
 /// Of an attempt that is recorded as started.
 kinds ends_of_attempt() {
   return {"action_completed",    "attempt_failed",  "attempt_deferred", "attempt_timed_out",
-          "attempt_interrupted", "outcome_unknown", "workflow_failed"};
+          "attempt_interrupted", "outcome_unknown", "workflow_failed",  "attempt_opened"};
 }
 
 class forecaster {
@@ -33,10 +33,11 @@ class forecaster {
   std::vector<forecast_step> take();
 
  private:
+  enum class comes : std::uint8_t { start, give_up, close };
   struct timed {
     time_ms at_ms = 0;
-    action_index action = no_action;
-    bool deadline = false;
+    action_index action = no_action;  ///< no_action: the workflow closes
+    comes what{};
     auto operator<=>(const timed&) const = default;
   };
   [[nodiscard]] const std::string& key_of(action_index a) const { return def_.spec.actions[a].key; }
@@ -59,7 +60,7 @@ class forecaster {
 void forecaster::look_at(const outlook& o) {
   if (o.what == next::nothing) return;
   if (o.what == next::waits) {
-    times_.push_back({state_.actions[o.action].due_at_ms, o.action, false});
+    times_.push_back({state_.actions[o.action].due_at_ms, o.action, comes::start});
     return;
   }
   const auto& spec = def_.spec.actions[o.action];
@@ -70,11 +71,18 @@ void forecaster::look_at(const outlook& o) {
 }
 
 void forecaster::look_at_deadlines() {
-  if (state_.deadline_at_ms != 0) times_.push_back({state_.deadline_at_ms, no_action, true});
+  if (state_.deadline_at_ms != 0)
+    times_.push_back({state_.deadline_at_ms, no_action, comes::close});
   for (action_index a = 0; a < def_.size(); ++a) {
     const auto& action = state_.actions[a];
     if (!is_over(action.phase) && action.close_by_ms != 0) {
-      times_.push_back({action.close_by_ms, a, true});
+      times_.push_back({action.close_by_ms, a, comes::close});
+    }
+    // Without its handler nobody knows what follows, and it stays open.
+    const bool ends =
+        from_.rules == nullptr || from_.rules->of(def_.spec.actions[a].type).entry != nullptr;
+    if (action.phase == phase::outside && action.due_at_ms != 0 && ends) {
+      times_.push_back({action.due_at_ms, a, comes::give_up});
     }
   }
 }
@@ -143,7 +151,14 @@ forecast_step forecaster::at_its_time(const timed& t) const {
     return step;
   }
   step.action = key_of(t.action);
-  if (t.deadline) {
+  if (t.what == comes::give_up) {
+    step.text = "the open attempt of " + step.action + " is given up, unless it is over" +
+                (state_.actions[t.action].heartbeat_ms != 0 ? " or heard of" : "");
+    step.then = if_it_fails(t.action, t.at_ms);
+    step.events = {"attempt_timed_out", "outcome_unknown", "attempt_extended"};
+    return step;
+  }
+  if (t.what == comes::close) {
     step.text = step.action + " fails, unless it is over: its schedule_to_close";
     step.then = "the workflow fails with it";
     step.events = {"action_failed"};

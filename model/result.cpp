@@ -32,6 +32,8 @@ std::string_view describe(errc code) noexcept {
       return "A commit failed; its outcome is unknown until the store is reopened.";
     case errc::stopped:
       return "The engine stopped after a failed commit or read; nothing was done.";
+    case errc::lease_lost:
+      return "The attempt is not open any more, or the token is none of its.";
   }
   return "An error that this version does not know.";
 }
@@ -46,6 +48,7 @@ error_class classify(errc code) noexcept {
     case errc::overloaded:
     case errc::closing:
     case errc::data_dir_locked:
+    case errc::lease_lost:
       return error_class::rejected;
     case errc::timed_out:
     case errc::storage_unavailable:
@@ -89,6 +92,8 @@ std::string_view to_string(errc code) noexcept {
       return "storage_unavailable";
     case errc::stopped:
       return "stopped";
+    case errc::lease_lost:
+      return "lease_lost";
   }
   return "unknown";
 }

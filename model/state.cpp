@@ -15,7 +15,21 @@ bool action_state::same_record(const action_state& o) const noexcept {
          due_at_ms == o.due_at_ms && close_by_ms == o.close_by_ms &&
          started_at_ms == o.started_at_ms && closed_at_ms == o.closed_at_ms &&
          last_wait_ms == o.last_wait_ms && result_seq == o.result_seq && delivery == o.delivery &&
-         cut_off == o.cut_off && last_error == o.last_error;
+         cut_off == o.cut_off && last_error == o.last_error && secret == o.secret &&
+         heartbeat_ms == o.heartbeat_ms && outside_word == o.outside_word &&
+         opened_seq == o.opened_seq;
+}
+
+std::uint64_t word_of(const event& how) noexcept {
+  std::uint64_t hash = 14'695'981'039'346'656'037U;  // FNV-1a, 64 bits
+  const auto add = [&hash](std::string_view bytes) {
+    for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 1'099'511'628'211U;
+    hash = (hash ^ 0xff) * 1'099'511'628'211U;
+  };
+  add(to_string(how.kind));
+  add(how.error_class);
+  add(how.text);
+  return hash == 0 ? 1 : hash;
 }
 
 bool is_in_doubt(const action_state& closed) noexcept {
@@ -24,7 +38,9 @@ bool is_in_doubt(const action_state& closed) noexcept {
 
 std::uint32_t workflow_state::open_actions() const noexcept {
   std::uint32_t open = 0;
-  for (std::size_t p = 0; p < static_cast<std::size_t>(phase::completed); ++p) open += counts[p];
+  for (std::size_t p = 0; p < phase_count; ++p) {
+    if (!is_over(static_cast<phase>(p))) open += counts[p];
+  }
   return open;
 }
 
@@ -124,11 +140,23 @@ class application {
       count_ready(def_, state_, a, to == phase::ready ? 1 : -1);
     }
     if (!is_timed(to)) action.due_at_ms = 0;
+    if (from == phase::outside) {
+      action.heartbeat_ms = 0;
+      action.opened_seq = 0;
+    }
+  }
+
+  /// Said from outside, of an attempt that is open.
+  static void keep_word(action_state& action, const event& e) {
+    if (action.phase == phase::outside && e.actor == event_actor::handler) {
+      action.outside_word = word_of(e);
+    }
   }
 
   void close(action_state& action, phase how, time_ms at) {
     action.cut_off = action.phase == phase::in_doubt ||
-                     (action.phase == phase::executing && how != phase::completed);
+                     ((action.phase == phase::executing || action.phase == phase::outside) &&
+                      how != phase::completed);
     move(action, how);
     action.close_by_ms = 0;
     action.closed_at_ms = at;
@@ -182,6 +210,11 @@ class application {
     if (const auto& action = state_.actions[e.action];
         is_over(action.phase) && e.attempt > action.attempt) {
       touch(e.action).attempt = e.attempt;
+    }
+    // Once is enough: its token ends with it.
+    if (const auto& action = state_.actions[e.action];
+        action.phase != phase::outside && !action.secret.empty()) {
+      touch(e.action).secret = {};
     }
   }
 
@@ -254,7 +287,19 @@ void application::on_action(const event& e) {
         state_.started_at_ms = e.at_ms;
       }
       break;
+    case event_kind::attempt_opened:
+      move(action, phase::outside);
+      action.due_at_ms = e.due_at_ms;
+      action.secret = e.secret;
+      action.heartbeat_ms = e.wait_ms;
+      action.outside_word = 0;
+      action.opened_seq = state_.seq;
+      break;
+    case event_kind::attempt_extended:
+      action.due_at_ms = e.due_at_ms;
+      break;
     case event_kind::attempt_deferred:
+      keep_word(action, e);
       move(action, phase::deferred);
       action.due_at_ms = e.due_at_ms;
       ++action.deferrals;
@@ -266,14 +311,18 @@ void application::on_action(const event& e) {
       break;
     case event_kind::action_completed:
       action.result_seq = state_.seq;
+      keep_word(action, e);
       close(action, phase::completed, e.at_ms);
       release_dependants(e.action);
       break;
     case event_kind::attempt_failed:
     case event_kind::attempt_timed_out:
+      keep_word(action, e);
       action.failures += TENAX_PLANTED(4) ? 0 : 1;
       action.deferrals = 0;
-      action.last_error = {e.kind == event_kind::attempt_timed_out ? "timeout" : e.error_class,
+      action.last_error = {e.kind == event_kind::attempt_timed_out && e.error_class.empty()
+                               ? "timeout"
+                               : e.error_class,
                            e.text};
       move(action, phase::ready);
       break;
@@ -291,6 +340,7 @@ void application::on_action(const event& e) {
       move(action, phase::ready);
       break;
     case event_kind::outcome_unknown:
+      keep_word(action, e);
       if (!e.error_class.empty()) action.last_error = {e.error_class, e.text};
       move(action, phase::in_doubt);
       break;
@@ -362,6 +412,7 @@ std::string check_applicable(const definition& def, const workflow_state& state,
   const auto in = [p](std::initializer_list<phase> allowed) {
     return std::find(allowed.begin(), allowed.end(), p) != allowed.end();
   };
+  const bool runs = p == phase::executing || p == phase::outside;
   bool fits = false;
   switch (e.kind) {
     case event_kind::action_scheduled:
@@ -378,20 +429,27 @@ std::string check_applicable(const definition& def, const workflow_state& state,
                                     e.attempt == action.attempt + 1 && e.count == 0;
       break;
     case event_kind::action_completed:
-      fits = p == phase::executing ? e.attempt == action.attempt
-                                   : p == phase::ready && e.actor == event_actor::user;
+      fits = runs ? e.attempt == action.attempt : p == phase::ready && e.actor == event_actor::user;
       break;
     case event_kind::attempt_failed:
     case event_kind::attempt_timed_out:
     case event_kind::outcome_unknown:
-      fits = p == phase::executing && e.attempt == action.attempt;
+      fits = runs && e.attempt == action.attempt;
+      break;
+    case event_kind::attempt_opened:
+      fits = p == phase::executing && e.attempt == action.attempt && !e.secret.empty() &&
+             e.due_at_ms >= 0 && e.wait_ms >= 0;
+      break;
+    case event_kind::attempt_extended:
+      fits = p == phase::outside && e.attempt == action.attempt && action.due_at_ms != 0 &&
+             e.due_at_ms > action.due_at_ms;
       break;
     case event_kind::attempt_interrupted:  // by a crash, or (the count stays) by a close
       fits = p == phase::executing && e.attempt == action.attempt &&
              (e.count == action.recoveries || e.count == action.recoveries + 1);
       break;
     case event_kind::attempt_deferred:
-      fits = p == phase::executing && e.attempt == action.attempt && e.due_at_ms > 0;
+      fits = runs && e.attempt == action.attempt && e.due_at_ms > 0;
       break;
     case event_kind::retry_scheduled:
       fits = p == phase::ready && e.attempt == action.attempt && e.due_at_ms > 0;
@@ -409,7 +467,7 @@ std::string check_applicable(const definition& def, const workflow_state& state,
       fits = in({phase::backing_off, phase::deferred}) && e.attempt == action.attempt;
       break;
     case event_kind::action_resolved:
-      fits = in({phase::in_doubt, phase::paused});
+      fits = in({phase::in_doubt, phase::paused, phase::outside});
       break;
     case event_kind::action_skipped:
       fits = p == phase::ready;

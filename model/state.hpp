@@ -27,9 +27,12 @@ enum class phase : std::uint8_t {
   failed = 9,
   cancelled = 10,
   skipped = 11,
+  outside = 12,  ///< an attempt is open; somebody outside ends it
 };
-inline constexpr std::size_t phase_count = 12;
-[[nodiscard]] constexpr bool is_over(phase p) noexcept { return p >= phase::completed; }
+inline constexpr std::size_t phase_count = 13;
+[[nodiscard]] constexpr bool is_over(phase p) noexcept {
+  return p >= phase::completed && p <= phase::skipped;
+}
 [[nodiscard]] constexpr bool is_timed(phase p) noexcept {
   return p == phase::scheduled || p == phase::deferred || p == phase::backing_off;
 }
@@ -42,7 +45,7 @@ struct action_state {
   std::uint32_t recoveries = 0;  ///< attempts interrupted by crashes
   std::uint32_t deferrals = 0;   ///< of the latest attempt
   tenax::delivery delivery = tenax::delivery::at_least_once;  ///< of the latest attempt
-  time_ms due_at_ms = 0;                                      ///< for a timed phase; else 0
+  time_ms due_at_ms = 0;      ///< for a timed phase; outside: given up then, 0: never; else 0
   time_ms close_by_ms = 0;    ///< schedule-to-close; 0: none, or over
   time_ms started_at_ms = 0;  ///< latest attempt
   time_ms closed_at_ms = 0;
@@ -51,6 +54,11 @@ struct action_state {
   bool cut_off = false;           ///< closed while nobody knew how its attempt ended
   std::uint64_t result_seq = 0;   ///< the action_completed event that holds the result
   action_error last_error;
+  // Of the latest attempt that was open.
+  attempt_secret secret;           ///< empty: none was, or nothing is heard of it any more
+  std::int64_t heartbeat_ms = 0;   ///< while it is open; 0: none
+  std::uint64_t outside_word = 0;  ///< how it ended, if by a word from outside: see word_of
+  std::uint64_t opened_seq = 0;    ///< while it is open: its attempt_opened event
 
   // Derived or transient, not stored:
   std::uint32_t open_dependencies = 0;  ///< derived from the definition and the others' phases
@@ -62,6 +70,13 @@ struct action_state {
   /// Equality of what is stored.
   [[nodiscard]] bool same_record(const action_state& o) const noexcept;
 };
+
+/// The timer that a phase has, if any: of a timed one, or of an open attempt that has an end.
+[[nodiscard]] constexpr bool has_timer(phase p, time_ms due_at_ms) noexcept {
+  return is_timed(p) || (p == phase::outside && due_at_ms != 0);
+}
+/// A hash of how an attempt ended, never 0: whoever says the same once more is told that it is so.
+[[nodiscard]] std::uint64_t word_of(const event& how) noexcept;
 
 /// Whether, of a closed action, only a person can say if it may be done again.
 [[nodiscard]] bool is_in_doubt(const action_state& closed) noexcept;

@@ -17,6 +17,7 @@ action_counts count_actions(const workflow_state& state) {
   c.timer = state.count(phase::scheduled) + state.count(phase::deferred);
   c.backing_off = state.count(phase::backing_off);
   c.in_doubt = state.count(phase::in_doubt) + state.count(phase::paused);
+  c.outside = state.count(phase::outside);
   c.completed = state.count(phase::completed);
   c.failed = state.count(phase::failed);
   c.cancelled = state.count(phase::cancelled);

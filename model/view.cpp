@@ -54,6 +54,8 @@ std::string_view to_string(waiting_for w) noexcept {
       return "no_handler";
     case waiting_for::decision:
       return "decision";
+    case waiting_for::outside:
+      return "outside";
   }
   return "unknown";
 }
@@ -72,9 +74,9 @@ std::optional<workflow_status> parse_workflow_status(std::string_view text) noex
 }
 
 std::optional<waiting_for> parse_waiting_for(std::string_view text) noexcept {
-  for (const auto w :
-       {waiting_for::nothing, waiting_for::dependencies, waiting_for::schedule, waiting_for::retry,
-        waiting_for::timer, waiting_for::a_thread, waiting_for::handler, waiting_for::decision})
+  for (const auto w : {waiting_for::nothing, waiting_for::dependencies, waiting_for::schedule,
+                       waiting_for::retry, waiting_for::timer, waiting_for::a_thread,
+                       waiting_for::handler, waiting_for::decision, waiting_for::outside})
     if (to_string(w) == text) return w;
   return std::nullopt;
 }

@@ -37,6 +37,7 @@ inline constexpr const char* exit_codes_text =
     case errc::not_found:
     case errc::invalid_argument:
     case errc::wrong_state:
+    case errc::lease_lost:
       return exit_bad_input;
     default:
       return exit_engine_error;

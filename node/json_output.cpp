@@ -75,10 +75,10 @@ void put_bytes(json& object, const std::string& name, std::string_view bytes) {
 }
 
 json to_json(const action_counts& c) {
-  return {{"total", c.total},         {"blocked", c.blocked},     {"ready", c.ready},
-          {"running", c.running},     {"timer", c.timer},         {"backing_off", c.backing_off},
-          {"in_doubt", c.in_doubt},   {"completed", c.completed}, {"failed", c.failed},
-          {"cancelled", c.cancelled}, {"skipped", c.skipped}};
+  return {{"total", c.total},       {"blocked", c.blocked},     {"ready", c.ready},
+          {"running", c.running},   {"timer", c.timer},         {"backing_off", c.backing_off},
+          {"in_doubt", c.in_doubt}, {"outside", c.outside},     {"completed", c.completed},
+          {"failed", c.failed},     {"cancelled", c.cancelled}, {"skipped", c.skipped}};
 }
 
 json to_json(const workflow_summary& w) {
@@ -108,6 +108,9 @@ json to_json(const action_view& a) {
   out["retry_count"] = a.retry_count;
   out["recoveries"] = a.recoveries;
   put_time(out, "next_retry_at", a.next_retry_at);
+  put_text(out, "pending_on", a.pending_on);
+  put_text(out, "progress", a.progress);
+  put_time(out, "heard_at", a.heard_at);
   if (a.last_error)
     out["last_error"] = {{"class", a.last_error->error_class}, {"message", a.last_error->message}};
   put_time(out, "started_at", a.started_at);

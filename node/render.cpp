@@ -60,6 +60,7 @@ std::string state_note(const workflow_summary& w) {
   put(w.actions.timer, "on timers");
   put(w.actions.backing_off, "retrying");
   put(w.actions.in_doubt, "to decide");
+  put(w.actions.outside, "waiting for somebody outside");
   return out;
 }
 
@@ -178,6 +179,7 @@ std::string render_workflow(const workflow_view& w, const explanation& why, cons
     const auto found = open.find(a.key);
     auto note =
         found == open.end() ? std::string{} : render_reasons(w.summary.id, *found->second, c);
+    if (!a.pending_on.empty()) note += " (" + printable(a.pending_on) + ")";
     if (a.last_error) note += (note.empty() ? "" : "; ") + error_note(*a.last_error);
     if (a.recoveries > 0) {
       if (!note.empty()) note += "; ";

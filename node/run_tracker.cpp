@@ -10,7 +10,8 @@ namespace {
 constexpr std::size_t news_max = 20;
 
 bool needs_decision(const action_counts& a) noexcept {
-  return a.in_doubt > 0 && a.ready == 0 && a.running == 0 && a.timer == 0 && a.backing_off == 0;
+  return a.in_doubt > 0 && a.ready == 0 && a.running == 0 && a.timer == 0 && a.backing_off == 0 &&
+         a.outside == 0;
 }
 
 /// Adds or takes away.

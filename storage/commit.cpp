@@ -23,6 +23,8 @@ std::string_view to_string(timer_kind k) noexcept {
       return "action_deadline";
     case timer_kind::workflow_deadline:
       return "workflow_deadline";
+    case timer_kind::open_attempt:
+      return "open_attempt";
   }
   return "unknown";
 }
@@ -33,6 +35,8 @@ timer_kind timer_of(model::phase p) noexcept {
       return timer_kind::retry;
     case model::phase::scheduled:
       return timer_kind::schedule;
+    case model::phase::outside:
+      return timer_kind::open_attempt;
     default:
       return timer_kind::timer;
   }
@@ -101,8 +105,8 @@ class commit_encoder {
   void put_due() {
     for (const auto& t : changes_.touched) {
       const auto& now = after_.actions[t.action];
-      const bool had = model::is_timed(t.old_phase);
-      const bool has = model::is_timed(now.phase);
+      const bool had = model::has_timer(t.old_phase, t.old_due_at_ms);
+      const bool has = model::has_timer(now.phase, now.due_at_ms);
       const bool same = had && has && t.old_due_at_ms == now.due_at_ms &&
                         timer_of(t.old_phase) == timer_of(now.phase);
       if (!same && had && !TENAX_PLANTED(5))

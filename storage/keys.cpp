@@ -222,7 +222,7 @@ std::optional<due_entry> decode_due(std::string_view key) {
   due_entry out;
   out.at_ms = get_time(*rest);
   out.kind = static_cast<timer_kind>((*rest)[8]);
-  if (out.kind < timer_kind::retry || out.kind > timer_kind::workflow_deadline) return std::nullopt;
+  if (out.kind < timer_kind::retry || out.kind > timer_kind::open_attempt) return std::nullopt;
   if (deadline != (group_of(out.kind) == timer_group::deadline)) return std::nullopt;
   const auto id = rest->substr(9, rest->size() - 9 - 5);
   if (!is_id(id) || (*rest)[rest->size() - 5] != '\0') return std::nullopt;

@@ -142,6 +142,8 @@ bool waits(const model::workflow_state& s, waiting_for what) {
       return s.count(phase::ready) > 0;
     case waiting_for::decision:
       return s.undecided();
+    case waiting_for::outside:
+      return s.count(phase::outside) > 0;
     case waiting_for::handler:
       break;
   }

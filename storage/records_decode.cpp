@@ -58,6 +58,7 @@ result<void> read_action(std::string_view key, const pb::Action& m, model::actio
     return corrupt_at(key, "action " + std::to_string(index) + ": " + std::string(what));
   };
   if (m.phase() >= model::phase_count) return wrong("no phase " + std::to_string(m.phase()));
+  if (m.opened_seq() > header.seq) return wrong("opened_seq is beyond the history");
   if (m.result_seq() > header.seq) return wrong("result_seq is beyond the history");
   if (m.delivery() > delivery_max) return wrong("no delivery " + std::to_string(m.delivery()));
   const time_ms base = header.created_at_ms;
@@ -74,6 +75,10 @@ result<void> read_action(std::string_view key, const pb::Action& m, model::actio
   out.last_wait_ms = m.last_wait_ms();
   out.delivery = static_cast<delivery>(m.delivery());
   out.cut_off = m.cut_off();
+  out.secret = {m.secret_high(), m.secret_low()};
+  out.heartbeat_ms = m.heartbeat_ms();
+  out.outside_word = m.outside_word();
+  out.opened_seq = m.opened_seq();
   out.result_seq = m.result_seq();
   out.last_error = {m.error_class(), m.error_message()};
   return {};
@@ -85,13 +90,14 @@ result<void> read_counts(std::string_view key, const pb::State& m, model::workfl
     for (const auto& a : state.actions) ++state.counts[static_cast<std::size_t>(a.phase)];
     return {};
   }
-  if (m.counts_size() != static_cast<int>(model::phase_count)) {
+  constexpr int phases_least = 12;  // as many as there were before `outside`
+  if (m.counts_size() < phases_least || m.counts_size() > static_cast<int>(model::phase_count)) {
     return corrupt_at(key, "counts are incomplete");
   }
   std::uint64_t sum = 0;
-  for (std::size_t p = 0; p < model::phase_count; ++p) {
-    state.counts[p] = m.counts(static_cast<int>(p));
-    sum += state.counts[p];
+  for (int p = 0; p < m.counts_size(); ++p) {
+    state.counts[static_cast<std::size_t>(p)] = m.counts(p);
+    sum += m.counts(p);
   }
   if (sum != m.action_count()) return corrupt_at(key, "counts do not add up");
   return {};
@@ -146,6 +152,7 @@ result<void> read_event(std::string_view key, const pb::Event& m, time_ms previo
   out.least_ms = m.least_ms();
   out.most_ms = m.most_ms();
   out.delivery = static_cast<delivery>(m.delivery());
+  out.secret = {m.secret_high(), m.secret_low()};
   out.error_class = m.error_class();
   out.text = m.text();
   return {};

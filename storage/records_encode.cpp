@@ -65,6 +65,13 @@ void put_action(const model::action_state& a, time_ms base, pb::Action& out) {
   out.set_last_wait_ms(a.last_wait_ms);
   out.set_delivery(static_cast<std::uint32_t>(a.delivery));
   out.set_cut_off(a.cut_off);
+  if (a.opened_seq != 0 || a.outside_word != 0 || !a.secret.empty()) {
+    out.set_secret_high(a.secret.high);
+    out.set_secret_low(a.secret.low);
+    out.set_heartbeat_ms(a.heartbeat_ms);
+    out.set_outside_word(a.outside_word);
+    out.set_opened_seq(a.opened_seq);
+  }
   if (!a.last_error.error_class.empty()) out.set_error_class(a.last_error.error_class);
   if (!a.last_error.message.empty()) out.set_error_message(a.last_error.message);
 }
@@ -81,6 +88,10 @@ void put_event(const model::event& e, time_ms previous, pb::Event& out) {
   out.set_least_ms(e.least_ms);
   out.set_most_ms(e.most_ms);
   out.set_delivery(static_cast<std::uint32_t>(e.delivery));
+  if (!e.secret.empty()) {
+    out.set_secret_high(e.secret.high);
+    out.set_secret_low(e.secret.low);
+  }
   if (!e.error_class.empty()) out.set_error_class(e.error_class);
   if (!e.text.empty()) out.set_text(e.text);
 }

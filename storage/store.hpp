@@ -26,19 +26,18 @@ enum class timer_kind : std::uint8_t {
   schedule = 2,
   timer = 3,
   action_deadline = 4,
-  workflow_deadline = 5
+  workflow_deadline = 5,
+  open_attempt = 6  ///< it is given up then
 };
 [[nodiscard]] std::string_view to_string(timer_kind k) noexcept;
-/// The kind of timer that a timed phase has.
+/// The kind of timer that a phase with one has.
 [[nodiscard]] timer_kind timer_of(model::phase p) noexcept;
 
 /// The due index is two, one of what starts an action and one of what ends it: whoever looks for
 /// deadlines does not pass all the starts that wait before them.
 enum class timer_group : std::uint8_t { start, deadline };
 [[nodiscard]] constexpr timer_group group_of(timer_kind k) noexcept {
-  return k == timer_kind::action_deadline || k == timer_kind::workflow_deadline
-             ? timer_group::deadline
-             : timer_group::start;
+  return k >= timer_kind::action_deadline ? timer_group::deadline : timer_group::start;
 }
 
 /// An entry of the due index. Within its group ordered by (at_ms, kind, workflow_id, action).

@@ -47,7 +47,7 @@ void add_expected_due(std::string_view id, model::action_index first,
   for (std::size_t i = 0; i < actions.size(); ++i) {
     const auto& a = actions[i];
     const auto index = first + static_cast<model::action_index>(i);
-    if (model::is_timed(a.phase)) {
+    if (model::has_timer(a.phase, a.due_at_ms)) {
       out.push_back({a.due_at_ms, timer_of(a.phase), std::string(id), index});
     }
     if (a.close_by_ms != 0) {
@@ -181,7 +181,8 @@ bool workflow_check::check_event(const std::string& at, const model::event& e) {
         check_retry(at, e);
         break;
       case model::event_kind::action_completed:
-        if (action.phase != model::phase::executing && e.actor != model::event_actor::user) {
+        if (action.phase != model::phase::executing && action.phase != model::phase::outside &&
+            e.actor != model::event_actor::user) {
           found("I6", at + "completed without an attempt or a decision");
         }
         break;

@@ -49,6 +49,8 @@ waiting_for wait_of(model::phase p) {
     case model::phase::in_doubt:
     case model::phase::paused:
       return waiting_for::decision;
+    case model::phase::outside:
+      return waiting_for::outside;
     default:
       return waiting_for::nothing;
   }
@@ -76,7 +78,7 @@ action_view to_view(const loaded_workflow& w, model::action_index index,
     const bool open = p != model::phase::completed && p != model::phase::skipped;
     if (open && state.phase == model::phase::blocked) v.waiting_on.push_back(key);
   }
-  if (model::is_timed(state.phase)) v.next_at = to_time(state.due_at_ms);
+  if (model::has_timer(state.phase, state.due_at_ms)) v.next_at = to_time(state.due_at_ms);
   v.attempts = state.attempt;
   v.retry_count = state.retries;
   v.recoveries = state.recoveries;
@@ -137,14 +139,16 @@ result<void> add_results(const read_store& store, const loaded_workflow& w, work
                                   view.actions[wanted.begin()->second].key};
 }
 
-/// The text of the event that holds the terms. It is in the history for good, as a result is.
-result<std::string> load_terms(const read_store& store, std::string_view id, std::uint64_t seq) {
+/// The text of an event that the state names; 0: none. It is in the history for good, as a result
+/// is.
+result<std::string> load_text(const read_store& store, std::string_view id, std::uint64_t seq,
+                              std::string_view what) {
   if (seq == 0) return std::string();
   auto events = store.history(id, seq - 1, 1);
   if (!events) return events.error();
   if (events->empty() || events->front().seq != seq) {
-    return error{errc::corrupt,
-                 "workflow " + std::string(id) + ": the history does not hold its terms"};
+    return error{errc::corrupt, "workflow " + std::string(id) + ": the history does not hold " +
+                                    std::string(what)};
   }
   return std::move(events->front().event.text);
 }
@@ -175,7 +179,7 @@ result<std::string> read_terms(const read_store& store, std::string_view id) {
   if (auto none = no_such_id(id)) return *std::move(none);
   const auto header = store.load_header(id);
   if (!header) return header.error();
-  return load_terms(store, id, header->state.terms_seq);
+  return load_text(store, id, header->state.terms_seq, "its terms");
 }
 
 result<workflow_view> read_view(const read_store& store, std::string_view id,
@@ -187,12 +191,17 @@ result<workflow_view> read_view(const read_store& store, std::string_view id,
   workflow_view view;
   view.summary = model::summarize(spec, loaded->state);
   view.input = spec.input;
-  auto terms = load_terms(store, id, loaded->state.terms_seq);
+  auto terms = load_text(store, id, loaded->state.terms_seq, "its terms");
   if (!terms) return terms.error();
   view.terms = std::move(*terms);
   view.actions.reserve(spec.actions.size());
   for (model::action_index a = 0; a < spec.actions.size(); ++a) {
     view.actions.push_back(to_view(*loaded, a, handlers, now_ms));
+    const auto opened_seq = loaded->state.actions[a].opened_seq;
+    if (opened_seq == 0) continue;
+    auto message = load_text(store, id, opened_seq, "the opening of an attempt");
+    if (!message) return message.error();
+    view.actions.back().pending_on = std::move(*message);
   }
   if (auto added = add_results(store, *loaded, view); !added) return added.error();
   return view;

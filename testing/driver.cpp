@@ -102,7 +102,7 @@ void driver::submit(const workflow_spec& spec, callback<submission> done, std::s
 namespace {
 template <class Done>
 auto while_alive(Done done, const std::shared_ptr<bool>& alive) {
-  return [done = std::move(done), alive](result<void> r) {
+  return [done = std::move(done), alive](auto r) {
     if (*alive) done(std::move(r));
   };
 }
@@ -124,6 +124,16 @@ void driver::retry(std::string id, std::string key, std::string reason, callback
   traced("retry");
   core_->request(std::move(id), messages::request::retry{std::move(key), std::move(reason)},
                  while_alive(std::move(done), alive_));
+}
+
+void driver::end_attempt(std::string_view token, outcome what, callback<void> done) {
+  traced("end_attempt", mix(0, token));
+  core_->end_attempt(token, std::move(what), while_alive(std::move(done), alive_));
+}
+
+void driver::heartbeat(std::string_view token, callback<std::optional<wall_time>> done) {
+  traced("heartbeat", mix(0, token));
+  core_->heartbeat(token, "some", while_alive(std::move(done), alive_));
 }
 
 void driver::remove(std::string id, callback<void> done) {

@@ -94,6 +94,8 @@ class driver {
   void resolve(std::string id, std::string key, resolution decision, callback<void> done);
   void retry(std::string id, std::string key, std::string reason, callback<void> done);
   void remove(std::string id, callback<void> done);
+  void end_attempt(std::string_view token, outcome what, callback<void> done);
+  void heartbeat(std::string_view token, callback<std::optional<wall_time>> done);
   void on_end(const std::string& id, callback<workflow_summary> done);
   void start_draining();
 

@@ -103,6 +103,17 @@ result<void> virtual_engine::resolve(std::string_view id, std::string_view actio
   return impl_->as_engine.resolve(id, action_key, std::move(decision));
 }
 
+result<void> virtual_engine::end_attempt(std::string_view token, outcome what) {
+  if (!impl_) return closed_error();
+  return impl_->as_engine.end_attempt(token, std::move(what));
+}
+
+result<std::optional<wall_time>> virtual_engine::heartbeat(std::string_view token,
+                                                           std::string progress) {
+  if (!impl_) return closed_error();
+  return impl_->as_engine.heartbeat(token, std::move(progress));
+}
+
 result<void> virtual_engine::retry(std::string_view id, std::string_view action_key,
                                    std::string reason) {
   if (!impl_) return closed_error();

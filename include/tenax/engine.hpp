@@ -37,7 +37,7 @@ struct submission {
   bool existed = false;  ///< the same workflow had been submitted before
 };
 
-/// What to do with an action that waits for a decision.
+/// What to do with an action that waits for a decision, or whose attempt is open.
 struct resolution {
   enum class kind : std::uint8_t { retry, skip, complete, fail };
   kind what = kind::retry;
@@ -83,6 +83,7 @@ struct action_type_stats {
   std::uint64_t failed = 0;  ///< to be retried or not, as the policy says
   std::uint64_t fatal = 0;
   std::uint64_t deferred = 0;   ///< or throttled
+  std::uint64_t opened = 0;     ///< left open (outcome::pending)
   std::uint64_t unknown = 0;    ///< nobody knows how it ended; exceptions count as well
   std::uint64_t timed_out = 0;  ///< start_to_close; what the handler returns later counts above
   // Now, of blocking types.
@@ -176,6 +177,26 @@ class engine {
   /// closing, stopped; storage_unavailable (unknown).
   result<void> retry(std::string_view id, std::string_view action_key = {},
                      std::string reason = {});
+  /// Ends an attempt that its handler left open (outcome::pending), or is about to: `token` is what
+  /// action_context::token gave it, and `what` any other outcome; what follows is as though the
+  /// handler had returned it. Returns once durable. The same word again is no error, until the next
+  /// attempt is open. Errors: lease_lost (the attempt was given up, cancelled or ended otherwise;
+  /// in the history as late_result, once), invalid_argument (no token, or a pending outcome),
+  /// not_found, overloaded, wrong_state (no success, and no handler of the type is registered,
+  /// whose policy says what follows), corrupt, closing, stopped - it is not used;
+  /// storage_unavailable (unknown: say it again).
+  result<void> end_attempt(std::string_view token, outcome what);
+  /// As end_attempt, but does not wait. `done` as in submit_async.
+  void end_attempt_async(std::string_view token, outcome what,
+                         std::function<void(result<void>)> done);
+  /// Says that an open attempt goes on, and how far it is (at most limits::text_bytes_max; seen by
+  /// `get` only, and lost at a restart). Returns when it will be given up unless it is heard of
+  /// again: nothing means never. Errors: lease_lost (stop working on it), invalid_argument,
+  /// not_found, corrupt, closing, stopped.
+  result<std::optional<wall_time>> heartbeat(std::string_view token, std::string progress = {});
+  /// As heartbeat, but does not wait. `done` as in submit_async.
+  void heartbeat_async(std::string_view token, std::string progress,
+                       std::function<void(result<std::optional<wall_time>>)> done);
   /// Records other terms with an open workflow, in place of those that it had; the history keeps
   /// both. Returns once durable. Errors: not_found, wrong_state (it is over), invalid_argument (too
   /// long, or empty), corrupt, closing, stopped; storage_unavailable (unknown).

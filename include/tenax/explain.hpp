@@ -27,6 +27,8 @@ enum class reason_kind : std::uint8_t {
   threads_full,  ///< all handler threads are taken
   memory_full,   ///< no attempt begins until results are on disk
   no_handler,    ///< none of its type is registered
+  outside,       ///< its attempt is open (outcome::pending): engine::end_attempt; `at`: given up
+                 ///< then, unless it is heard of
   in_doubt,      ///< nobody knows how its attempt ended: engine::resolve decides
   exhausted,     ///< it failed for good: engine::resolve decides
   paused,        ///< options::paused: until engine::start
@@ -45,7 +47,7 @@ struct action_reason {
   /// What follows the action's key in a sentence ("is deferred by its handler: goes on in 5.0 s,
   /// 12:00:05Z"); of an engine or process a sentence ("the engine is paused").
   std::string text{};
-  std::optional<wall_time> at{};         ///< until then, if it has a time
+  std::optional<wall_time> at{};         ///< until then, if it has a time; see `outside`
   std::vector<std::string> waits_for{};  ///< keys of the first few that must be over first
   std::size_t waits_for_total = 0;
   std::vector<std::string> roots{};  ///< keys of the first few that hold it in the end

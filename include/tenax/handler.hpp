@@ -31,11 +31,12 @@ enum class log_level : std::uint8_t { debug, info, warning, error };
 /// Called from any thread, several at once. Must not throw and must not call the engine.
 using log_sink = std::function<void(log_level, std::string_view message)>;
 
-/// How one attempt ended. Made by the six functions; bytes are JSON by convention. One of another
+/// How one attempt ended, or that it stays open. Made by the functions below; bytes are JSON by
+/// convention. One of another
 /// kind (a program's fault) counts as `unknown` of class "bad_outcome".
 class outcome {
  public:
-  enum class kind : std::uint8_t { success, failure, fatal, defer, unknown };
+  enum class kind : std::uint8_t { success, failure, fatal, defer, unknown, pending };
 
   /// Done. `result` (at most limits::payload_bytes_max bytes) is what `${actions.KEY.result}`
   /// reads.
@@ -76,12 +77,32 @@ class outcome {
     return throttled(std::chrono::ceil<milliseconds>(until), std::move(message));
   }
 
+  /// Not ended: the attempt stays open, without a thread and without memory, until somebody ends it
+  /// from outside with the token that the handler has passed on (action_context::token,
+  /// engine::end_attempt). It survives restarts, also as `at_most_once`: it is no attempt that a
+  /// crash interrupts. `heartbeat` (1 ms to limits::delay_max; default: the type's
+  /// action_options::heartbeat) is how long nobody may be heard of (engine::heartbeat) before it is
+  /// given up, as by start_to_close, which bounds it too; without either it waits for ever. The
+  /// message says for what it waits (cut to limits::text_bytes_max; in the history and in `get`).
+  static outcome pending(std::optional<milliseconds> heartbeat = std::nullopt,
+                         std::string message = {});
+
   kind what = kind::success;
   std::string result{};       ///< success
   std::string error_class{};  ///< failure, fatal, unknown; of a defer: why, if it is throttled
-  std::string message{};      ///< with the class
+  std::string message{};      ///< with the class; pending: for what
   std::optional<milliseconds> retry_after{};
-  wall_time until{};  ///< defer
+  wall_time until{};                        ///< defer
+  std::optional<milliseconds> heartbeat{};  ///< pending
+};
+
+/// INTERNAL: who makes the token of an attempt.
+class token_source {
+ public:
+  virtual std::string token() const = 0;
+
+ protected:
+  ~token_source() = default;
 };
 
 /// What a handler is told. Views are valid during the call only.
@@ -90,13 +111,20 @@ struct action_context {
   std::string_view workflow_name{};
   std::string_view action_key{};
   std::string_view action_type{};
-  std::string_view input{};            ///< references already replaced
-  std::string_view idempotency_key{};  ///< the same for every attempt of this action: pass it on
-  std::uint32_t attempt = 1;           ///< 1..n
-  std::uint32_t deferrals = 0;         ///< how often this attempt was deferred
-  wall_time now{};                     ///< the engine's wall clock at the start of the call
-  std::stop_token stop;                ///< requested at timeout, cancellation, and shutdown
-  const log_sink* log = nullptr;       ///< the engine's log; null: none
+  std::string_view input{};              ///< references already replaced
+  std::string_view idempotency_key{};    ///< the same for every attempt of this action: pass it on
+  std::uint32_t attempt = 1;             ///< 1..n
+  std::uint32_t deferrals = 0;           ///< how often this attempt was deferred
+  wall_time now{};                       ///< the engine's wall clock at the start of the call
+  std::stop_token stop;                  ///< requested at timeout, cancellation, and shutdown
+  const log_sink* log = nullptr;         ///< the engine's log; null: none
+  const token_source* tokens = nullptr;  ///< INTERNAL
+  /// What ends this attempt from outside (engine::end_attempt), from now on, if the handler returns
+  /// outcome::pending: letters, digits and "._:-~". Whoever has it can end the attempt, so it is a
+  /// secret; each call of the handler has another one. "" where there is no engine.
+  [[nodiscard]] std::string token() const {
+    return tokens != nullptr ? tokens->token() : std::string();
+  }
 };
 
 using handler = std::function<outcome(const action_context&)>;
@@ -122,8 +150,14 @@ struct action_options {
   run_mode mode = run_mode::blocking;
   tenax::delivery delivery = tenax::delivery::at_least_once;
   std::optional<retry_policy> retry = {};  ///< default: the engine's
-  /// One attempt, 1 ms to 10 years; when it times out it is retried, or in doubt (see delivery).
+  /// One attempt, the time that it is open included, 1 ms to 10 years; when it times out it is
+  /// retried, or in doubt (see delivery).
   std::optional<milliseconds> start_to_close = {};
+  /// How long nobody may be heard of an open attempt (outcome::pending) before it is given up, 1 ms
+  /// to 10 years; default: for ever. After a heartbeat it is this to one and a half times this:
+  /// what is extended is durable, and not with each heartbeat. An open attempt that was not heard
+  /// of while the engine was closed has this time again after the open.
+  std::optional<milliseconds> heartbeat = {};
   /// All attempts, from the moment the action could first run; 1 ms to 10 years.
   std::optional<milliseconds> schedule_to_close = {};
   /// Handlers of this type that run at once, 1 to options::threads_max; default, and the most:

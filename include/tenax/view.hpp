@@ -39,6 +39,8 @@ enum class waiting_for : std::uint8_t {
   handler,   ///< `no_handler`: it is due, and no handler of its type is registered (engine::get; a
              ///< reader cannot tell)
   decision,  ///< in doubt or exhausted: waits for engine::resolve
+  outside,   ///< an open attempt (outcome::pending): waits for engine::end_attempt; `next_at`, if
+             ///< it is given up then
 };
 #pragma GCC diagnostic pop
 
@@ -65,6 +67,7 @@ struct action_counts {
   std::uint32_t timer = 0;        ///< scheduled or deferred
   std::uint32_t backing_off = 0;  ///< waiting for a retry
   std::uint32_t in_doubt = 0;     ///< waiting for a decision
+  std::uint32_t outside = 0;      ///< an attempt is open, in somebody's hands outside
   std::uint32_t completed = 0;
   std::uint32_t failed = 0;
   std::uint32_t cancelled = 0;
@@ -110,6 +113,11 @@ struct action_view {
   /// The latest attempt that was given up (timeout, cancel, close) and whose handler still runs; a
   /// new attempt may run beside it. Only engine::get can tell; a reader cannot.
   std::optional<std::uint32_t> stuck_attempt{};
+  std::string pending_on{};  ///< while an attempt is open: the message of its outcome::pending
+  /// What the latest heartbeat of the open attempt said, and when. Only engine::get can tell, and
+  /// not of before the open.
+  std::string progress{};
+  std::optional<wall_time> heard_at{};
 
   /// The result as a value (json_codec.hpp). Errors: wrong_state (it has none), invalid_argument
   /// (another shape).

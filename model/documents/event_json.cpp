@@ -66,6 +66,8 @@ bool has_attempt(event_kind k) {
     case event_kind::outcome_unknown:
     case event_kind::late_result:
     case event_kind::retry_requested:
+    case event_kind::attempt_opened:
+    case event_kind::attempt_extended:
       return true;
     default:
       return false;
@@ -133,6 +135,14 @@ std::string event_data(const event& e) {
       break;
     case event_kind::terms_recorded:
       o.json("terms", e.text);
+      break;
+    case event_kind::attempt_opened:  // not the secret: who reads may not end it
+      if (e.due_at_ms != 0) o.time("given_up_at", e.due_at_ms);
+      if (e.wait_ms != 0) o.number("heartbeat_ms", e.wait_ms);
+      if (!e.text.empty()) o.string("message", e.text);
+      break;
+    case event_kind::attempt_extended:
+      o.time("given_up_at", e.due_at_ms);
       break;
     case event_kind::action_paused:
     case event_kind::action_due:

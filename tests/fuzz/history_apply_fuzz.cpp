@@ -86,7 +86,8 @@ void check(const definition& def, const workflow_state& state, std::uint64_t seq
   for (action_index a = 0; a < def.size(); ++a) {
     const auto& action = state.actions[a];
     require(fresh.actions[a].open_dependencies == action.open_dependencies);
-    require(is_timed(action.phase) == (action.due_at_ms != 0));
+    require(has_timer(action.phase, action.due_at_ms) == (action.due_at_ms != 0));
+    require(action.phase == phase::outside || action.heartbeat_ms == 0);
     require(!is_over(action.phase) || action.close_by_ms == 0);
     require(action.result_seq <= state.seq);
     if (state.terminal()) require(is_over(action.phase));

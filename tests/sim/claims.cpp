@@ -20,6 +20,15 @@ bool says(const explained_action& a, reason_kind kind) {
                      [kind](const action_reason& r) { return r.kind == kind; });
 }
 
+/// Of an attempt that was open: somebody acted.
+bool is_word_from_outside(const explanation& said, const workflow_spec& spec,
+                          const model::event& e) {
+  if (e.actor != event_actor::handler && e.kind != event_kind::attempt_extended) return false;
+  return std::any_of(said.actions.begin(), said.actions.end(), [&](const auto& a) {
+    return a.key == spec.actions[e.action].key && says(a, reason_kind::outside);
+  });
+}
+
 }  // namespace
 
 bool claims::memory_is_full() const {
@@ -55,7 +64,8 @@ void claims::check_said(const explanation& e) {
     if (!a.running && a.reasons.empty()) fail(e, a.key + " does not run, and nothing says why");
     for (const auto& r : a.reasons) {
       if (r.text.empty()) fail(e, a.key + ": a reason without a text");
-      if (r.at && *r.at <= e.now) fail(e, a.key + " is said to wait for a time that has come");
+      if (r.at && *r.at <= e.now && r.kind != reason_kind::outside)
+        fail(e, a.key + " is said to wait for a time that has come");
     }
     check_knows(e, a);
   }
@@ -78,7 +88,8 @@ void claims::check_knows(const explanation& e, const explained_action& a) {
   const bool has_handler = built_in || o.handlers.find(a.type) != nullptr;
   if (has_handler) must_say(false, reason_kind::no_handler);
   // In flight at a crash: in doubt soon, for which it takes no handler.
-  if (!has_handler && !decides && !says(a, reason_kind::settling)) {
+  const bool soon = says(a, reason_kind::settling) || says(a, reason_kind::outside);
+  if (!has_handler && !decides && !soon) {
     const bool held = o.paused || says(a, reason_kind::at_rest) || engine_.halted();
     if (!held) must_say(true, reason_kind::no_handler);
   }
@@ -94,6 +105,7 @@ void claims::check_history(const claim& c) {
   if (first == all->end() || first->event.actor == event_actor::user) return;
   const auto& event = first->event;
   const auto& spec = oracle_.entry(e.workflow_id).spec;
+  if (event.action != model::no_action && is_word_from_outside(e, spec, event)) return;
   const bool of_workflow = event.kind == event_kind::workflow_failed;
   bool too_early = false;
   for (const auto& step : e.forecast) {
@@ -156,6 +168,17 @@ void claims::check_start(const claim& c, const explained_action& a, const action
     case reason_kind::timer:
       still_holds = r.at && !stepped_back_ && engine_.clock.now_ms() < ms_of(*r.at);
       break;
+    case reason_kind::outside: {  // until that attempt is over
+      const auto all = engine_.store().history(c.said.workflow_id, c.said.events, 1'000'000);
+      still_holds =
+          all && std::none_of(all->begin(), all->end(), [&](const auto& one) {
+            return one.event.action != model::no_action &&
+                   oracle_.entry(c.said.workflow_id).spec.actions[one.event.action].key == a.key &&
+                   one.event.kind != event_kind::attempt_extended &&
+                   one.event.kind != event_kind::late_result;
+          });
+      break;
+    }
     case reason_kind::lane_full:
       still_holds = c.full_lanes.contains(a.type);
       break;

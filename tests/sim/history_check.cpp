@@ -19,6 +19,8 @@ struct action_track {
   milliseconds last_wait{0};
   time_ms not_before_ms = 0;
   bool running = false;
+  bool open = false;  ///< running, and left open
+  time_ms given_up_at_ms = 0;
   bool deferred = false;
   bool failed_just_now = false;  ///< a retry or an end must follow
   bool in_doubt = false;         ///< nobody knows how its attempt ended
@@ -111,7 +113,8 @@ class reader {
         e.kind == event_kind::attempt_deferred || e.kind == event_kind::attempt_interrupted ||
         e.kind == event_kind::outcome_unknown;
     if (of_attempt && (!a.running || e.attempt != a.attempt)) return "I5 of no running attempt";
-    if (of_attempt) a.running = false;
+    const bool was_open = a.open;
+    if (of_attempt) a.running = a.open = false;
     switch (e.kind) {
       case event_kind::action_scheduled:
         a.not_before_ms = e.due_at_ms;
@@ -130,12 +133,20 @@ class reader {
       case event_kind::attempt_timed_out:
         ++a.failures;
         a.failed_just_now = true;
-        a.error_class = e.kind == event_kind::attempt_timed_out ? "timeout" : e.error_class;
-        if (e.kind == event_kind::attempt_timed_out && !options.start_to_close) {
+        a.error_class = e.kind == event_kind::attempt_timed_out && e.error_class.empty()
+                            ? "timeout"
+                            : e.error_class;
+        if (a.error_class == "heartbeat_timeout" && (!was_open || !options.heartbeat)) {
+          return "the type has no heartbeat";
+        }
+        if (a.error_class == "timeout" && !options.start_to_close) {
           return "the type has no start_to_close";
         }
+        if (e.kind == event_kind::attempt_timed_out && was_open && e.at_ms < a.given_up_at_ms) {
+          return "I8 given up too early";
+        }
         if (options.delivery == delivery::at_most_once &&
-            (a.error_class == "timeout" || a.error_class == "exception")) {
+            (e.kind == event_kind::attempt_timed_out || a.error_class == "exception")) {
           return "I5 nobody knows how this attempt of an at_most_once action ended";
         }
         return "";
@@ -151,7 +162,20 @@ class reader {
         return e.text == "max_attempts reached" && a.failures != e.count
                    ? "I5 after " + std::to_string(a.failures) + " failures"
                    : "";
+      case event_kind::attempt_opened:
+        if (!a.running || a.open || e.attempt != a.attempt) return "I5 of no running attempt";
+        a.open = true;
+        a.given_up_at_ms = e.due_at_ms;
+        return (e.due_at_ms != 0) == (options.heartbeat || options.start_to_close)
+                   ? ""
+                   : "given up at another time than its type says";
+      case event_kind::attempt_extended:
+        if (!a.open || e.attempt != a.attempt) return "I5 of no open attempt";
+        if (e.due_at_ms <= a.given_up_at_ms || !options.heartbeat) return "I8 not longer";
+        a.given_up_at_ms = e.due_at_ms;
+        return "";
       case event_kind::attempt_interrupted:
+        if (was_open) return "I5 of an open attempt";
         if (e.count == a.interruptions) return "";  // by a close, no crash
         if (options.delivery == delivery::at_most_once) return "I5 of an at_most_once action";
         return ++a.interruptions == e.count ? "" : "I5 wrong number of recoveries";
@@ -161,6 +185,7 @@ class reader {
       case event_kind::action_resolved:
         a.decision = e.text;
         a.in_doubt = false;
+        a.running = a.open = false;
         a.failures = 0;
         a.interruptions = 0;
         a.last_wait = milliseconds{0};

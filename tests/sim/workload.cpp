@@ -47,6 +47,7 @@ action_options workload::make_options(dice& d) {
   if (d.chance(75)) o.retry = make_policy(d);
   if (d.chance(35)) o.start_to_close = milliseconds(d.between(200, 15'000));
   if (d.chance(15)) o.schedule_to_close = milliseconds(d.between(1'000, 60'000));
+  if (d.chance(40)) o.heartbeat = milliseconds(d.between(100, 10'000));
   o.max_recoveries = static_cast<std::uint32_t>(d.chance(30) ? d.below(3) : 20);
   return o;
 }
@@ -148,6 +149,10 @@ std::vector<std::vector<std::size_t>> workload::dependencies_of(const workflow_s
     if (spec.order == action_order::sequential && a > 0) needs.push_back(a - 1);
   }
   return all;
+}
+
+bool workload::leaves_open(const action_context& call) const {
+  return (fate_of(call.workflow_id, call.action_key) >> 40) % 100 < 25;
 }
 
 outcome workload::act(const action_context& call) const {

@@ -29,8 +29,11 @@ class workload {
   [[nodiscard]] const retry_policy& policy_of(std::string_view type) const;
 
   [[nodiscard]] workflow_spec make_spec(dice& d, std::string id, wall_time now) const;
-  /// What the handler of this call does. May throw.
+  /// What the handler of this call does, or, where it asks for it from outside (leaves_open), what
+  /// somebody there says. May throw.
   [[nodiscard]] outcome act(const action_context& call) const;
+  /// Whether the call leaves its attempt open.
+  [[nodiscard]] bool leaves_open(const action_context& call) const;
   /// The result of a success of this attempt.
   [[nodiscard]] std::string result_of(std::string_view workflow_id, std::string_view key,
                                       std::uint32_t attempt) const;

@@ -25,6 +25,15 @@ constexpr time_ms start_ms = 1'767'225'600'000;  // 2026-01-01T00:00:00Z
 /// Beyond this the world does not come to rest.
 constexpr std::uint64_t steps_max = 400'000;
 
+/// What a handler has asked for outside.
+struct errand {
+  std::string token;
+  std::string workflow_id;
+  std::string key;
+  std::uint32_t attempt = 0;
+  std::uint32_t deferrals = 0;
+};
+
 class world {
  public:
   explicit world(const world_options& how)
@@ -89,6 +98,9 @@ class world {
   void cancel_one();
   void resolve_one(bool for_good);
   void retry_one();
+  void answer_one();
+  void answer(const errand& e);
+  [[nodiscard]] outcome word_of(const errand& e) const;
   void query_one();
   [[nodiscard]] std::string some_id();
 
@@ -112,6 +124,8 @@ class world {
   std::uint64_t submits_ = 0;
   const std::uint64_t submits_max_;
   bool without_a_handler_ = false;
+  std::vector<errand> outside_;   ///< not answered yet, as far as is known
+  std::vector<errand> answered_;  ///< words of these are repeated, or late
   /// Steady time before which the handler that was started then must not end.
   std::map<std::tuple<std::string, std::string, std::uint32_t, std::uint32_t>, time_ms> hangs_;
 };
@@ -162,7 +176,10 @@ void world::add_handlers(options& o) {
             handler_started({c.workflow_id, c.action_key, c.attempt, c.deferrals});
           }
           oracle_.ended(c);
-          return work_.act(c);
+          if (!work_.leaves_open(c)) return work_.act(c);
+          outside_.push_back({c.token(), std::string(c.workflow_id), std::string(c.action_key),
+                              c.attempt, c.deferrals});
+          return outcome::pending();
         },
         type.options);
   }
@@ -443,6 +460,8 @@ void world::client_step() {
     resolve_one(false);
   } else if (what < 80) {
     retry_one();
+  } else if (what < 90) {
+    answer_one();
   } else {
     query_one();
   }
@@ -502,7 +521,8 @@ void world::resolve_one(bool for_good) {
   if (!w) return oracle_.fail("I1 " + id + ": " + w.error().to_string());
   for (model::action_index a = 0; a < w->state.actions.size(); ++a) {
     const auto p = w->state.actions[a].phase;
-    if (p != model::phase::in_doubt && p != model::phase::paused) continue;
+    const bool open = p == model::phase::outside && dice_.chance(20);
+    if (p != model::phase::in_doubt && p != model::phase::paused && !open) continue;
     resolution r;
     r.what = static_cast<resolution::kind>(for_good ? dice_.between(1, 2) : dice_.between(0, 3));
     r.value = workload::decided_result;
@@ -523,6 +543,50 @@ void world::retry_one() {
   }
   oracle_.retrying(id);
   engine_.retry(id, key, "mended", [](result<void>) {});
+}
+
+outcome world::word_of(const errand& e) const {
+  action_context call;
+  call.workflow_id = e.workflow_id;
+  call.action_key = e.key;
+  call.attempt = e.attempt;
+  call.deferrals = e.deferrals;
+  call.now = wall_time(milliseconds(engine_.clock.now_ms()));
+  try {
+    return work_.act(call);
+  } catch (const std::exception&) {
+    return outcome::unknown("exception", "thrown");
+  }
+}
+
+/// An acknowledged word has ended its attempt, for good.
+void world::answer(const errand& e) {
+  engine_.end_attempt(e.token, word_of(e), [this, e](result<void> r) {
+    if (r || r.error().code() == errc::lease_lost) {  // else it is said again
+      const auto mine = [&e](const errand& o) { return o.token == e.token; };
+      if (std::erase_if(outside_, mine) > 0) answered_.push_back(e);
+    }
+    if (!r) return;
+    const auto w = engine_.store().load(e.workflow_id);
+    if (!w) return oracle_.fail("I1 " + e.workflow_id + ": " + w.error().to_string());
+    const auto& action = w->state.actions[*w->definition->find(e.key)];
+    const bool open =
+        action.phase == model::phase::outside || action.phase == model::phase::executing;
+    if (open && action.attempt == e.attempt && action.deferrals == e.deferrals) {
+      oracle_.fail("I6 a word about " + e.workflow_id + "/" + e.key + " is acknowledged and lost");
+    }
+  });
+}
+
+/// Somebody outside says something of an attempt that was left open, perhaps long ago.
+void world::answer_one() {
+  const auto& some = dice_.chance(20) ? answered_ : outside_;
+  if (some.empty()) return;
+  const auto e = dice_.pick(some);
+  if (dice_.chance(40)) {
+    return engine_.heartbeat(e.token, [](const result<std::optional<wall_time>>&) {});
+  }
+  answer(e);
 }
 
 void world::query_one() {
@@ -559,6 +623,7 @@ void world::liveness_phase() {
     if (stepped) continue;
     if (all_over()) break;
     decide_what_waits();
+    for (const auto& e : std::vector(outside_)) answer(e);
     if (engine_.jobs() > 0) continue;
     if (engine_.clock.steady_ms() > give_up_at) return oracle_.fail("I11 " + oracle_.open_work());
     pass_time(true);

@@ -67,6 +67,8 @@ class virtual_engine {
   result<void> resolve(std::string_view id, std::string_view action_key, resolution decision);
   result<void> retry(std::string_view id, std::string_view action_key = {},
                      std::string reason = {});
+  result<void> end_attempt(std::string_view token, outcome what);
+  result<std::optional<wall_time>> heartbeat(std::string_view token, std::string progress = {});
   result<void> record_terms(std::string_view id, std::string terms);
   result<void> remove(std::string_view id);
   void start();

@@ -327,4 +327,73 @@ BOOST_AUTO_TEST_CASE(options_out_of_range_are_refused_by_name) {
   }
 }
 
+/// Words come as soon as a token is known: before its handler has returned, too.
+BOOST_AUTO_TEST_CASE(open_attempts_are_ended_from_many_threads) {
+  engine_on_disk here;
+  std::mutex mutex;
+  std::condition_variable more;
+  std::vector<std::string> tokens;
+  for (const bool in_place : {false, true}) {
+    action_options how;
+    how.mode = in_place ? run_mode::in_place : run_mode::blocking;
+    how.heartbeat = milliseconds(60'000);
+    here.opts.handlers.add(
+        in_place ? "ask_quick" : "ask",
+        [&](const action_context& c) {
+          const std::lock_guard lock(mutex);
+          tokens.push_back(c.token());
+          more.notify_one();
+          return outcome::pending();
+        },
+        how);
+  }
+  std::atomic<int> wrong = 0;
+  {
+    auto engine = here.open();
+    std::atomic<bool> over = false;
+    std::vector<std::thread> outside;
+    for (int n = 0; n < clients; ++n) {
+      outside.emplace_back([&] {
+        for (;;) {
+          std::string token;
+          {
+            std::unique_lock lock(mutex);
+            more.wait(lock, [&] { return over || !tokens.empty(); });
+            if (tokens.empty()) return;
+            token = std::move(tokens.back());
+            tokens.pop_back();
+          }
+          if (token.size() % 2 == 0) (void)engine.heartbeat(token, "some");
+          for (int twice = 0; twice < 2; ++twice) {
+            if (!engine.end_attempt(token, outcome::success("7"))) ++wrong;
+          }
+        }
+      });
+    }
+    std::vector<std::string> ids;
+    for (int n = 0; n < clients * workflows; ++n) {
+      ids.push_back("w" + std::to_string(n));
+      const workflow_spec spec = workflow_builder("threads")
+                                     .id(ids.back())
+                                     .action("a", "ask")
+                                     .action("b", "ask_quick")
+                                     .action("c", "ask")
+                                     .after("b");
+      if (!engine.submit(spec)) ++wrong;
+    }
+    for (const auto& id : ids) {
+      const auto end = engine.await(id, milliseconds(60'000));
+      if (!end || end->status != workflow_status::completed) ++wrong;
+    }
+    {
+      const std::lock_guard lock(mutex);
+      over = true;
+      more.notify_all();
+    }
+    for (auto& t : outside) t.join();
+  }
+  BOOST_TEST(wrong == 0);
+  here.verify_clean();
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -227,6 +227,33 @@ BOOST_AUTO_TEST_CASE(what_waits_for_a_person_says_that_nothing_will_happen_by_it
   BOOST_TEST(by_engine().nothing_by_itself);
 }
 
+BOOST_AUTO_TEST_CASE(an_open_attempt_waits_for_somebody_outside) {
+  make(workflow_builder("w").action("a", "charge").action("b", "ship").after("a"));
+  starts("a");
+  does(end_attempt{at("a"), 1, outcome::pending(), attempt_secret{1, 2}});
+  auto e = by_engine();
+  BOOST_TEST(kinds_of(e, "a") == "outside");
+  BOOST_TEST(e.nothing_by_itself);
+  BOOST_TEST(e.headline ==
+             "nothing will happen by itself: a waits for somebody outside to end attempt 1 "
+             "(engine::end_attempt); it holds 1 other");
+  make(one("charge"));
+  starts("a");
+  auto pending = outcome::pending(milliseconds(5'000));
+  does(end_attempt{at("a"), 1, pending, attempt_secret{1, 2}});
+  e = by_engine();
+  BOOST_TEST(!e.nothing_by_itself);
+  BOOST_TEST(text_of(e, "a") ==
+             "waits for somebody outside to end attempt 1 (engine::end_attempt); given up in 5.0 "
+             "s, 12:00:05.000Z, unless it is heard of");
+  BOOST_REQUIRE(e.forecast.size() == 1U);
+  BOOST_TEST(e.forecast[0].text ==
+             "the open attempt of a is given up, unless it is over or heard of");
+  BOOST_TEST(e.forecast[0].events[0] == "attempt_timed_out");
+  types = {};  // nobody knows what follows then
+  BOOST_TEST(by_engine().nothing_by_itself);
+}
+
 BOOST_AUTO_TEST_CASE(a_deadline_happens_by_itself) {
   make(workflow_builder("w").deadline(milliseconds(60'000)).action("a", "asks"));
   fails("a");

@@ -258,8 +258,8 @@ BOOST_AUTO_TEST_CASE(decoders_check_ranges_and_say_what_and_where) {
   const auto definition = [](std::string_view v) {
     return records::decode_definition("the key", "id", v);
   };
-  // action_count 1, seq 1, one action with phase 12
-  refuses("\x08\x01\x18\x01\x6a\x02\x08\x0c", "phase 12", state);
+  // action_count 1, seq 1, one action with phase 13
+  refuses("\x08\x01\x18\x01\x6a\x02\x08\x0d", "phase 13", state);
   refuses("\x08\x01\x10\x05\x18\x01\x6a", "not a record", state);
   refuses(std::string_view("\x08\x01\x10\x05\x18\x01\x6a\x00", 8), "status 5", state);
   refuses(std::string_view("\x08\x01\x6a\x00", 4), "before the first event", state);
@@ -267,7 +267,7 @@ BOOST_AUTO_TEST_CASE(decoders_check_ranges_and_say_what_and_where) {
   refuses(std::string_view("\x08\x01\x18\x01\x48\x02\x6a\x00", 8), "failed action", state);
   refuses("\x08\x01\x18\x01\x6a\x02\x28\x02", "result_seq", state);
   refuses("", "without events", history);
-  refuses("\x12\x02\x08\x19", "kind 25", history);
+  refuses("\x12\x02\x08\x1b", "kind 27", history);
   refuses("\x12\x04\x08\x01\x10\x03", "actor 3", history);
   refuses("", "length", definition);
   refuses("\x05\x01", "length", definition);

@@ -55,7 +55,7 @@ void add_due(const random_workflow& w, std::vector<due_entry>& out) {
   const auto& id = w.def->spec.id;
   for (model::action_index a = 0; a < w.def->size(); ++a) {
     const auto& action = w.state.actions[a];
-    if (model::is_timed(action.phase)) {
+    if (model::has_timer(action.phase, action.due_at_ms)) {
       out.push_back({action.due_at_ms, timer_of(action.phase), id, a});
     }
     if (action.close_by_ms != 0) {

@@ -170,6 +170,14 @@ class random_workflow {
         e.due_at_ms = now_ms + e.wait_ms;
         e.count = 3;
         break;
+      case event_kind::attempt_opened:
+        e.secret = {r_.below(1'000'000) + 1, r_.below(1'000'000)};
+        if (r_.chance(60)) e.due_at_ms = now_ms + 1 + static_cast<time_ms>(r_.below(100'000));
+        if (e.due_at_ms != 0 && r_.chance(50)) e.wait_ms = e.due_at_ms - now_ms;
+        break;
+      case event_kind::attempt_extended:
+        e.due_at_ms = action.due_at_ms + 1 + static_cast<time_ms>(r_.below(100'000));
+        break;
       default:
         break;
     }

@@ -354,7 +354,10 @@ BOOST_AUTO_TEST_CASE(i14_indexes_both_directions) {
   const auto first_of = [](rocksdb::DB& db, keys::kind k, std::string_view id) {
     const std::unique_ptr<rocksdb::Iterator> it(db.NewIterator({}));
     for (it->Seek(keys::kind_begin(k)); it->Valid(); it->Next()) {
-      if (it->key().ToString().find(id) != std::string::npos) return it->key().ToString();
+      const std::string key = it->key().ToString();
+      const auto listed = keys::decode_listing(key);
+      const auto due = keys::decode_due(key);
+      if ((listed && listed->workflow_id == id) || (due && due->workflow_id == id)) return key;
     }
     return std::string();
   };

@@ -329,6 +329,8 @@ struct stored_row {
         return any(model::phase::ready);
       case waiting_for::decision:
         return any(model::phase::in_doubt) || any(model::phase::paused);
+      case waiting_for::outside:
+        return any(model::phase::outside);
       case waiting_for::handler:
         break;
     }
