@@ -45,7 +45,12 @@ void claims::take(const std::string& id) {
   ++taken_;
   check_said(*e);
   claim c;
+  const auto full = full_now();
   for (const auto& a : e->actions) {
+    const bool wrong = (says(a, reason_kind::lane_full) && !full.lanes.contains(a.type)) ||
+                       (says(a, reason_kind::threads_full) && !full.threads) ||
+                       (says(a, reason_kind::memory_full) && !full.memory);
+    if (wrong) fail(*e, a.key + " is said to wait for room that there is");
     if (says(a, reason_kind::lane_full)) c.full_lanes.insert(a.type);
     c.threads_full = c.threads_full || says(a, reason_kind::threads_full);
     c.memory_full = c.memory_full || says(a, reason_kind::memory_full);
@@ -207,19 +212,25 @@ void claims::stepped() {
     return !one.second.full_lanes.empty() || one.second.threads_full || one.second.memory_full;
   });
   if (!any) return;
+  const auto full = full_now();
+  for (auto& [id, c] : claims_) {
+    std::erase_if(c.full_lanes, [&](const auto& type) { return !full.lanes.contains(type); });
+    c.threads_full = c.threads_full && full.threads;
+    c.memory_full = c.memory_full && full.memory;
+  }
+}
+
+claims::fullness claims::full_now() const {
+  fullness full;
   std::size_t running = 0;
-  std::set<std::string, std::less<>> full;
   for (const auto& t : engine_.core()->type_stats()) {
     running += t.running;
-    if (t.running >= t.running_max) full.insert(t.type);
+    if (t.running_max > 0 && t.running >= t.running_max) full.lanes.insert(t.type);
   }
   const std::size_t threads = engine_.options().handler_threads;
-  const bool threads_full = running >= threads + std::max<std::size_t>(1, threads / 4);
-  for (auto& [id, c] : claims_) {
-    std::erase_if(c.full_lanes, [&](const auto& type) { return !full.contains(type); });
-    c.threads_full = c.threads_full && threads_full;
-    c.memory_full = c.memory_full && memory_is_full();
-  }
+  full.threads = running >= threads + std::max<std::size_t>(1, threads / 4);
+  full.memory = memory_is_full();
+  return full;
 }
 
 void claims::end_life() {

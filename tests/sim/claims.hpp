@@ -42,6 +42,13 @@ class claims {
   void check_start(const claim& c, const explained_action& a, const action_reason& r,
                    const handler_start& s);
   [[nodiscard]] bool somebody_acted(const explanation& since) const;
+  /// What is full, by what runs and what is in flight.
+  struct fullness {
+    std::set<std::string, std::less<>> lanes;
+    bool threads = false;
+    bool memory = false;
+  };
+  [[nodiscard]] fullness full_now() const;
   [[nodiscard]] bool memory_is_full() const;
   void fail(const explanation& e, const std::string& what) {
     oracle_.fail("explain " + e.workflow_id + " after " + std::to_string(e.events) +
