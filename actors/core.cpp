@@ -622,6 +622,53 @@ result<workflow_view> engine_core::get(std::string_view id) const {
   return view;
 }
 
+/// All that the engine knows beside the store. Costs a look under the executor's lock; nobody
+/// writes anything down for it.
+model::engine_facts engine_core::facts_of(const model::definition& def) const {
+  model::engine_facts facts;
+  std::vector<std::string> types;
+  std::vector<lane*> lanes;
+  for (const auto& action : def.spec.actions) {
+    const auto* entry = opts_.handlers.find(action.type);
+    auto* const where = entry != nullptr ? executor_->lane_of(entry) : nullptr;
+    if (where == nullptr || std::find(lanes.begin(), lanes.end(), where) != lanes.end()) continue;
+    lanes.push_back(where);
+    types.push_back(action.type);
+  }
+  auto view = executor_->view(def.spec.id, lanes);
+  for (std::size_t n = 0; n < types.size(); ++n) facts.lanes.emplace(types[n], view.lanes[n]);
+  facts.calls = std::move(view.calls);
+  facts.running = view.running;
+  facts.running_max = view.running_max;
+  facts.memory_full = !runtime_->budget.may_start();
+  const auto busy = static_cast<std::int64_t>(runtime_->residents) - runtime_->resting;
+  facts.places_full = runtime_->memory_is_full() || runtime_->backlog ||
+                      busy >= static_cast<std::int64_t>(opts_.active_workflows_max);
+  facts.paused = runtime_->paused;
+  facts.draining = runtime_->draining;
+  facts.closing = runtime_->closing;
+  facts.at_rest = !runtime_->takes_up(def.spec.id) && !TENAX_PLANTED(23);
+  if (runtime_->halted) facts.stopped = runtime_->stopped().message();
+  facts.writes = !journal_->stopped() && journal_->stats().bytes_queued > 0;
+  return facts;
+}
+
+result<explanation> engine_core::explain(std::string_view id) const {
+  if (auto none = storage::no_such_id(id)) return *std::move(none);
+  // The facts are of the moment of the state, unless that changes all the time.
+  constexpr int looks_max = 3;
+  for (int look = 1;; ++look) {
+    const auto loaded = store_->load(id);
+    if (!loaded) return loaded.error();
+    const auto facts = facts_of(*loaded->definition);
+    const auto header = store_->load_header(id);
+    if (!header) return header.error();
+    if (header->state.seq != loaded->state.seq && look < looks_max) continue;
+    return model::explain(*loaded->definition, loaded->state,
+                          {runtime_->now_ms(), &facts, &runtime_->rules, false});
+  }
+}
+
 result<std::vector<due_view>> engine_core::due_by(storage::timer_kind kind, std::size_t limit,
                                                   std::optional<wall_time> now) const {
   const time_ms until = now ? now->time_since_epoch().count() : runtime_->now_ms();

@@ -177,6 +177,11 @@ result<std::string> engine::terms(std::string_view id) const {
   return storage::read_terms(impl_->core()->store(), id);
 }
 
+result<explanation> engine::explain(std::string_view id) const {
+  if (auto no = cannot_answer(impl_)) return std::move(*no);
+  return impl_->core()->explain(id);
+}
+
 result<page<workflow_summary>> engine::list(const list_query& query) const {
   if (auto no = cannot_answer(impl_)) return std::move(*no);
   return storage::list_page(impl_->core()->store(), query);

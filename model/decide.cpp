@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "model/clipped.hpp"
 #include "model/failpoint.hpp"
 #include "model/validate.hpp"
 
@@ -22,14 +23,6 @@ action_rules rulebook::of(std::string_view type) const {
 }
 
 namespace {
-
-std::string clipped(std::string text, std::size_t bytes_max) {
-  if (text.size() <= bytes_max) return text;
-  std::size_t end = bytes_max;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // whole UTF-8
-  text.resize(end);
-  return text;
-}
 
 class decider {
  public:

@@ -131,6 +131,64 @@ json to_json(const workflow_view& w) {
   return out;
 }
 
+namespace {
+
+json to_json(const action_reason& r) {
+  json out{{"kind", to_string(r.kind)}, {"text", r.text}};
+  put_time(out, "at", r.at);
+  if (r.waits_for_total > 0) {
+    out["waits_for"] = r.waits_for;
+    out["waits_for_total"] = r.waits_for_total;
+  }
+  if (r.roots_total > 0) {
+    out["roots"] = r.roots;
+    out["roots_total"] = r.roots_total;
+  }
+  return out;
+}
+
+json to_json(const explained_action& a) {
+  json out{
+      {"key", a.key}, {"type", a.type}, {"status", to_string(a.status)}, {"attempts", a.attempts}};
+  if (a.running)
+    out["running"] = {{"attempt", a.running->attempt}, {"since", format_time(a.running->since)}};
+  auto& reasons = out["reasons"] = json::array();
+  for (const auto& r : a.reasons) reasons.push_back(to_json(r));
+  if (a.last_error)
+    out["last_error"] = {{"class", a.last_error->error_class}, {"message", a.last_error->message}};
+  put_time(out, "deadline_at", a.deadline_at);
+  if (a.stuck_attempt) out["stuck_attempt"] = *a.stuck_attempt;
+  return out;
+}
+
+json to_json(const forecast_step& f) {
+  json out;
+  put_time(out, "at", f.at);
+  put_text(out, "action", f.action);
+  out["count"] = f.count;
+  out["text"] = f.text;
+  put_text(out, "then", f.then);
+  out["events"] = f.events;
+  return out;
+}
+
+}  // namespace
+
+json to_json(const explanation& e) {
+  json out{{"workflow", e.workflow_id}, {"status", to_string(e.status)},
+           {"headline", e.headline},    {"nothing_by_itself", e.nothing_by_itself},
+           {"now", format_time(e.now)}, {"events", e.events}};
+  auto& actions = out["actions"] = json::array();
+  for (const auto& a : e.actions) actions.push_back(to_json(a));
+  auto& roots = out["roots"] = json::array();
+  for (const auto& r : e.roots)
+    roots.push_back({{"key", r.key}, {"type", r.type}, {"holds", r.holds}});
+  out["roots_total"] = e.roots_total;
+  auto& forecast = out["forecast"] = json::array();
+  for (const auto& f : e.forecast) forecast.push_back(to_json(f));
+  return out;
+}
+
 json to_json(const history_event& e) {
   json out{{"seq", e.seq}, {"at", format_time(e.at)}, {"kind", e.kind}, {"actor", e.actor}};
   put_text(out, "action", e.action);

@@ -24,6 +24,7 @@ using json = nlohmann::ordered_json;
 [[nodiscard]] json to_json(const workflow_summary& w);
 [[nodiscard]] json to_json(const action_view& a);
 [[nodiscard]] json to_json(const workflow_view& w);
+[[nodiscard]] json to_json(const explanation& e);
 [[nodiscard]] json to_json(const history_event& e);
 [[nodiscard]] json to_json(const verify_report& r);
 /// {"error": {"code", "message", "faults": [...]}}

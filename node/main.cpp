@@ -244,6 +244,13 @@ void add_reading(CLI::App& app, const common_options& common, action& chosen) {
   show.add_flag("--all", show_o.all, "Completed actions too when there are more than 200");
   show.callback([&common, &chosen] { chosen = [&] { return show_command(common, show_o); }; });
 
+  static explain_options explain_o;
+  auto& explain =
+      *app.add_subcommand("explain", "Why a workflow's actions do not run, and what happens next");
+  explain.add_option("ID", explain_o.id)->required();
+  explain.callback(
+      [&common, &chosen] { chosen = [&] { return explain_command(common, explain_o); }; });
+
   static history_options history_o;
   auto& history = *app.add_subcommand("history", "Everything that happened to a workflow");
   history.add_option("ID", history_o.id)->required();

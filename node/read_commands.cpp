@@ -138,10 +138,25 @@ int show_command(const common_options& common, const show_options& o) {
   if (!from) return cannot_open(common, from.error());
   const auto view = from->get(o.id);
   if (!view) return report_error(common, about(o.id), view.error());
-  if (common.json)
+  if (common.json) {
     print_line(to_json(*view));
+    return finish_output(exit_ok);
+  }
+  const auto why = from->explain(o.id);
+  if (!why) return report_error(common, about(o.id), why.error());
+  print(render_workflow(*view, *why, {why->now, holder(common), o.all, common.data_dir}));
+  return finish_output(exit_ok);
+}
+
+int explain_command(const common_options& common, const explain_options& o) {
+  auto from = open_reader(common.data_dir);
+  if (!from) return cannot_open(common, from.error());
+  const auto why = from->explain(o.id);
+  if (!why) return report_error(common, about(o.id), why.error());
+  if (common.json)
+    print_line(to_json(*why));
   else
-    print(render_workflow(*view, {now(), holder(common), o.all, common.data_dir}));
+    print(render_explanation(*why, {why->now, holder(common), false, common.data_dir}));
   return finish_output(exit_ok);
 }
 

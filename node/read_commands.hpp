@@ -1,4 +1,4 @@
-// read_commands.hpp - the commands that only look: list, show, history, verify. They open
+// read_commands.hpp - the commands that only look: list, show, explain, history, verify. They open
 // no engine, start nothing and work beside a running process. Depends on include/tenax and node/.
 // Main thread only. Each returns the exit code.
 #pragma once
@@ -32,6 +32,11 @@ struct show_options {
   bool all = false;
 };
 [[nodiscard]] int show_command(const common_options& common, const show_options& o);
+
+struct explain_options {
+  std::string id;
+};
+[[nodiscard]] int explain_command(const common_options& common, const explain_options& o);
 
 struct history_options {
   std::string id;

@@ -162,6 +162,7 @@ void driver::start_draining() {
 // --- queries ---
 
 result<workflow_view> driver::get(std::string_view id) const { return core_->get(id); }
+result<explanation> driver::explain(std::string_view id) const { return core_->explain(id); }
 result<std::vector<due_view>> driver::due_by(storage::timer_kind kind, std::size_t limit,
                                              std::optional<wall_time> now) const {
   return core_->due_by(kind, limit, now);

@@ -106,6 +106,7 @@ class driver {
   /// Null as `answers` says.
   [[nodiscard]] actors::engine_core* core() const noexcept { return core_.get(); }
   [[nodiscard]] result<workflow_view> get(std::string_view id) const;
+  [[nodiscard]] result<explanation> explain(std::string_view id) const;
   [[nodiscard]] result<std::vector<due_view>> due_by(storage::timer_kind kind, std::size_t limit,
                                                      std::optional<wall_time> now) const;
   /// The real one: reads of the caller neither count nor fail.

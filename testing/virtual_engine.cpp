@@ -155,6 +155,11 @@ result<workflow_view> virtual_engine::get(std::string_view id) const {
   return impl_->as_engine.get(id);
 }
 
+result<explanation> virtual_engine::explain(std::string_view id) const {
+  if (!impl_) return closed_error();
+  return impl_->as_engine.explain(id);
+}
+
 result<page<workflow_summary>> virtual_engine::list(const list_query& query) const {
   if (!impl_) return closed_error();
   return impl_->as_engine.list(query);

@@ -24,6 +24,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tenax/explain.hpp"
 #include "tenax/options.hpp"
 #include "tenax/result.hpp"
 #include "tenax/spec.hpp"
@@ -137,6 +138,10 @@ class engine {
   result<workflow_summary> summary(std::string_view id) const;
   result<workflow_view> get(std::string_view id) const;
   result<std::string> terms(std::string_view id) const;
+  /// Why each action that is not over does not run, what holds them in the end, and what happens
+  /// next: of the last durable state, with what this engine knows beside it. Costs a read of the
+  /// workflow and is linear in its size.
+  result<explanation> explain(std::string_view id) const;
   result<page<workflow_summary>> list(const list_query& query = {}) const;
   /// Errors as `list`.
   result<list_count> count(const list_query& query = {}) const;
@@ -278,6 +283,9 @@ class reader {
   result<void> refresh();
   result<workflow_summary> summary(std::string_view id) const;
   result<workflow_view> get(std::string_view id) const;
+  /// As engine::explain, by the machine's clock. What only a running engine knows (its handlers,
+  /// what they wait for) is said to be unknown; whether a process has the directory open is not.
+  result<explanation> explain(std::string_view id) const;
   result<page<workflow_summary>> list(const list_query& query = {}) const;
   /// Errors as `list`.
   result<list_count> count(const list_query& query = {}) const;

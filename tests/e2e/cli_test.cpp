@@ -104,6 +104,9 @@ BOOST_AUTO_TEST_CASE(a_failed_workflow_ends_with_1_and_its_error_is_shown) {
   const auto id = workflows().at(0)["id"].get<std::string>();
   const auto shown = tenax({"show", id});
   BOOST_TEST(contains(shown.out, "last error: injected"));
+  const auto why = tenax_json({"explain", id})["headline"].get<std::string>();
+  BOOST_TEST(contains(why, "action a failed: "), why);
+  BOOST_TEST(contains(why, "after 1 attempt); a retry"), why);
   BOOST_TEST(tenax({"run", spec, "--fail-rate", "1", "--max-attempts", "1"}).exit_code == 1);
 }
 
@@ -215,6 +218,7 @@ BOOST_AUTO_TEST_CASE(what_does_not_exist_is_said) {
   BOOST_TEST(tenax({"run", file("chain.json", chain)}).exit_code == 0);
   const auto id = workflows().at(0)["id"].get<std::string>();
   for (const e2e::arguments& args : {e2e::arguments{"show", "nope"},
+                                     {"explain", "nope"},
                                      {"history", "nope"},
                                      {"cancel", "nope"},
                                      {"resolve", "nope", "a", "skip"}}) {
@@ -234,9 +238,17 @@ BOOST_AUTO_TEST_CASE(beside_a_running_process_reading_works_and_deciding_is_refu
 
   BOOST_TEST(workflows().at(0)["status"] == "in_progress");
   const auto shown = tenax({"show", "long"});
-  BOOST_TEST(contains(shown.out, "timer until"));
+  BOOST_TEST(contains(shown.out, "second waits for its timer: goes on in 59m "), shown.out);
   BOOST_TEST(contains(shown.out, "waits for second"));
   BOOST_TEST(contains(shown.out, "process " + std::to_string(running.pid())));
+  const auto why = tenax_json({"explain", "long"});
+  BOOST_TEST(why["actions"][0]["reasons"][0]["kind"] == "timer");
+  BOOST_TEST(why["actions"][1]["reasons"][0]["roots"][0] == "second");
+  BOOST_TEST(why["forecast"][0]["at"] == why["actions"][0]["reasons"][0]["at"]);
+  BOOST_TEST(why["nothing_by_itself"] == false);
+  BOOST_TEST(contains(shown.out, why["actions"][1]["reasons"][0]["text"].get<std::string>()));
+  BOOST_TEST(contains(tenax({"explain", "long"}).out,
+                      "long (in_progress): second waits for its timer: goes on in 59m "));
   BOOST_TEST(tenax({"history", "long"}).exit_code == 0);
   BOOST_TEST(tenax({"export"}).exit_code == 0);
   BOOST_TEST(tenax({"verify"}).exit_code == 0);
@@ -332,8 +344,16 @@ BOOST_AUTO_TEST_CASE(a_decision_that_is_needed_has_its_own_exit_code_and_command
   BOOST_TEST(got.exit_code == 5, got.out << got.err);
   BOOST_TEST(contains(got.out, "tenax resolve --data-dir " + data() + " one a "), got.out);
   const auto shown = tenax({"show", "one"});
-  BOOST_TEST(contains(shown.out, "decision: tenax resolve --data-dir " + data() + " one a "),
-             shown.out);
+  BOOST_TEST(contains(shown.out, ": tenax resolve --data-dir " + data() + " one a "), shown.out);
+  const auto why = tenax({"explain", "one"});
+  BOOST_TEST(why.exit_code == 0, why.err);
+  BOOST_TEST(contains(why.out,
+                      "nothing will happen by itself: no process has the data directory "
+                      "open; a waits for a decision: it failed for good (attempt 2)"),
+             why.out);
+  BOOST_TEST(contains(why.out, "it holds 1 other"), why.out);
+  BOOST_TEST(contains(why.out, ": tenax resolve --data-dir " + data() + " one a "), why.out);
+  BOOST_TEST(tenax_json({"explain", "one"})["nothing_by_itself"] == true);
 
   const auto report = [&] {
     auto args = paused_run(spec);

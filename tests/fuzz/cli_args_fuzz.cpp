@@ -78,6 +78,10 @@ int show_command(const common_options&, const show_options&) {
   called = true;
   return exit_ok;
 }
+int explain_command(const common_options&, const explain_options&) {
+  called = true;
+  return exit_ok;
+}
 int history_command(const common_options&, const history_options&) {
   called = true;
   return exit_ok;

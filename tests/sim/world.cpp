@@ -10,6 +10,7 @@
 #include "storage/views.hpp"
 #include "testing/driver.hpp"
 #include "testing/memory_disk.hpp"
+#include "tests/sim/claims.hpp"
 #include "tests/sim/oracle.hpp"
 #include "tests/sim/workload.hpp"
 
@@ -50,6 +51,8 @@ class world {
         disk_(testing::make_memory_disk()),
         engine_(setup()),
         oracle_(work_, engine_),
+        claims_(engine_, oracle_),
+        explain_dice_(testing::mix(how.seed, 23)),
         submits_max_(dice_.chance(80) ? 1 + dice_.below(7) : 8 + dice_.below(12)) {
     engine_.on_step = how.on_step;
     engine_.control.fate = [this](std::uint64_t) {
@@ -64,6 +67,7 @@ class world {
     out_.failure = oracle_.failure();
     out_.trace = engine_.trace_hash();
     out_.workflows = oracle_.ledger().size();
+    out_.explained = claims_.taken();
     // After a failure nothing can be taken for granted, an orderly end neither.
     engine_.crash();
     return out_;
@@ -95,6 +99,8 @@ class world {
   bool finish_a_handler(bool patient);
   void pass_time(bool to_the_next_timer);
   void after_commit();
+  void after_step();
+  void handler_started(const handler_start& s);
   void fault();
   void fail_a_read();
 
@@ -128,6 +134,8 @@ class world {
   const std::shared_ptr<void> disk_;
   driver engine_;
   oracle oracle_;
+  claims claims_;
+  dice explain_dice_;  ///< of its own: it changes nothing of what the others make of a seed
   world_result out_;
   write_fate next_fate_ = write_fate::good;
   std::uint64_t submits_ = 0;
@@ -183,7 +191,7 @@ void world::add_handlers(options& o) {
         [this, in_place](const action_context& c) {
           if (in_place) {
             ++out_.starts;
-            oracle_.started({c.workflow_id, c.action_key, c.attempt, c.deferrals});
+            handler_started({c.workflow_id, c.action_key, c.attempt, c.deferrals});
           }
           oracle_.ended(c);
           if (!work_.leaves_open(c)) return work_.act(c);
@@ -215,6 +223,7 @@ void world::open() {
 
 /// Ends this life in one way or another, and begins the next, perhaps with another program.
 void world::end_life() {
+  claims_.end_life();
   if (dice_.chance(30)) {
     engine_.close();
   } else {
@@ -235,6 +244,11 @@ void world::end_life() {
     }
     o.handlers = std::move(others);
     without_a_handler_ = true;
+  }
+  // Half of the workflows are left at rest for a life.
+  o.takes_up = nullptr;
+  if (explain_dice_.chance(5)) {
+    o.takes_up = [](std::string_view id) { return testing::mix(1, id) % 2 == 0; };
   }
   engine_.clock.pass(dice_.chance(50) ? 0 : dice_.between(1, 30'000));  // downtime
   if (moves()) move_by_export();
@@ -282,6 +296,7 @@ void world::crash_in_commit() {
   next_fate_ = write_fate::written;
   ++out_.crashes;
   engine_.commit(true);
+  claims_.end_life();
   engine_.crash();
   open();
 }
@@ -293,8 +308,24 @@ void world::safety_phase() {
   for (std::uint64_t n = 0; n < budget && fine() && engine_.is_open(); ++n) {
     ++out_.steps;
     safety_step();
-    if (engine_.is_open()) check_memory();
+    if (!engine_.is_open()) continue;
+    check_memory();
+    after_step();
   }
+}
+
+/// Now and then a workflow is explained.
+void world::after_step() {
+  if (!explain_dice_.chance(4) || oracle_.ledger().empty()) return;
+  const auto& [id, e] =
+      *std::next(oracle_.ledger().begin(),
+                 static_cast<std::ptrdiff_t>(explain_dice_.below(oracle_.ledger().size())));
+  if (e.exists == known::yes) claims_.take(id);
+}
+
+void world::handler_started(const handler_start& s) {
+  claims_.started(s);
+  oracle_.started(s);
 }
 
 void world::safety_step() {
@@ -316,6 +347,7 @@ void world::safety_step() {
 
 /// One message, commit, or handler's start or end, whichever the dice say. False: there is none.
 bool world::engine_step(bool patient) {
+  claims_.stepped();
   const std::uint64_t jobs = engine_.jobs();
   const std::uint64_t commits = engine_.commit_waits() ? 1 : 0;
   const std::uint64_t queued = engine_.queued();
@@ -344,7 +376,7 @@ void world::start_handler(std::size_t n) {
   check_lanes();
   const auto call = engine_.started_call(before);
   if (engine_.halted()) oracle_.fail("I18 a handler started after a failed commit");
-  oracle_.started({call.workflow_id, call.action_key, call.attempt, call.deferrals});
+  handler_started({call.workflow_id, call.action_key, call.attempt, call.deferrals});
   const auto how_long = dice_.below(100);
   if (how_long < 60) return;
   hangs_[{std::string(call.workflow_id), std::string(call.action_key), call.attempt,
@@ -443,6 +475,7 @@ void world::fault() {
   } else {
     const bool back = dice_.chance(40);
     if (back) oracle_.wall_stepped_back();
+    if (back) claims_.wall_stepped_back();
     engine_.clock.step_wall((back ? -1 : 1) * dice_.between(1, 20'000));
   }
 }
@@ -682,7 +715,7 @@ void world::liveness_phase() {
   next_fate_ = write_fate::good;
   auto& o = engine_.options();
   // An engine that works must bring everything to its end without being opened again.
-  const bool works = !o.paused && !without_a_handler_ && !engine_.halted();
+  const bool works = !o.paused && !without_a_handler_ && !engine_.halted() && !o.takes_up;
   if (!works || dice_.chance(50)) open_without_faults();
   if (!fine()) return;
   oracle_.expect_punctual(o.memory_bytes_max >= 64u << 20 && o.active_workflows_max > 1'000,
@@ -690,7 +723,9 @@ void world::liveness_phase() {
   const time_ms give_up_at = engine_.clock.steady_ms() + time_needed();
   while (fine()) {
     if (++out_.steps > steps_max) return oracle_.fail("I11 no rest: " + oracle_.open_work());
-    if (engine_step(false)) continue;
+    const bool stepped = engine_step(false);
+    after_step();
+    if (stepped) continue;
     if (all_over()) break;
     decide_what_waits();
     for (const auto& e : std::vector(outside_)) answer(e);
@@ -702,13 +737,16 @@ void world::liveness_phase() {
   if (!fine()) return;
   oracle_.check_all();
   if (engine_.stats().active != 0) oracle_.fail("a finished workflow is still in memory");
+  claims_.end_life();
   engine_.crash();
   open();
 }
 
 void world::open_without_faults() {
+  claims_.end_life();
   auto& o = engine_.options();
   o.paused = false;
+  o.takes_up = nullptr;
   o.open_workflows_max = 1'000'000;
   o.handlers = {};
   add_handlers(o);

@@ -77,6 +77,7 @@ class virtual_engine {
   [[nodiscard]] result<std::string> terms(std::string_view id) const;
   [[nodiscard]] result<workflow_summary> summary(std::string_view id) const;
   [[nodiscard]] result<workflow_view> get(std::string_view id) const;
+  [[nodiscard]] result<explanation> explain(std::string_view id) const;
   [[nodiscard]] result<page<workflow_summary>> list(const list_query& query = {}) const;
   [[nodiscard]] result<list_count> count(const list_query& query = {}) const;
   [[nodiscard]] result<std::vector<history_event>> history(std::string_view id,
