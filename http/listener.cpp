@@ -1,0 +1,60 @@
+#include "http/listener.hpp"
+
+#include <cerrno>
+#include <ctime>
+#include <system_error>
+#include <utility>
+
+#include "http/asio_transport.hpp"
+
+namespace tenax::http {
+
+listener::listener(file_descriptor socket, std::shared_ptr<core> shared,
+                   std::vector<std::shared_ptr<loop>> loops)
+    : core_(std::move(shared)),
+      loops_(std::move(loops)),
+      socket_(loops_.front()->context(), socket.release()),
+      pause_(loops_.front()->context()) {}
+
+void listener::wait() {
+  socket_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                     [self = shared_from_this()](const boost::system::error_code& failure) {
+                       if (!failure) self->take_all();
+                     });
+}
+
+void listener::close() {
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+  pause_.cancel();
+}
+
+void listener::take_all() {
+  while (auto client = accept_from(socket_.native_handle())) place(std::move(*client));
+  const bool is_short = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+  if (!is_short) return wait();
+  core_->report("no connection can be taken: " + std::generic_category().message(errno));
+  pause_.expires_after(std::chrono::milliseconds(100));
+  pause_.async_wait([self = shared_from_this()](const boost::system::error_code& failure) {
+    if (!failure) self->take_all();
+  });
+}
+
+void listener::place(accepted a) {
+  const auto& o = core_->options;
+  if (!core_->clients.enter(a.counted, o.connections_max, o.connections_per_address_max)) {
+    auto full = core_->refusal({503, "too many connections"}, {});
+    full.headers.push_back({"Retry-After", "1"});
+    const auto head = format_head(full, {.keep_alive = false, .now = std::time(nullptr)});
+    return send_now(a.socket.get(), head + full.body);
+  }
+  const auto& at = loops_[next_++ % loops_.size()];
+  at->post([shared = core_, at, a = std::move(a)]() mutable {
+    connection::peer from{std::move(a.address), std::move(a.counted), a.family == AF_UNIX};
+    at->add(std::make_shared<connection>(
+        std::move(shared), at, std::move(from),
+        plain_transport(at->context(), a.family, std::move(a.socket))));
+  });
+}
+
+}  // namespace tenax::http
