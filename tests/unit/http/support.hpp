@@ -15,10 +15,12 @@
 #include <cstring>
 #include <functional>
 #include <map>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "http/server.hpp"
 #include "http/text.hpp"
@@ -142,6 +144,8 @@ class client {
   }
   /// Whether the server closes and sends nothing before.
   bool is_closed() { return in_.empty() && receive() <= 0; }
+  /// Until something has come, or the server has closed. For threads that may not check.
+  void wait() { receive(); }
   /// All until the server closes.
   std::string rest() {
     while (receive() > 0) {
@@ -173,6 +177,34 @@ class client {
 
   int fd_ = -1;
   std::string in_;
+};
+
+/// Keeps requests for the test to answer.
+class desk {
+ public:
+  handler take() {
+    return [this](request r, responder to) {
+      const std::lock_guard lock(mutex_);
+      requests_.push_back(std::move(r));
+      responders_.push_back(std::move(to));
+    };
+  }
+  responder next() {
+    BOOST_REQUIRE(eventually([&] { return size() > 0; }));
+    const std::lock_guard lock(mutex_);
+    auto to = std::move(responders_.front());
+    responders_.erase(responders_.begin());
+    return to;
+  }
+  std::size_t size() {
+    const std::lock_guard lock(mutex_);
+    return responders_.size();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<request> requests_;
+  std::vector<responder> responders_;
 };
 
 /// A server on a port of its own.
