@@ -1,18 +1,19 @@
 #include "http/listener.hpp"
 
+#include <sys/socket.h>
+
 #include <cerrno>
 #include <ctime>
 #include <system_error>
 #include <utility>
 
-#include "http/asio_transport.hpp"
-
 namespace tenax::http {
 
 listener::listener(file_descriptor socket, std::shared_ptr<core> shared,
-                   std::vector<std::shared_ptr<loop>> loops)
+                   std::vector<std::shared_ptr<loop>> loops, std::shared_ptr<tls_source> tls)
     : core_(std::move(shared)),
       loops_(std::move(loops)),
+      tls_(std::move(tls)),
       socket_(loops_.front()->context(), socket.release()),
       pause_(loops_.front()->context()) {}
 
@@ -43,17 +44,18 @@ void listener::take_all() {
 void listener::place(accepted a) {
   const auto& o = core_->options;
   if (!core_->clients.enter(a.counted, o.connections_max, o.connections_per_address_max)) {
+    if (tls_) return;  // no time for a handshake
     auto full = core_->refusal({503, "too many connections"}, {});
     full.headers.push_back({"Retry-After", "1"});
     const auto head = format_head(full, {.keep_alive = false, .now = std::time(nullptr)});
     return send_now(a.socket.get(), head + full.body);
   }
   const auto& at = loops_[next_++ % loops_.size()];
-  at->post([shared = core_, at, a = std::move(a)]() mutable {
+  at->post([shared = core_, tls = tls_, at, a = std::move(a)]() mutable {
+    auto bytes = tls ? tls->make_transport(at->context(), a.family, std::move(a.socket))
+                     : plain_transport(at->context(), a.family, std::move(a.socket));
     connection::peer from{std::move(a.address), std::move(a.counted), a.family == AF_UNIX};
-    at->add(std::make_shared<connection>(
-        std::move(shared), at, std::move(from),
-        plain_transport(at->context(), a.family, std::move(a.socket))));
+    at->add(std::make_shared<connection>(std::move(shared), at, std::move(from), std::move(bytes)));
   });
 }
 

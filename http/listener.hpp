@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "http/asio_transport.hpp"
 #include "http/core.hpp"
 #include "http/loop.hpp"
 #include "http/socket.hpp"
@@ -16,8 +17,9 @@ namespace tenax::http {
 
 class listener : public std::enable_shared_from_this<listener> {
  public:
+  /// `tls`: null for none.
   listener(file_descriptor socket, std::shared_ptr<core> shared,
-           std::vector<std::shared_ptr<loop>> loops);
+           std::vector<std::shared_ptr<loop>> loops, std::shared_ptr<tls_source> tls);
 
   void wait();
   void close();
@@ -28,6 +30,7 @@ class listener : public std::enable_shared_from_this<listener> {
 
   const std::shared_ptr<core> core_;
   const std::vector<std::shared_ptr<loop>> loops_;
+  const std::shared_ptr<tls_source> tls_;
   std::size_t next_ = 0;
   boost::asio::posix::stream_descriptor socket_;
   boost::asio::steady_timer pause_;

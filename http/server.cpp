@@ -66,23 +66,32 @@ class server::impl {
   ~impl() { stop(std::chrono::milliseconds(0)); }
 
   result<void> listen() {
+    if (core_->options.tls) {
+      tls_ = std::make_shared<tls_source>(*core_->options.tls);
+      if (auto loaded = tls_->load(); !loaded) return loaded;
+    }
     for (const auto& address : core_->options.listen) {
       auto socket = listen_on_address(address);
       if (!socket) return socket.error();
       addresses_.push_back(local_address(socket->get()));
-      add_listener(std::move(*socket));
+      add_listener(std::move(*socket), tls_);
     }
     if (core_->options.unix_path.empty()) return {};
     auto local = listen_on_unix(core_->options.unix_path);
     if (!local) return local.error();
     unix_file_ = std::move(local->file);
-    add_listener(std::move(local->socket));
+    add_listener(std::move(local->socket), nullptr);
     return {};
   }
 
   void run() {
     for (const auto& l : listeners_) l->wait();
     for (const auto& l : loops_) threads_.emplace_back([l] { l->run(); });
+  }
+
+  result<void> reload_tls() {
+    return tls_ ? tls_->load()
+                : error(errc::invalid_argument, "the server was started without TLS");
   }
 
   void stop(std::chrono::milliseconds grace) {
@@ -102,8 +111,9 @@ class server::impl {
   [[nodiscard]] std::size_t connections() const noexcept { return core_->clients.size(); }
 
  private:
-  void add_listener(file_descriptor socket) {
-    listeners_.push_back(std::make_shared<listener>(std::move(socket), core_, loops_));
+  void add_listener(file_descriptor socket, std::shared_ptr<tls_source> tls) {
+    listeners_.push_back(
+        std::make_shared<listener>(std::move(socket), core_, loops_, std::move(tls)));
   }
 
   /// Before the loops stop: what a listener has handed to one is there then.
@@ -122,6 +132,7 @@ class server::impl {
   std::vector<std::shared_ptr<loop>> loops_;
   std::vector<std::shared_ptr<listener>> listeners_;
   unix_file unix_file_;
+  std::shared_ptr<tls_source> tls_;
   std::vector<std::string> addresses_;
   std::vector<std::thread> threads_;
 };
@@ -141,6 +152,7 @@ server::~server() = default;
 
 const std::vector<std::string>& server::addresses() const noexcept { return impl_->addresses(); }
 std::size_t server::connections() const noexcept { return impl_->connections(); }
+result<void> server::reload_tls() { return impl_->reload_tls(); }
 void server::stop(std::chrono::milliseconds grace) { impl_->stop(grace); }
 
 }  // namespace tenax::http

@@ -25,13 +25,21 @@
 
 namespace tenax::http {
 
+/// PEM files.
+struct tls_options {
+  std::string certificate_file;  ///< with its chain
+  std::string key_file;
+  std::string client_ca_file;  ///< not empty: only clients whose certificate it signed
+};
+
 struct options {
   /// "127.0.0.1:8080", "[::1]:8080", "localhost:8080"; port 0 is any free one.
   std::vector<std::string> listen;
   /// A Unix socket, mode 0600; "" for none. A socket that a dead process left is replaced, anything
   /// else that is there refused; removed when the server stops. At most 107 bytes.
   std::string unix_path;
-  int io_threads = 1;  ///< 1 to 64
+  std::optional<tls_options> tls;  ///< for `listen`; TLS 1.2 at least. The Unix socket has none
+  int io_threads = 1;              ///< 1 to 64
 
   framing_limits limits;
   std::size_t connections_max = 10'000;             ///< one more is answered 503 and closed
@@ -74,6 +82,10 @@ class server {
   [[nodiscard]] const std::vector<std::string>& addresses() const noexcept;
   /// Open connections.
   [[nodiscard]] std::size_t connections() const noexcept;
+
+  /// Reads the files of options::tls again, for the connections that come from now on. Error:
+  /// invalid_argument, and then all goes on with the old ones.
+  result<void> reload_tls();
 
   /// Takes no new connection, ends streams, lets running requests be answered for `grace`, closes
   /// the rest and returns when all threads have ended. Responders that are left answer nobody.

@@ -72,6 +72,7 @@ class client {
   }
   ~client() { close(); }
 
+  [[nodiscard]] int descriptor() const { return fd_; }
   void close() {
     if (fd_ >= 0) ::close(std::exchange(fd_, -1));
   }
@@ -172,7 +173,8 @@ class client {
     return n;
   }
   void more() {
-    if (receive() <= 0) throw std::runtime_error("the server closed; before that came: " + in_);
+    if (receive() <= 0)
+      throw std::runtime_error("the server closed; before that came: " + in_.substr(0, 200));
   }
 
   int fd_ = -1;
