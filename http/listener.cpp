@@ -50,6 +50,7 @@ void listener::place(accepted a) {
     const auto head = format_head(full, {.keep_alive = false, .now = std::time(nullptr)});
     return send_now(a.socket.get(), head + full.body);
   }
+  set_patience(a, o.write_timeout);
   const auto& at = loops_[next_++ % loops_.size()];
   at->post([shared = core_, tls = tls_, at, a = std::move(a)]() mutable {
     auto bytes = tls ? tls->make_transport(at->context(), a.family, std::move(a.socket))

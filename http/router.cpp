@@ -50,7 +50,8 @@ void router::operator()(request r, responder answer) const {
       }
       return route.call(std::move(r), std::move(answer));
     }
-    allowed += route.method == "GET" ? "GET, HEAD, " : route.method + ", ";
+    const auto also = route.method == "GET" ? "GET, HEAD, " : route.method + ", ";
+    if (allowed.find(also) == std::string::npos) allowed += also;
   }
   if (allowed.empty()) {
     answer.send(refuse(404, "there is nothing at this path", r));

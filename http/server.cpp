@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <exception>
 #include <future>
 #include <thread>
 #include <utility>
@@ -86,7 +87,7 @@ class server::impl {
 
   void run() {
     for (const auto& l : listeners_) l->wait();
-    for (const auto& l : loops_) threads_.emplace_back([l] { l->run(); });
+    for (const auto& l : loops_) threads_.emplace_back([this, l] { run(*l); });
   }
 
   result<void> reload_tls() {
@@ -114,6 +115,18 @@ class server::impl {
   void add_listener(file_descriptor socket, std::shared_ptr<tls_source> tls) {
     listeners_.push_back(
         std::make_shared<listener>(std::move(socket), core_, loops_, std::move(tls)));
+  }
+
+  /// What throws (no memory, an application's on_gone) costs its connection, by a deadline, not
+  /// all.
+  void run(loop& l) {
+    while (true) {
+      try {
+        return l.run();
+      } catch (const std::exception& e) {
+        core_->report(std::string("an io thread goes on after: ") + e.what());
+      }
+    }
   }
 
   /// Before the loops stop: what a listener has handed to one is there then.

@@ -196,6 +196,13 @@ std::optional<accepted> accept_from(int listening) {
   return accepted{std::move(socket), from.family(), ip_of(from), counted_part(from)};
 }
 
+void set_patience(const accepted& a, std::chrono::milliseconds time) noexcept {
+  if (a.family == AF_UNIX) return;
+  const auto ms = static_cast<unsigned>(time.count());
+  ::setsockopt(a.socket.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms);
+  set_option(a.socket.get(), SOL_SOCKET, SO_KEEPALIVE);
+}
+
 void send_now(int fd, const std::string& bytes) noexcept {
   [[maybe_unused]] const auto sent =
       ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -4,7 +4,7 @@
 
 #include <sys/types.h>
 
-#include <cstddef>
+#include <chrono>
 #include <optional>
 #include <string>
 #include <utility>
@@ -70,6 +70,9 @@ struct accepted {
 };
 /// The next one that waits, as a non-blocking socket; nullopt with errno if there is none.
 std::optional<accepted> accept_from(int listening);
+
+/// A TCP client that does not acknowledge what it was sent for so long is taken for gone.
+void set_patience(const accepted& a, std::chrono::milliseconds time) noexcept;
 
 /// Sends a few bytes if the socket takes them now.
 void send_now(int fd, const std::string& bytes) noexcept;

@@ -66,6 +66,11 @@ BOOST_AUTO_TEST_CASE(a_method_that_a_path_does_not_have_is_405) {
   BOOST_TEST(c.read(true).headers.at("content-length") == "8");
   c.request("get", "/w/1", "", "");
   BOOST_TEST(c.read().status == 405);
+  table.add("GET", "/w/all", says("all"));
+  const auto two = must_start({}, table);
+  client d(two.addresses()[0]);
+  d.request("PUT", "/w/all", "", "x");
+  BOOST_TEST(d.read().headers.at("allow") == "GET, HEAD, DELETE, OPTIONS");
   c.request("OPTIONS", "/none", "", "");
   BOOST_TEST(c.read().status == 404);
 }

@@ -438,6 +438,24 @@ BOOST_AUTO_TEST_CASE(a_responder_is_told_that_its_client_has_left) {
   BOOST_TEST(eventually([&] { return s.connections() == 0; }));
 }
 
+BOOST_AUTO_TEST_CASE(a_call_that_throws_costs_no_other_connection) {
+  desk d;
+  std::atomic<int> reports = 0;
+  options o;
+  o.report = [&](std::string_view what) { reports += what.ends_with("a bug") ? 1 : 0; };
+  const auto s = must_start(std::move(o), d.take());
+  client leaves(s.addresses()[0]);
+  leaves.get("/");
+  const auto left = d.next();
+  left.on_gone([] { throw std::runtime_error("a bug"); });
+  leaves.close();
+  BOOST_TEST(eventually([&] { return reports == 1; }));
+  client stays(s.addresses()[0]);
+  stays.get("/");
+  d.next().send({200, {}, "all well"});
+  BOOST_TEST(stays.read().body == "all well");
+}
+
 BOOST_AUTO_TEST_CASE(nobody_is_told_of_a_client_that_leaves_with_its_answer) {
   desk d;
   const auto s = must_start({}, d.take());
