@@ -20,7 +20,7 @@ listener::listener(file_descriptor socket, std::shared_ptr<core> shared,
 void listener::wait() {
   socket_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
                      [self = shared_from_this()](const boost::system::error_code& failure) {
-                       if (!failure) self->take_all();
+                       if (!failure) self->take_some();
                      });
 }
 
@@ -30,14 +30,26 @@ void listener::close() {
   pause_.cancel();
 }
 
-void listener::take_all() {
-  while (auto client = accept_from(socket_.native_handle())) place(std::move(*client));
-  const bool is_short = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
-  if (!is_short) return wait();
+/// Some at once, not all: those who are connected must not wait for a crowd at the door.
+void listener::take_some() {
+  for (int n = 0; n < 64; ++n) {
+    auto client = accept_from(socket_.native_handle());
+    if (client) {
+      place(std::move(*client));
+      continue;
+    }
+    const bool is_short = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+    if (is_short) return pause();
+    break;
+  }
+  wait();
+}
+
+void listener::pause() {
   core_->report("no connection can be taken: " + std::generic_category().message(errno));
   pause_.expires_after(std::chrono::milliseconds(100));
   pause_.async_wait([self = shared_from_this()](const boost::system::error_code& failure) {
-    if (!failure) self->take_all();
+    if (!failure) self->take_some();
   });
 }
 

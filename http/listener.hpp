@@ -25,7 +25,8 @@ class listener : public std::enable_shared_from_this<listener> {
   void close();
 
  private:
-  void take_all();
+  void take_some();
+  void pause();
   void place(accepted a);
 
   const std::shared_ptr<core> core_;

@@ -1,5 +1,6 @@
 // A server on loopback and its clients, good and bad: requests, answers, limits, deadlines.
 #include <fcntl.h>
+#include <sys/resource.h>
 
 #include <boost/test/unit_test.hpp>
 #include <atomic>
@@ -214,8 +215,10 @@ BOOST_AUTO_TEST_CASE(a_client_that_goes_on_sending_still_gets_its_refusal) {
   const auto s = must_start(std::move(o), echo);
   client c(s.addresses()[0]);
   c.send("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000000\r\n\r\n");
-  c.send(std::string(4'000'000, 'x'));
+  BOOST_TEST(c.send(std::string(4'000'000, 'x')));
   BOOST_TEST(c.read().status == 413);
+  c.end();
+  BOOST_TEST(c.is_closed_gently());  // a reset on the way could overtake the answer
 }
 
 BOOST_AUTO_TEST_CASE(admit_refuses_before_the_body_is_read) {
@@ -521,6 +524,32 @@ BOOST_AUTO_TEST_CASE(no_descriptor_is_handed_to_other_programs) {
     BOOST_TEST((flags & FD_CLOEXEC) != 0);
   }
   BOOST_TEST(looked_at >= 6);  // epoll, its two friends, two listeners, the connection's ends
+}
+
+BOOST_AUTO_TEST_CASE(without_descriptors_the_server_waits_for_some) {
+  std::atomic<int> reports = 0;
+  options o;
+  o.report = [&](std::string_view) { ++reports; };
+  const auto s = must_start(std::move(o), echo);
+  client before(s.addresses()[0]);
+  before.get("/");
+  BOOST_TEST(before.read().status == 200);
+
+  ::rlimit usual{};
+  BOOST_REQUIRE(::getrlimit(RLIMIT_NOFILE, &usual) == 0);
+  const int lowest_free = ::dup(0);
+  ::close(lowest_free);
+  const ::rlimit one_more{static_cast<::rlim_t>(lowest_free) + 1, usual.rlim_max};
+  BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &one_more) == 0);
+  client c(s.addresses()[0]);  // this one
+  const bool is_told = eventually([&] { return reports > 0; });
+  before.get("/");
+  const auto meanwhile = before.read();
+  BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &usual) == 0);
+  BOOST_TEST(is_told);
+  BOOST_TEST(meanwhile.status == 200);
+  c.get("/");
+  BOOST_TEST(c.read().status == 200);
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_listened_on_is_said) {

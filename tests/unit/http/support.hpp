@@ -145,6 +145,8 @@ class client {
   }
   /// Whether the server closes and sends nothing before.
   bool is_closed() { return in_.empty() && receive() <= 0; }
+  /// Whether the server closes without resetting the connection, and sends nothing before.
+  bool is_closed_gently() { return in_.empty() && receive() == 0; }
   /// Until something has come, or the server has closed. For threads that may not check.
   void wait() { receive(); }
   /// All until the server closes.
