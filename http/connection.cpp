@@ -285,17 +285,18 @@ void connection::on_written(std::size_t n) {
   if (sent_ < sending_.size()) return write_piece();
   write_by_ = never;
   sending_.clear();
-  if (sending_.capacity() > buffer_bytes_max) sending_.shrink_to_fit();
+  if (sending_.capacity() > buffer_bytes_min) sending_.shrink_to_fit();
   write();
 }
 
 void connection::written_all() {
   if (state_ == state::streaming) return flush();
   if (state_ != state::answering) return;  // "100 Continue"
-  std::exchange(written_, written_call())(true);
-  if (const auto e = std::exchange(exchange_, nullptr)) e->finish();
-  if (is_last_ || loop_->is_stopping()) return finish();
-  become_idle();
+  const auto answered = std::exchange(exchange_, nullptr);
+  auto written = std::exchange(written_, written_call());
+  is_last_ || loop_->is_stopping() ? finish() : become_idle();
+  if (answered) answered->finish();
+  written(true);
   take_requests();
 }
 

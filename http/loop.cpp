@@ -38,6 +38,8 @@ std::vector<std::shared_ptr<connection>> loop::all() const {
 void loop::tick() {
   timer_.expires_after(is_stopping_ ? std::chrono::milliseconds(10) : tick_);
   timer_.async_wait([this](const boost::system::error_code&) {
+    is_ticking_ = !connections_.empty();
+    if (is_ticking_) tick();
     const auto now = std::chrono::steady_clock::now();
     for (const auto& c : all()) {
       if (is_stopping_ && now >= stop_by_) {
@@ -46,8 +48,6 @@ void loop::tick() {
         c->tick(now);
       }
     }
-    is_ticking_ = !connections_.empty();
-    if (is_ticking_) tick();
   });
 }
 

@@ -57,7 +57,7 @@ struct options {
   /// Asked when the headers are there and before a body is read: what it returns is the answer, and
   /// the connection is closed. On an io thread; must not block.
   std::function<std::optional<response>(const request&)> admit;
-  /// Makes the answer to what the server itself refuses; empty: problem_response.
+  /// Makes the answer to what the server itself refuses; empty: problem_response. Must not throw.
   std::function<response(int status, std::string_view reason, const request& of)> refusal;
   /// What went wrong with nobody to be told: a handler that threw, no more file descriptors.
   std::function<void(std::string_view)> report;

@@ -5,6 +5,7 @@
 #include <boost/test/unit_test.hpp>
 #include <atomic>
 #include <filesystem>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -455,8 +456,12 @@ BOOST_AUTO_TEST_CASE(a_call_that_throws_costs_no_other_connection) {
   BOOST_TEST(eventually([&] { return reports == 1; }));
   client stays(s.addresses()[0]);
   stays.get("/");
-  d.next().send({200, {}, "all well"});
+  d.next().send({200, {}, "all well"}, [](bool) { throw std::runtime_error("a bug"); });
   BOOST_TEST(stays.read().body == "all well");
+  BOOST_TEST(eventually([&] { return reports == 2; }));
+  stays.get("/");
+  d.next().send({200, {}, "still"});
+  BOOST_TEST(stays.read().body == "still");
 }
 
 BOOST_AUTO_TEST_CASE(nobody_is_told_of_a_client_that_leaves_with_its_answer) {
@@ -466,12 +471,15 @@ BOOST_AUTO_TEST_CASE(nobody_is_told_of_a_client_that_leaves_with_its_answer) {
   c.get("/");
   const auto to = d.next();
   std::atomic<bool> told = false;
-  to.on_gone([&told, to] { told = true; });  // holds its own responder
+  auto held = std::make_shared<int>();
+  const std::weak_ptr<int> still_held = held;
+  to.on_gone([&told, to, held = std::move(held)] { told = true; });  // holds its own responder
   to.send({200, {}, "all"});
   BOOST_TEST(c.read().body == "all");
   c.close();
   BOOST_TEST(eventually([&] { return s.connections() == 0; }));
   BOOST_TEST(!told);
+  BOOST_TEST(still_held.expired());
 }
 
 BOOST_AUTO_TEST_CASE(hosts_and_origins_are_checked) {
