@@ -1,43 +1,35 @@
 #include "model/documents/event_json.hpp"
 
-#include "model/documents/json_text.hpp"
 #include "model/documents/json_tree.hpp"
-#include "model/documents/timestamp.hpp"
+#include "model/documents/json_writer.hpp"
 
 namespace tenax::model {
 
 namespace {
 
-/// Builds {"name":value,...}.
-class object_text {
+/// An event's data.
+class object_text : public json_writer {
  public:
-  void number(std::string_view name, std::int64_t value) {
-    begin(name);
-    out_.append(std::to_string(value));
-  }
-  void string(std::string_view name, std::string_view value) {
-    begin(name);
-    append_json_string(out_, value);
-  }
-  void time(std::string_view name, time_ms at) {
-    string(name, print_timestamp(wall_time(milliseconds(at))));
-  }
+  object_text() : json_writer(out_) { begin_object(); }
+  using json_writer::time;
+  void time(std::string_view name, time_ms at) { time(name, wall_time(milliseconds(at))); }
   void json(std::string_view name, std::string_view bytes) {
-    begin(name);
+    std::string document;
     const auto parsed = parse_json(bytes, {.depth_max = 64, .unique_keys = false});
-    if (parsed.failure != json_failure::none || !append_json(out_, parsed.tree, json_tree::root)) {
-      append_json_string(out_, bytes);
+    if (parsed.failure == json_failure::none &&
+        append_json(document, parsed.tree, json_tree::root)) {
+      raw(name, document);
+    } else {
+      string(name, bytes);
     }
   }
-  [[nodiscard]] std::string take() { return std::move(out_.append("}")); }
+  [[nodiscard]] std::string take() {
+    end_object();
+    return std::move(out_);
+  }
 
  private:
-  void begin(std::string_view name) {
-    if (out_.size() > 1) out_.push_back(',');
-    append_json_string(out_, name);
-    out_.push_back(':');
-  }
-  std::string out_ = "{";
+  std::string out_;
 };
 
 void retry_fields(object_text& o, const event& e) {

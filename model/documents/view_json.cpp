@@ -1,0 +1,141 @@
+#include "model/documents/view_json.hpp"
+
+#include "model/documents/base64.hpp"
+#include "model/documents/json_tree.hpp"
+
+namespace tenax::model {
+
+namespace {
+
+constexpr std::size_t depth_max = 100;  // printing a tree recurses in some readers
+
+/// Most readers hold integers in 64 bits, and others in a double.
+bool is_large_integer(const json_tree& tree, json_at node) {
+  if (!tree.is(node, json_kind::number)) return false;
+  const auto text = tree.text(node);
+  if (text.find_first_of(".eE") != std::string_view::npos || tree.integer(node)) return false;
+  std::uint64_t n = 0;
+  return std::from_chars(text.data(), text.data() + text.size(), n).ec != std::errc{};
+}
+
+/// Appends the JSON that the bytes are, as it is but for its spaces; false if they are none that
+/// may be shown as such.
+bool append_document(std::string& out, std::string_view bytes) {
+  const auto parsed = parse_json(bytes, {.depth_max = depth_max, .unique_keys = false});
+  if (parsed.failure != json_failure::none) return false;
+  for (json_at node = json_tree::root; node < parsed.tree.end(json_tree::root); ++node) {
+    if (is_large_integer(parsed.tree, node)) return false;
+  }
+  bool in_string = false;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const char c = bytes[i];
+    if (in_string && c == '\\') {
+      out += c;
+      out += bytes[++i];
+      continue;
+    }
+    if (c == '"') in_string = !in_string;
+    if (in_string || std::string_view(" \t\r\n").find(c) == std::string_view::npos) out += c;
+  }
+  return true;
+}
+
+}  // namespace
+
+void put_bytes(json_writer& out, std::string_view name, std::string_view bytes) {
+  if (std::string document; append_document(document, bytes)) return out.raw(name, document);
+  if (find_invalid_utf8(bytes) == std::string_view::npos) {
+    out.string(std::string(name) + "_text", bytes);
+  } else {
+    out.string(std::string(name) + "_base64", encode_base64(bytes));
+  }
+}
+
+void put_fields(json_writer& out, const action_counts& c) {
+  out.number("total", c.total);
+  out.number("blocked", c.blocked);
+  out.number("ready", c.ready);
+  out.number("running", c.running);
+  out.number("timer", c.timer);
+  out.number("backing_off", c.backing_off);
+  out.number("in_doubt", c.in_doubt);
+  out.number("outside", c.outside);
+  out.number("completed", c.completed);
+  out.number("failed", c.failed);
+  out.number("cancelled", c.cancelled);
+  out.number("skipped", c.skipped);
+}
+
+void put_fields(json_writer& out, const workflow_summary& w) {
+  out.string("id", w.id);
+  out.string("name", w.name);
+  out.string("status", to_string(w.status));
+  out.optional_string("description", w.description);
+  out.optional_string("reference", w.reference);
+  out.time("submitted_at", w.submitted_at);
+  out.optional_time("started_at", w.started_at);
+  out.optional_time("closed_at", w.closed_at);
+  out.optional_time("deadline_at", w.deadline_at);
+  put_object(out, w.actions, "actions");
+  out.number("events", w.events);
+  out.optional_string("failed_action", w.failed_action);
+  out.optional_string("reason", w.reason);
+}
+
+namespace {
+
+void put_strings(json_writer& out, std::string_view name, const std::vector<std::string>& values) {
+  out.begin_array(name);
+  for (const auto& value : values) out.string({}, value);
+  out.end_array();
+}
+
+}  // namespace
+
+void put_fields(json_writer& out, const action_view& a) {
+  out.string("key", a.key);
+  out.string("type", a.type);
+  put_strings(out, "depends_on", a.depends_on);
+  out.string("status", to_string(a.status));
+  out.string("waiting", to_string(a.waiting));
+  if (!a.waiting_on.empty()) put_strings(out, "waiting_on", a.waiting_on);
+  out.optional_time("next_at", a.next_at);
+  out.number("attempts", a.attempts);
+  out.number("retry_count", a.retry_count);
+  out.number("recoveries", a.recoveries);
+  out.optional_time("next_retry_at", a.next_retry_at);
+  out.optional_string("pending_on", a.pending_on);
+  out.optional_string("progress", a.progress);
+  out.optional_time("heard_at", a.heard_at);
+  if (a.last_error) {
+    out.begin_object("last_error");
+    out.string("class", a.last_error->error_class);
+    out.string("message", a.last_error->message);
+    out.end_object();
+  }
+  out.optional_time("started_at", a.started_at);
+  out.optional_time("closed_at", a.closed_at);
+  if (a.stuck_attempt) out.number("stuck_attempt", *a.stuck_attempt);
+  put_bytes(out, "input", a.input);
+  if (a.result) put_bytes(out, "result", *a.result);
+}
+
+void put_fields(json_writer& out, const workflow_view& w) {
+  put_object(out, w.summary, "workflow");
+  put_bytes(out, "input", w.input);
+  if (!w.terms.empty()) put_bytes(out, "terms", w.terms);
+  out.begin_array("actions");
+  for (const auto& a : w.actions) put_object(out, a);
+  out.end_array();
+}
+
+void put_fields(json_writer& out, const history_event& e) {
+  out.number("seq", e.seq);
+  out.time("at", e.at);
+  out.string("kind", e.kind);
+  out.string("actor", e.actor);
+  out.optional_string("action", e.action);
+  put_bytes(out, "data", e.data);
+}
+
+}  // namespace tenax::model
