@@ -53,7 +53,8 @@ class responder {
 
   /// Calls once, on an io thread, when the client leaves before the whole answer is sent: a long
   /// poll can be given up. Called at once if it has left already. It may still take an answer if it
-  /// has closed only its sending side. The call must not block; a later one replaces it.
+  /// has closed only its sending side. Not noticed, before a write fails, of a client that has sent
+  /// its next request already. The call must not block; a later one replaces it.
   void on_gone(std::function<void()> call) const;
 
   /// For the server.

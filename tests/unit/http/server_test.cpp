@@ -1,5 +1,6 @@
 // A server on loopback and its clients, good and bad: requests, answers, limits, deadlines.
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <sys/resource.h>
 
 #include <boost/test/unit_test.hpp>
@@ -532,6 +533,24 @@ BOOST_AUTO_TEST_CASE(no_descriptor_is_handed_to_other_programs) {
     BOOST_TEST((flags & FD_CLOEXEC) != 0);
   }
   BOOST_TEST(looked_at >= 6);  // epoll, its two friends, two listeners, the connection's ends
+}
+
+// A peer without power cannot be played on loopback; that the system watches for it can be seen.
+BOOST_AUTO_TEST_CASE(who_acknowledges_nothing_for_write_timeout_is_taken_for_gone) {
+  options o;
+  o.write_timeout = 12'345ms;
+  const auto s = must_start(std::move(o), echo);
+  client c(s.addresses()[0]);
+  c.get("/");
+  BOOST_TEST(c.read().status == 200);
+  int watched = 0;
+  for (const auto& f : std::filesystem::directory_iterator("/proc/self/fd")) {
+    unsigned ms = 0;
+    ::socklen_t size = sizeof ms;
+    const int fd = std::stoi(f.path().filename().string());
+    if (::getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, &size) == 0 && ms == 12'345) ++watched;
+  }
+  BOOST_TEST(watched == 1);
 }
 
 BOOST_AUTO_TEST_CASE(without_descriptors_the_server_waits_for_some) {
