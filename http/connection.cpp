@@ -215,7 +215,11 @@ void connection::refuse(response r) {
   respond(std::move(r), written_call());
 }
 
-void connection::refuse(const problem& p) { refuse(core_->refusal(p, framer_.head())); }
+void connection::refuse(const problem& p) {
+  if (request_id_.empty()) request_id_ = core_->new_id();
+  framer_.head().id = request_id_;  // the answer may show it
+  refuse(core_->refusal(p, framer_.head()));
+}
 
 // --- answers -----------------------------------------------------------------------------------
 
