@@ -127,9 +127,11 @@ class call {
 
 /// A path of the API, and what is done there: on an io thread, so it must not block.
 struct route {
+  enum class query : bool { none, some };
   std::string_view method;
   std::string_view path;
   void (*run)(const call&);
+  query takes = query::none;  ///< some: `run` looks at it
 };
 
 }  // namespace tenax::api

@@ -3,13 +3,14 @@
 namespace tenax::api {
 
 const std::vector<route>& all_routes() {
+  constexpr auto some = route::query::some;
   static const std::vector<route> routes{
       {"POST", "/v1/workflows", submit},
-      {"GET", "/v1/workflows", list},
-      {"GET", "/v1/workflows:count", count},
-      {"GET", "/v1/workflows/{id}", show},
+      {"GET", "/v1/workflows", list, some},
+      {"GET", "/v1/workflows:count", count, some},
+      {"GET", "/v1/workflows/{id}", show, some},
       {"DELETE", "/v1/workflows/{id}", remove},
-      {"GET", "/v1/workflows/{id}/history", show_history},
+      {"GET", "/v1/workflows/{id}/history", show_history, some},
       {"GET", "/v1/workflows/{id}/terms", show_terms},
       {"POST", "/v1/workflows/{id}/cancel", cancel},
       {"POST", "/v1/workflows/{id}/retry", retry},

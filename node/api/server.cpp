@@ -63,8 +63,12 @@ http::router make_router(const std::shared_ptr<api::service>& at) {
   for (const auto& r : api::all_routes()) {
     auto& figures = at->figures.emplace_back(r.method, r.path);
     router.add(std::string(r.method), r.path,
-               [at, &figures, run = r.run](http::request asked, http::responder to) {
-                 run(api::call(at, figures, std::move(asked), std::move(to)));
+               [at, &figures, &r](http::request asked, http::responder to) {
+                 const api::call c(at, figures, std::move(asked), std::move(to));
+                 if (r.takes == api::route::query::none && !c.request().query.empty()) {
+                   return c.refuse(error(errc::invalid_argument, "this takes no query parameters"));
+                 }
+                 r.run(c);
                });
   }
   return router;

@@ -108,17 +108,17 @@ class batch : public std::enable_shared_from_this<batch> {
     } else {
       answer = problem_text(r.error());
     }
+    bool is_more = false;
     {
       const std::lock_guard lock(mutex_);
       answers_[i] = std::move(answer);
       --in_flight_;
       if (is_pumping_) return;
-      if (next_ < lines_.size()) {
-        if (in_flight_ > in_flight_max / 2) return;
-        is_pumping_ = true;
-      }
+      is_more = next_ < lines_.size();
+      if (is_more && in_flight_ > in_flight_max / 2) return;
+      is_pumping_ = is_more;
     }
-    if (next_ < lines_.size()) {
+    if (is_more) {
       call_.go_on([self = shared_from_this()](const call&) { self->pump(); });
     } else {
       finish_if_done();

@@ -193,8 +193,6 @@ void show_history(const call& c) {
 }
 
 void show_terms(const call& c) {
-  query_reader query(c.request().query);
-  if (is_faulty(c, query)) return;
   c.later([](const call& self) {
     const auto terms = self.target().terms(self.param("id"));
     if (!terms) return self.refuse(terms.error());

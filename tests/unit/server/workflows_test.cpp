@@ -160,6 +160,7 @@ BOOST_AUTO_TEST_CASE(commands_do_what_they_say_or_say_why_not) {
   BOOST_TEST(cancelled["workflow"]["reason"] == "enough");
   must(post("/v1/workflows/w/cancel"));  // again is no error
   refused(post("/v1/workflows/nobody/cancel"), 404, "not_found");
+  refused(post("/v1/workflows/w/cancel?reason=x"), 400, "invalid_argument");
   for (const auto* wrong : {"[]", "{", R"({"reason":1})", R"({"reson":"x"})"}) {
     const auto p = refused(post("/v1/workflows/w/cancel", wrong), 400, "invalid_argument");
     BOOST_TEST(p["faults"].size() == 1U);
