@@ -330,6 +330,8 @@ void workflow_process::settle(aftermath& done) {
   if (done.ended) {
     (void)TENAX_FAILPOINT("terminal.after");
     rt_->finished(*def_, state_);
+  } else if (rt_->waiters.any_for_news()) {
+    rt_->went_on(id_);
   }
   if (done.bytes > 0) rt_->budget.drop_results(done.bytes);
   for (const auto& e : done.effects) perform(e);
