@@ -13,6 +13,8 @@ const std::vector<route>& all_routes() {
       {"GET", "/v1/workflows/{id}/history", show_history, some},
       {"GET", "/v1/workflows/{id}/terms", show_terms},
       {"POST", "/v1/workflows/{id}/cancel", cancel},
+      {"GET", "/v1/workflows/{id}/explain", explain},
+      {"POST", "/v1/workflows/{id}/signals", send_signal},
       {"POST", "/v1/workflows/{id}/retry", retry},
       {"POST", "/v1/workflows/{id}/actions/{key}/resolve", resolve},
       {"POST", "/v1/attempts/end", end_attempts},

@@ -214,4 +214,27 @@ BOOST_AUTO_TEST_CASE(terms_are_shown_as_they_were_given) {
   refused(get("/v1/workflows/nobody/terms"), 404, "not_found");
 }
 
+BOOST_AUTO_TEST_CASE(a_signal_is_sent_once_and_an_explanation_says_who_waits_for_it) {
+  submit("w", "wait_signal", R"({"name":"go"})");
+  BOOST_REQUIRE(
+      eventually([&] { return workflow("w", "?summary")["workflow"]["actions"]["outside"] == 1; }));
+  const auto why = must(get("/v1/workflows/w/explain"));
+  BOOST_TEST(why["nothing_by_itself"] == true);
+  BOOST_TEST(why["actions"][0]["reasons"][0]["kind"] == "signal");
+  refused(get("/v1/workflows/nobody/explain"), 404, "not_found");
+  const std::string signals = "/v1/workflows/w/signals";
+  refused(post(signals, "{}"), 400, "invalid_argument");
+  refused(post(signals, R"({"name":"a b"})"), 400, "invalid_argument");
+  refused(post(signals, R"({"name":"go","other":1})"), 400, "invalid_argument");
+  refused(post("/v1/workflows/nobody/signals", R"({"name":"go"})"), 404, "not_found");
+  const std::string go = R"({"name":"go","key":"k","payload":{"n":12345678901234567890}})";
+  must(post(signals, go));
+  BOOST_TEST(status_at_end("w") == "completed");
+  must(post(signals, go));
+  refused(post(signals, R"({"name":"go","key":"k","payload":1})"), 409, "conflict");
+  refused(post(signals, R"({"name":"go"})"), 409, "wrong_state");
+  BOOST_TEST(get("/v1/workflows/w").body.find(R"({"n":12345678901234567890})") !=
+             std::string::npos);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
