@@ -80,9 +80,8 @@ BOOST_AUTO_TEST_CASE(sigterm_lets_handlers_end_and_answers_those_who_wait) {
   submit("w", "exec", R"({"argv":["sleep","1"]})");
   submit("far", "wait", R"({"seconds":3600})");
   BOOST_REQUIRE(e2e::eventually([&] { return get("/v1/stats")["handlers_running"] == 1; }));
-  BOOST_REQUIRE(e2e::eventually([&] {
-    return get("/v1/workflows/far?summary")["workflow"]["actions"]["timer"] == 1;
-  }));
+  BOOST_REQUIRE(e2e::eventually(
+      [&] { return get("/v1/workflows/far?summary")["workflow"]["actions"]["timer"] == 1; }));
   client waits(address);
   waits.get("/v1/workflows/far?summary&wait_ms=60000");
   BOOST_REQUIRE(e2e::eventually(
