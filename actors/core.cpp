@@ -14,6 +14,7 @@
 
 #include "actors/caf_thread.hpp"
 #include "actors/engine_actor.hpp"
+#include "actors/retention.hpp"
 #include "actors/scheduler.hpp"
 #include "model/assert.hpp"
 #include "model/failpoint.hpp"
@@ -115,6 +116,7 @@ std::optional<error> check_options(const options& o) {
   check_range("limits/spec_bytes_max", o.limits.spec_bytes_max, limits::spec_bytes_most);
   check_range("limits/payload_bytes_max", o.limits.payload_bytes_max, limits::payload_bytes_most);
   check_range("limits/text_bytes_max", o.limits.text_bytes_max, limits::text_bytes_most);
+  check_range("limits/signals_max", o.limits.signals_max, limits::signals_most);
   check_range("limits/json_depth_max", o.limits.json_depth_max, limits{}.json_depth_max);
   if (const auto d = o.limits.delay_max; d.count() < 1 || d > limits{}.delay_max) {
     faults.push_back({"limits/delay_max",
@@ -168,6 +170,10 @@ result<void> engine_core::start(const std::filesystem::path& dir) {
   so.cache_bytes = opts_.cache_bytes;
   so.write_buffer_bytes = opts_.write_buffer_bytes;
   so.env = seams_.env;
+  // Who only looks and decides (the tenax program on a service's directory) leaves it as it is.
+  so.ends = retention::wanted(opts_.retention) ? storage::ends_index::kept
+            : opts_.paused                     ? storage::ends_index::as_found
+                                               : storage::ends_index::dropped;
   auto store = storage::open_store(dir, so);
   if (!store) return store.error();
   store_ = seams_.wrap_store ? seams_.wrap_store(std::move(*store)) : std::move(*store);
@@ -511,6 +517,26 @@ void engine_core::request(std::string id, messages::request::command what,
                                                               std::move(done)));
 }
 
+void engine_core::signal(std::string id, model::send_signal what,
+                         std::function<void(result<void>)> done) {
+  constexpr std::size_t key_bytes_max = 128;
+  const auto bad = [&done](std::string why) {
+    done(error(errc::invalid_argument, std::move(why)));
+  };
+  if (!model::valid_id(what.name)) {
+    return bad("a signal's name is 1 to 128 characters of [A-Za-z0-9._:-]");
+  }
+  if (what.key.size() > key_bytes_max) {
+    return bad("a signal's key is at most " + std::to_string(key_bytes_max) + " bytes");
+  }
+  if (what.payload.size() > opts_.limits.payload_bytes_max) {
+    return bad("the payload of " + std::to_string(what.payload.size()) +
+               " bytes exceeds payload_bytes_max (" +
+               std::to_string(opts_.limits.payload_bytes_max) + ")");
+  }
+  request(std::move(id), std::move(what), std::move(done));
+}
+
 void engine_core::record_terms(std::string id, std::string terms,
                                std::function<void(result<void>)> done) {
   if (terms.empty()) return done(error(errc::invalid_argument, "there are no terms to record"));
@@ -596,6 +622,53 @@ result<workflow_view> engine_core::get(std::string_view id) const {
     action->stuck_attempt = std::max(action->stuck_attempt.value_or(0), call.attempt);
   }
   return view;
+}
+
+/// All that the engine knows beside the store. Costs a look under the executor's lock; nobody
+/// writes anything down for it.
+model::engine_facts engine_core::facts_of(const model::definition& def) const {
+  model::engine_facts facts;
+  std::vector<std::string> types;
+  std::vector<lane*> lanes;
+  for (const auto& action : def.spec.actions) {
+    const auto* entry = opts_.handlers.find(action.type);
+    auto* const where = entry != nullptr ? executor_->lane_of(entry) : nullptr;
+    if (where == nullptr || std::find(lanes.begin(), lanes.end(), where) != lanes.end()) continue;
+    lanes.push_back(where);
+    types.push_back(action.type);
+  }
+  auto view = executor_->view(def.spec.id, lanes);
+  for (std::size_t n = 0; n < types.size(); ++n) facts.lanes.emplace(types[n], view.lanes[n]);
+  facts.calls = std::move(view.calls);
+  facts.running = view.running;
+  facts.running_max = view.running_max;
+  facts.memory_full = !runtime_->budget.may_start();
+  const auto busy = static_cast<std::int64_t>(runtime_->residents) - runtime_->resting;
+  facts.places_full = runtime_->memory_is_full() || runtime_->backlog ||
+                      busy >= static_cast<std::int64_t>(opts_.active_workflows_max);
+  facts.paused = runtime_->paused;
+  facts.draining = runtime_->draining;
+  facts.closing = runtime_->closing;
+  facts.at_rest = !runtime_->takes_up(def.spec.id) && !TENAX_PLANTED(23);
+  if (runtime_->halted) facts.stopped = runtime_->stopped().message();
+  facts.writes = !journal_->stopped() && journal_->stats().bytes_queued > 0;
+  return facts;
+}
+
+result<explanation> engine_core::explain(std::string_view id) const {
+  if (auto none = storage::no_such_id(id)) return *std::move(none);
+  // The facts are of the moment of the state, unless that changes all the time.
+  constexpr int looks_max = 3;
+  for (int look = 1;; ++look) {
+    const auto loaded = store_->load(id);
+    if (!loaded) return loaded.error();
+    const auto facts = facts_of(*loaded->definition);
+    const auto header = store_->load_header(id);
+    if (!header) return header.error();
+    if (header->state.seq != loaded->state.seq && look < looks_max) continue;
+    return model::explain(*loaded->definition, loaded->state,
+                          {runtime_->now_ms(), &facts, &runtime_->rules, false});
+  }
 }
 
 result<std::vector<due_view>> engine_core::due_by(storage::timer_kind kind, std::size_t limit,

@@ -77,9 +77,11 @@ class engine_core {
   void request(std::string id, messages::request::command what,
                std::function<void(result<void>)> done);
 
+  void signal(std::string id, model::send_signal what, std::function<void(result<void>)> done);
   void record_terms(std::string id, std::string terms, std::function<void(result<void>)> done);
 
   [[nodiscard]] result<workflow_view> get(std::string_view id) const;
+  [[nodiscard]] result<explanation> explain(std::string_view id) const;
   [[nodiscard]] result<std::vector<due_view>> due_by(storage::timer_kind kind, std::size_t limit,
                                                      std::optional<wall_time> now) const;
   [[nodiscard]] const storage::read_store& store() const noexcept { return *store_; }
@@ -119,6 +121,7 @@ class engine_core {
   [[nodiscard]] bool stands_for_something(const std::string& id) const;
   [[nodiscard]] std::optional<error> no_place() const;
   [[nodiscard]] std::optional<error> no_bytes() const;
+  [[nodiscard]] model::engine_facts facts_of(const model::definition& def) const;
   void leave_submits(submit_op& op);
   [[nodiscard]] bool answer_from_store(submit_op& op);
   void commit(const std::shared_ptr<submit_op>& op);

@@ -192,6 +192,11 @@ result<std::string> engine::terms(std::string_view id) const {
   return storage::read_terms(impl_->core()->store(), id);
 }
 
+result<explanation> engine::explain(std::string_view id) const {
+  if (auto no = cannot_answer(impl_)) return std::move(*no);
+  return impl_->core()->explain(id);
+}
+
 result<page<workflow_summary>> engine::list(const list_query& query) const {
   if (auto no = cannot_answer(impl_)) return std::move(*no);
   return storage::list_page(impl_->core()->store(), query);
@@ -313,6 +318,23 @@ void engine::heartbeat_async(std::string_view token, std::string progress,
   if (!done) done = [](const result<std::optional<wall_time>>&) {};
   if (auto no = cannot_answer(impl_)) return done(std::move(*no));
   impl_->core()->heartbeat(token, std::move(progress), std::move(done));
+}
+
+result<void> engine::signal(std::string_view id, std::string name, std::string payload,
+                            std::string key) {
+  if (auto no = cannot_answer(impl_)) return std::move(*no);
+  return ask(*impl_, [&](auto done) {
+    impl_->core()->signal(std::string(id), {std::move(name), std::move(payload), std::move(key)},
+                          std::move(done));
+  });
+}
+
+void engine::signal_async(std::string_view id, std::string name, std::string payload,
+                          std::string key, std::function<void(result<void>)> done) {
+  if (!done) done = [](const result<void>&) {};
+  if (auto no = cannot_answer(impl_)) return done(std::move(*no));
+  impl_->core()->signal(std::string(id), {std::move(name), std::move(payload), std::move(key)},
+                        std::move(done));
 }
 
 result<void> engine::record_terms(std::string_view id, std::string terms) {

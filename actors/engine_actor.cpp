@@ -53,7 +53,10 @@ engine_process::behavior_type engine_process::make_behavior() {
             scan_small_ = true;
             take_more();
           },
-          [this](const messages::sweep&) { sweep(); },
+          [this](const messages::sweep&) {
+            sweep_sent_ = false;
+            sweep();
+          },
           [this](const messages::start_all&) {
             // What came while nothing could start has been forgotten by its actor, or will be.
             for (const auto& [id, place] : residents_) overtaken_.insert(id);
@@ -76,7 +79,9 @@ engine_process::behavior_type engine_process::make_behavior() {
 void engine_process::start() {
   rt_->backlog = listed_left_ = true;  // recovery: whatever is open and runnable in the store
   send(this, messages::scan{});
-  if (retention_.enabled()) send(this, messages::sweep{});
+  if (!retention_.enabled()) return;
+  sweep_sent_ = true;
+  send(this, messages::sweep{});
 }
 
 template <class Message>
@@ -207,6 +212,7 @@ void engine_process::on_idle(const messages::idle& m) {
   if (overtaken_.erase(m.workflow_id) > 0 && !ending_) load(m.workflow_id, nullptr);
   if (ending_) return end_if_empty();
   if (!to_remove_.empty()) take_removals();
+  if (!removing_ && retention_.behind()) sweep();
   take_more();
 }
 
@@ -460,7 +466,9 @@ void engine_process::sweep() {
   if (retention_.collect(rt_->now_ms(), in_use, removals_) == 0) {
     time_ms none = never_ms;
     rt_->sweep_event_ms.compare_exchange_strong(none, retention_.next_ms());
-    delayed_send(this, retention::every, messages::sweep{});
+    if (!std::exchange(sweep_sent_, true)) {
+      delayed_send(this, retention::every, messages::sweep{});
+    }
     return;
   }
   removing_ = sweep_next_ = true;

@@ -116,6 +116,7 @@ class engine_process final : public messages::engine_actor::base {
   retention retention_;
   storage::write_batch removals_;
   bool removing_ = false;    ///< removals are on their way to the disk
+  bool sweep_sent_ = false;  ///< the next regular look is on its way
   bool sweep_next_ = false;  ///< once they are there, look on for what may go
   std::deque<messages::request_ptr> to_remove_;
   std::vector<messages::request_ptr> removed_;        ///< in removals_: to be answered

@@ -106,6 +106,21 @@ void executor::take_back(const handler_call& call) {
   found->place.give_back();
 }
 
+void executor::add_waiting(executor_view& out, std::string_view workflow_id,
+                           const std::vector<lane*>& of) const {
+  out.running = lanes_.running();
+  out.running_max = lanes_.running_max();
+  for (const auto* l : of) {
+    out.lanes.push_back({l->running, l->running_max});
+    for (const auto& call : l->calls) add_call(out, workflow_id, *call, place::waits);
+  }
+  for (const auto& call : to_render_) add_call(out, workflow_id, *call, place::begins);
+  for (const auto& one : to_record_) {
+    if (one.definition->spec.id != workflow_id) continue;
+    out.calls.push_back({one.action, one.attempt, place::begins, 0});
+  }
+}
+
 std::optional<outcome> render(handler_call& call) noexcept {
   if (!call.render) return std::nullopt;
   try {

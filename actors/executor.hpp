@@ -19,6 +19,7 @@
 #include "actors/budget.hpp"
 #include "actors/handler_call.hpp"
 #include "actors/lanes.hpp"
+#include "model/explain.hpp"
 #include "model/seams.hpp"
 #include "tenax/engine.hpp"
 
@@ -62,6 +63,14 @@ struct executor_load {
   std::size_t running = 0;  ///< handlers that run and were not given up
   std::size_t stuck = 0;    ///< handlers that were given up and have not returned
   std::size_t waiting = 0;  ///< calls that wait for a thread
+};
+
+/// What goes on at one moment, for who explains a workflow.
+struct executor_view {
+  std::vector<model::engine_facts::call> calls;  ///< of one workflow
+  std::vector<model::engine_facts::lane> lanes;
+  std::size_t running = 0;
+  std::size_t running_max = 0;
 };
 
 class executor {
@@ -115,12 +124,41 @@ class executor {
   [[nodiscard]] virtual executor_load load() const = 0;
   /// Handlers that were given up, or left behind, and have not returned.
   [[nodiscard]] virtual std::vector<stuck_call> stuck() const = 0;
+  /// The calls of a workflow, and what goes on in these lanes.
+  [[nodiscard]] virtual executor_view view(std::string_view workflow_id,
+                                           const std::vector<lane*>& of) const = 0;
 
  protected:
+  using place = model::engine_facts::call::place;
+  static void add_call(executor_view& out, std::string_view workflow_id, const handler_call& call,
+                       place where, model::time_ms since_ms = 0) {
+    if (call.definition->spec.id != workflow_id) return;
+    out.calls.push_back({call.action, call.attempt, where, since_ms});
+  }
+  /// With mutex_ held: the lanes, and the calls that no thread has.
+  void add_waiting(executor_view& out, std::string_view workflow_id,
+                   const std::vector<lane*>& of) const;
+  /// With mutex_ held: a thread has taken the call, and its start is to become durable / is.
+  void begins(const handler_call& call) {
+    to_record_.push_back({&call, call.definition, call.action, call.attempt});
+  }
+  void recorded(const handler_call& call) {
+    std::erase_if(to_record_, [&](const taken& one) { return one.which == &call; });
+  }
+
   mutable std::mutex mutex_;
   // Guarded by mutex_.
   lanes lanes_;
   std::deque<handler_call_ptr> to_render_;  ///< of handlers that run in place
+  /// A call that a thread has taken and that counts as running, while its start becomes durable:
+  /// nobody here has it, and `view` must know of it.
+  struct taken {
+    const handler_call* which;
+    model::definition_ptr definition;
+    model::action_index action;
+    std::uint32_t attempt;
+  };
+  std::vector<taken> to_record_;
 
  private:
   /// With mutex_ held, after whatever may have made the row low.

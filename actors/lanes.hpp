@@ -86,6 +86,7 @@ class lanes {
   std::vector<handler_call_ptr> take_all();
 
   [[nodiscard]] std::size_t running() const noexcept { return running_; }
+  [[nodiscard]] std::size_t running_max() const noexcept { return running_max_; }
   /// Calls that wait for a thread.
   [[nodiscard]] std::size_t waiting() const noexcept;
   /// Calls that wait for a thread, and may have one now. For tests that choose.

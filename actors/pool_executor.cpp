@@ -54,6 +54,7 @@ class pool_executor final : public executor, public std::enable_shared_from_this
     bool wake = false;
     {
       const std::lock_guard lock(mutex_);
+      executor::recorded(*call);
       if (stopping_) {
         lanes_.ended(*call->place.where);
       } else {
@@ -157,6 +158,20 @@ class pool_executor final : public executor, public std::enable_shared_from_this
     const std::lock_guard lock(mutex_);
     for (const auto& w : workers_) {
       if (w.call && w.given_up) out.push_back(name_of(*w.call));
+    }
+    return out;
+  }
+
+  [[nodiscard]] executor_view view(std::string_view workflow_id,
+                                   const std::vector<lane*>& of) const override {
+    executor_view out;
+    const std::lock_guard lock(mutex_);
+    add_waiting(out, workflow_id, of);
+    for (const auto& call : to_begin_) add_call(out, workflow_id, *call, place::begins);
+    for (const auto& w : workers_) {
+      if (!w.call) continue;
+      const auto where = !w.began ? place::begins : w.given_up ? place::given_up : place::runs;
+      add_call(out, workflow_id, *w.call, where, w.at_ms);
     }
     return out;
   }
@@ -314,6 +329,7 @@ class pool_executor final : public executor, public std::enable_shared_from_this
     const bool may_begin = env_.may_start() && call->is_open();
     if (may_begin && call->durable_first && !recorded && !instead) {
       mine.call.reset();  // the place in its lane waits for it
+      begins(*call);
       unlock_and_wake(lock);
       tell_taken(*call);
       lock.lock();

@@ -26,8 +26,8 @@ result<void> retention::remove(const storage::ended_entry& entry, storage::write
   return read ? result<void>() : result<void>(read.error());
 }
 
-bool retention::enabled() const noexcept {
-  for (const auto* rule : {&keep_.completed, &keep_.failed, &keep_.cancelled}) {
+bool retention::wanted(const retention_options& keep) noexcept {
+  for (const auto* rule : {&keep.completed, &keep.failed, &keep.cancelled}) {
     if (rule->age || rule->count) return true;
   }
   return false;
@@ -44,7 +44,20 @@ std::size_t retention::collect(time_ms now_ms,
                          batch_max - taken, out);
   taken += collect_class(index_class::cancelled, keep_.cancelled, totals.cancelled, now_ms, in_use,
                          batch_max - taken, out);
+  const auto beyond = beyond_count(totals);
+  left_beyond_ = beyond - std::min<std::uint64_t>(beyond, taken);
   return taken;
+}
+
+std::uint64_t retention::beyond_count(const storage::totals& totals) const {
+  std::uint64_t sum = 0;
+  const auto add = [&sum](const keep_rule& rule, std::uint64_t stored) {
+    if (rule.count && stored > *rule.count) sum += stored - *rule.count;
+  };
+  add(keep_.completed, totals.completed);
+  add(keep_.failed, totals.failed);
+  add(keep_.cancelled, totals.cancelled);
+  return sum;
 }
 
 std::size_t retention::collect_class(index_class c, const keep_rule& rule, std::uint64_t stored,

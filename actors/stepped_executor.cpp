@@ -25,6 +25,7 @@ class manual_executor final : public stepped_executor {
   }
 
   void proceed(handler_call_ptr call) override {
+    recorded(*call);
     if (stopped_) return end_unstarted(call);
     to_begin_.push_back(std::move(call));
   }
@@ -71,6 +72,19 @@ class manual_executor final : public stepped_executor {
     std::vector<stuck_call> out;
     for (const auto& one : started_) {
       if (one.given_up) out.push_back(name_of(*one.call));
+    }
+    return out;
+  }
+  [[nodiscard]] executor_view view(std::string_view workflow_id,
+                                   const std::vector<lane*>& of) const override {
+    executor_view out;
+    add_waiting(out, workflow_id, of);
+    for (const auto* calls : {&rendered_, &to_begin_}) {
+      for (const auto& call : *calls) add_call(out, workflow_id, *call, place::begins);
+    }
+    for (const auto& one : started_) {
+      add_call(out, workflow_id, *one.call, one.given_up ? place::given_up : place::runs,
+               one.at_ms);
     }
     return out;
   }
@@ -128,7 +142,7 @@ class manual_executor final : public stepped_executor {
     return call;
   }
 
-  void run(handler_call_ptr call, bool quick, bool recorded) {
+  void run(handler_call_ptr call, bool quick, bool is_recorded) {
     const bool renders = call->render != nullptr;
     auto instead = render(*call);
     if (renders && slow_rendering && !instead) {
@@ -142,7 +156,10 @@ class manual_executor final : public stepped_executor {
       return tell_start(started_.back());
     }
     const bool may_begin = env_.may_start() && call->is_open();
-    if (may_begin && call->durable_first && !recorded && !instead) return tell_taken(*call);
+    if (may_begin && call->durable_first && !is_recorded && !instead) {
+      begins(*call);
+      return tell_taken(*call);
+    }
     if (!may_begin || !call->take()) return end_unstarted(call);
     const model::time_ms at = env_.wall.now_ms();
     if (instead) {

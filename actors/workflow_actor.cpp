@@ -223,7 +223,8 @@ void workflow_process::apply_decision(model::decision& d) {
     if (e.kind == model::event_kind::late_result) {
       rt_->late_results.fetch_add(1, std::memory_order_relaxed);
     }
-    if (e.kind == model::event_kind::action_completed && def_->is_referenced[e.action]) {
+    if (e.kind == model::event_kind::action_completed && e.signal_seq == 0 &&
+        def_->is_referenced[e.action]) {
       keep_result(e);
     }
     const auto why = model::check_applicable(*def_, state_, e);
@@ -771,6 +772,7 @@ void workflow_process::take_request(const messages::request_ptr& r) {
   using refusal = std::optional<error>;
   auto refused = std::visit(
       overloaded{[this](const model::cancel& c) { return process(c, urgency::now); },
+                 [this](const model::send_signal& c) { return process(c, urgency::now); },
                  [this](const model::record_terms& c) { return process(c, urgency::now); },
                  [&](const std::pair<std::string, resolution>& c) -> refusal {
                    const auto action = def_->find(c.first);

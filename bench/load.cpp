@@ -212,7 +212,7 @@ void load::resubmit_loop() {
   }
 }
 
-load_result load::measure(const std::function<void(double)>& each_second) {
+load_result load::measure(const std::function<void(double)>& look, double every_seconds) {
   const auto rest = [this](double seconds) {
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, std::chrono::duration<double>(seconds),
@@ -231,8 +231,8 @@ load_result load::measure(const std::function<void(double)>& each_second) {
   counting_ = true;
   const auto since = [&] { return static_cast<double>(now_ns() - begin) / 1e9; };
   for (double t = 0; t < p_.seconds; t = since()) {
-    rest(std::min(1.0, p_.seconds - t));
-    if (each_second) each_second(since());
+    rest(std::min(every_seconds, p_.seconds - t));
+    if (look) look(since());
   }
   counting_ = false;
   const std::lock_guard lock(mutex_);

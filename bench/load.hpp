@@ -59,8 +59,9 @@ class load {
   void watch(options& o);
   /// Begins; with p.rate > 0 at that rate, else with p.concurrency in flight.
   void start(engine& e);
-  /// Waits for the warm-up, then measures for p.seconds. `each_second` may be null.
-  load_result measure(const std::function<void(double)>& each_second = nullptr);
+  /// Waits for the warm-up, then measures for p.seconds and calls `look` every so many of them;
+  /// null: nobody looks.
+  load_result measure(const std::function<void(double)>& look = nullptr, double every_seconds = 1);
   /// Submits nothing more and waits until all have ended.
   void stop();
 

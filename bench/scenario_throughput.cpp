@@ -21,9 +21,15 @@ engine open_engine(const params& p, options o) {
 
 namespace {
 
-/// Runs the load on a fresh engine and closes it. `each_second` may look at the engine.
+/// Who looks at the engine of a run.
+struct watcher {
+  std::function<void(const engine&)> each_100_ms;  ///< of the time that is measured
+  std::function<void(const engine&)> at_end;       ///< when all have ended
+};
+
+/// Runs the load on a fresh engine and closes it.
 load_result run_load(const params& p, spec_maker make, retention_options keep = {},
-                     const std::function<void(const engine&)>& each_second = nullptr) {
+                     const watcher& watch = {}) {
   load driver(p, std::move(make));
   auto o = engine_options(p);
   o.retention = keep;
@@ -31,12 +37,15 @@ load_result run_load(const params& p, spec_maker make, retention_options keep = 
   driver.watch(o);
   auto e = open_engine(p, std::move(o));
   driver.start(e);
-  auto seen = driver.measure([&](double) {
-    if (each_second) each_second(e);
-  });
+  auto seen = driver.measure(
+      [&](double) {
+        if (watch.each_100_ms) watch.each_100_ms(e);
+      },
+      0.1);
   driver.stop();
+  if (watch.at_end) watch.at_end(e);
   e.close();
-  std::filesystem::remove_all(std::filesystem::path(p.dir) / "data");
+  remove_tree(std::filesystem::path(p.dir) / "data");
   return seen;
 }
 
@@ -305,23 +314,32 @@ run_result run_mixed(const params& p) {
 
 run_result run_retention(const params& p) {
   const auto alone = run_load(p, sequential_maker(p));
-  std::uint64_t kept_most = 0;
+  histogram beyond;  // the count
   std::uint64_t removed = 0;
-  const auto seen =
-      run_load(p, sequential_maker(p), {.completed = {.count = p.workflows}}, [&](const engine& e) {
-        const auto stats = e.stats();
-        kept_most = std::max(kept_most, stats.completed);
-        removed = stats.removed;
-      });
+  std::uint64_t beyond_at_rest = 0;
+  const auto beyond_now = [&](const engine& e) {
+    const auto stats = e.stats();
+    removed = stats.removed;
+    return stats.completed - std::min<std::uint64_t>(stats.completed, p.workflows);
+  };
+  watcher watch;
+  watch.each_100_ms = [&](const engine& e) {
+    beyond.record(static_cast<std::int64_t>(beyond_now(e)));
+  };
+  watch.at_end = [&](const engine& e) {
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    beyond_at_rest = beyond_now(e);
+  };
+  const auto seen = run_load(p, sequential_maker(p), {.completed = {.count = p.workflows}}, watch);
   run_result out;
   seen.report(out);
   out.set("removed", static_cast<double>(removed));
   out.set("kept", static_cast<double>(p.workflows));
-  out.set("kept_most", static_cast<double>(kept_most));
+  out.set("beyond_p50", static_cast<double>(beyond.percentile(50)));
+  out.set("beyond_most", static_cast<double>(beyond.most()));
+  out.set("beyond_1_s_after", static_cast<double>(beyond_at_rest));
   // How long ago the oldest that is still there should have gone, at the most.
-  out.set("behind_most_s",
-          static_cast<double>(kept_most - std::min<std::uint64_t>(kept_most, p.workflows)) /
-              out.get("workflows_per_s"));
+  out.set("behind_most_s", static_cast<double>(beyond.most()) / out.get("workflows_per_s"));
   const double without = static_cast<double>(alone.actions) / alone.seconds;
   out.set("limit_without_retention_actions_per_s", without);
   out.set("ratio_to_without_retention", out.get("actions_per_s") / without);

@@ -9,6 +9,7 @@
 #include "bench/sleepers.hpp"
 #include "model/decide.hpp"
 #include "model/seams.hpp"
+#include "storage/keys.hpp"
 #include "storage/store.hpp"
 
 namespace tenax::bench {
@@ -84,6 +85,8 @@ void put_id(char* out, std::uint64_t number) noexcept {
 
 commit_shape::commit_shape(const storage::write_batch& recorded) {
   recorded.each([&](storage::write_batch::op what, std::string_view key, std::string_view value) {
+    // Not kept without retention.
+    if (storage::keys::decode_kind(key) == storage::keys::kind::ended) return;
     const std::size_t at = key.find(stand_in_id);
     require(at != std::string_view::npos, "a row of a workflow without its id");
     add({what, std::string(key), at, std::string(value)});

@@ -10,6 +10,15 @@ endif()
 if(TARGET tenax_server)
   list(APPEND installed tenax_server)
 endif()
+if(type STREQUAL "SHARED_LIBRARY")
+  # What is installed finds libtenax.so wherever the prefix is.
+  cmake_path(RELATIVE_PATH CMAKE_INSTALL_FULL_LIBDIR BASE_DIRECTORY "${CMAKE_INSTALL_FULL_BINDIR}"
+             OUTPUT_VARIABLE lib_from_bin)
+  set_target_properties(${installed} PROPERTIES INSTALL_RPATH "$ORIGIN")
+  if(TARGET tenax_program)
+    set_target_properties(tenax_program PROPERTIES INSTALL_RPATH "$ORIGIN/${lib_from_bin}")
+  endif()
+endif()
 # What `cmake --install` needs, and examples/run.sh builds.
 add_custom_target(tenax_installed)
 add_dependencies(tenax_installed ${installed})

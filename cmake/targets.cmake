@@ -35,6 +35,17 @@ function(tenax_records)
 endfunction()
 tenax_records()
 
+# If it is a shared library: it exports nothing but tenax's own.
+function(tenax_hide_others target)
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL "SHARED_LIBRARY")
+    target_link_options(${target} PRIVATE
+                        "LINKER:--version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map")
+    set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS
+                 "${PROJECT_SOURCE_DIR}/cmake/exports.map")
+  endif()
+endfunction()
+
 # The library from TENAX_SOURCES; ARGN as for add_library.
 function(tenax_library name)
   add_library(${name} ${ARGN} ${TENAX_SOURCES})
@@ -46,13 +57,7 @@ function(tenax_library name)
     target_sources(${name} PRIVATE $<TARGET_OBJECTS:tenax_records>)
     add_dependencies(${name} tenax_records)
   endif()
-  get_target_property(type ${name} TYPE)
-  if(type STREQUAL "SHARED_LIBRARY")
-    target_link_options(${name} PRIVATE
-                        "LINKER:--version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map")
-    set_property(TARGET ${name} APPEND PROPERTY LINK_DEPENDS
-                 "${PROJECT_SOURCE_DIR}/cmake/exports.map")
-  endif()
+  tenax_hide_others(${name})
   tenax_compile_settings(${name})
 endfunction()
 

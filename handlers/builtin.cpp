@@ -17,26 +17,33 @@ struct wait_input {
   std::vector<fault> faults;
 };
 
+/// Nothing if it is none; the fault is told to `in`.
+std::optional<milliseconds> read_seconds(input_reader& in, const nlohmann::json& value,
+                                         const std::string& path, milliseconds delay_max) {
+  const double most = static_cast<double>(delay_max.count()) / 1e3;
+  const double seconds = value.is_number() ? value.get<double>() : 0;
+  if (!value.is_number()) {
+    in.fail(path, "must be a number");
+  } else if (!(seconds >= 0)) {
+    in.fail(path, "must not be negative, it is " + value.dump());
+  } else if (seconds > most) {
+    in.fail(path, "must be at most " + nlohmann::json(most).dump() + " (delay_max), it is " +
+                      value.dump());
+  } else {
+    // Up, because a timer may never fire early; but 4.035 s, which is 4035.0000000000005 ms in
+    // doubles, means 4035. So the nearest one if it reads as no less, else the next.
+    const auto nearest = std::llround(seconds * 1e3);
+    const bool enough = static_cast<double>(nearest) / 1e3 >= seconds;
+    return milliseconds{enough ? nearest : nearest + 1};
+  }
+  return std::nullopt;
+}
+
 wait_input read_wait(std::string_view input, milliseconds delay_max = limits{}.delay_max) {
   wait_input out;
   input_reader in{input, {"seconds"}};
   if (const auto* value = in.field("seconds")) {
-    const double most = static_cast<double>(delay_max.count()) / 1e3;
-    const double seconds = value->is_number() ? value->get<double>() : 0;
-    if (!value->is_number()) {
-      in.fail("/seconds", "must be a number");
-    } else if (!(seconds >= 0)) {
-      in.fail("/seconds", "must not be negative, it is " + value->dump());
-    } else if (seconds > most) {
-      in.fail("/seconds", "must be at most " + nlohmann::json(most).dump() +
-                              " (delay_max), it is " + value->dump());
-    } else {
-      // Up, because a timer may never fire early; but 4.035 s, which is 4035.0000000000005 ms in
-      // doubles, means 4035. So the nearest one if it reads as no less, else the next.
-      const auto nearest = std::llround(seconds * 1e3);
-      const bool enough = static_cast<double>(nearest) / 1e3 >= seconds;
-      out.duration = milliseconds{enough ? nearest : nearest + 1};
-    }
+    out.duration = read_seconds(in, *value, "/seconds", delay_max).value_or(milliseconds{0});
   }
   out.faults = in.faults();
   return out;
@@ -104,6 +111,42 @@ outcome run_log(const action_context& ctx) {
   return outcome::success("null");
 }
 
+struct signal_input {
+  std::string name;
+  std::optional<milliseconds> timeout;
+  std::vector<fault> faults;
+};
+
+bool is_name(std::string_view text) {
+  constexpr std::string_view characters =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-";
+  return !text.empty() && text.size() <= 128 &&
+         text.find_first_not_of(characters) == std::string_view::npos;
+}
+
+signal_input read_signal(std::string_view input, milliseconds delay_max = limits{}.delay_max) {
+  signal_input out;
+  input_reader in{input, {"name", "timeout_seconds"}};
+  if (const auto* value = in.field("name")) {
+    if (value->is_string() && is_name(value->get_ref<const std::string&>())) {
+      out.name = value->get_ref<const std::string&>();
+    } else {
+      in.fail("/name", "must be 1 to 128 characters of [A-Za-z0-9._:-]");
+    }
+  }
+  if (const auto* value = in.optional_field("timeout_seconds")) {
+    out.timeout = read_seconds(in, *value, "/timeout_seconds", delay_max);
+  }
+  out.faults = in.faults();
+  return out;
+}
+
+outcome run_wait_signal(const action_context& ctx) {
+  const auto in = read_signal(ctx.input);
+  if (!in.faults.empty()) return bad_input(in.faults);
+  return outcome::until_signal(in.name, in.timeout);
+}
+
 outcome run_noop(const action_context& ctx) { return outcome::success(std::string{ctx.input}); }
 
 void add_if_absent(handler_registry& registry, std::string_view type, handler run,
@@ -125,6 +168,12 @@ void add_defaults(handler_registry& registry) {
       registry, "wait", run_wait, [](std::string_view input) { return read_wait(input).faults; },
       [](std::string_view input, const limits& bounds) {
         return read_wait(input, bounds.delay_max).faults;
+      });
+  add_if_absent(
+      registry, "wait_signal", run_wait_signal,
+      [](std::string_view input) { return read_signal(input).faults; },
+      [](std::string_view input, const limits& bounds) {
+        return read_signal(input, bounds.delay_max).faults;
       });
   add_if_absent(registry, "log_message", run_log,
                 [](std::string_view input) { return read_log(input).faults; });

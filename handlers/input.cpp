@@ -91,6 +91,12 @@ const json* input_reader::field(std::string_view name) {
   return nullptr;
 }
 
+const json* input_reader::optional_field(std::string_view name) const {
+  if (!doc_.is_object()) return nullptr;
+  const auto it = doc_.find(name);
+  return it != doc_.end() ? &*it : nullptr;
+}
+
 void input_reader::fail(std::string path, std::string message) {
   faults_.push_back({std::move(path), std::move(message)});
 }

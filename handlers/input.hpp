@@ -22,6 +22,8 @@ class input_reader {
 
   /// The field's value; null, and a fault, when it is absent.
   [[nodiscard]] const nlohmann::json* field(std::string_view name);
+  /// As field, but may be absent.
+  [[nodiscard]] const nlohmann::json* optional_field(std::string_view name) const;
   void fail(std::string path, std::string message);
   [[nodiscard]] const std::vector<fault>& faults() const noexcept { return faults_; }
 

@@ -58,6 +58,12 @@ outcome outcome::pending(std::optional<milliseconds> heartbeat, std::string mess
   return o;
 }
 
+outcome outcome::until_signal(std::string name, std::optional<milliseconds> timeout) {
+  outcome o = pending(timeout);
+  o.signal = std::move(name);
+  return o;
+}
+
 handler_registry& handler_registry::add(std::string type, handler run, action_options options) & {
   entries_.insert_or_assign(std::move(type), entry{std::move(options), std::move(run)});
   return *this;

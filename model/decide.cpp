@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "model/clipped.hpp"
 #include "model/failpoint.hpp"
+#include "model/validate.hpp"
 
 namespace tenax::model {
 
@@ -21,14 +23,6 @@ action_rules rulebook::of(std::string_view type) const {
 }
 
 namespace {
-
-std::string clipped(std::string text, std::size_t bytes_max) {
-  if (text.size() <= bytes_max) return text;
-  std::size_t end = bytes_max;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // whole UTF-8
-  text.resize(end);
-  return text;
-}
 
 class decider {
  public:
@@ -55,6 +49,7 @@ class decider {
   void on(const cancel&);
   void on(const resolve&);
   void on(const retry&);
+  void on(const send_signal&);
   void on(const record_terms&);
   void on(const recover&);
 
@@ -80,6 +75,7 @@ class decider {
   void continue_workflow(const retry& c);
   void release_dependants(action_index a);
   void complete(action_index a, std::string result, event_actor actor);
+  void take_signal(action_index a, std::uint64_t seq);
   void skip(action_index a, std::string why, event_actor actor);
   void finish_if_last();
   void fail_action(action_index a, std::string error_class, std::string text, event_actor actor);
@@ -160,6 +156,14 @@ void decider::finish_if_last() {
 
 void decider::complete(action_index a, std::string result, event_actor actor) {
   emit(event_kind::action_completed, a, actor).text = std::move(result);
+  effect_of(effect::kind::close, a);
+  release_dependants(a);
+  finish_if_last();
+}
+
+/// The payload is the result. It stays where it is.
+void decider::take_signal(action_index a, std::uint64_t seq) {
+  emit(event_kind::action_completed, a).signal_seq = seq;
   effect_of(effect::kind::close, a);
   release_dependants(a);
   finish_if_last();
@@ -301,8 +305,13 @@ time_ms decider::close_of_attempt(action_index a) const {
 }
 
 void decider::open_attempt(action_index a, const outcome& what, const attempt_secret& secret) {
-  const auto& heartbeat = what.heartbeat ? what.heartbeat : rules_of(a).options().heartbeat;
-  if (heartbeat && heartbeat->count() < 1) {
+  const bool for_signal = !what.signal.empty();
+  if (for_signal && !valid_id(what.signal)) {
+    return failed_attempt(a, outcome::fatal("bad_signal", "a signal has no such name"));
+  }
+  const auto& heartbeat =
+      what.heartbeat || for_signal ? what.heartbeat : rules_of(a).options().heartbeat;
+  if (heartbeat && heartbeat->count() < (for_signal ? 0 : 1)) {
     return failed_attempt(a, outcome::fatal("bad_heartbeat", "a heartbeat is at least 1 ms"));
   }
   if (heartbeat && *heartbeat > rules_.bounds().delay_max) {
@@ -310,14 +319,21 @@ void decider::open_attempt(action_index a, const outcome& what, const attempt_se
   }
   auto& opened = emit(event_kind::attempt_opened, a, event_actor::handler);
   opened.secret = secret;
+  opened.name = what.signal;
   opened.text = clipped(what.message, rules_.bounds().text_bytes_max);
   opened.due_at_ms = close_of_attempt(a);
   if (heartbeat) {
-    opened.wait_ms = heartbeat->count();
-    const time_ms until = now_ + opened.wait_ms;
+    const time_ms until = now_ + heartbeat->count();
+    if (!for_signal) opened.wait_ms = heartbeat->count();
     opened.due_at_ms = opened.due_at_ms == 0 ? until : std::min(opened.due_at_ms, until);
   }
   const time_ms due = opened.due_at_ms;
+  if (const auto* early = for_signal ? state_.signal_of(what.signal) : nullptr) {
+    if (TENAX_PLANTED(27)) {
+      for (const auto& s : state_.signals) early = s.name == what.signal ? &s : early;
+    }
+    return take_signal(a, early->seq);
+  }
   effect_of(effect::kind::close, a);
   if (due != 0) effect_of(effect::kind::watch, a, due);
 }
@@ -413,6 +429,10 @@ void decider::give_up_open(const action_deadline& c) {
       emit(event_kind::attempt_extended, c.action).due_at_ms = until;
       return effect_of(effect::kind::watch, c.action, until);
     }
+  }
+  if (!is_closed && !action.signal.empty()) {
+    return failed_attempt(c.action, outcome::fatal("signal_timeout", "no signal " + action.signal +
+                                                                         " within its timeout"));
   }
   const bool silent = !is_closed && action.heartbeat_ms != 0;
   const std::string error_class = silent ? "heartbeat_timeout" : "timeout";
@@ -719,6 +739,42 @@ void decider::continue_workflow(const retry& c) {
       limit_closing(a, now_);
     }
   }
+}
+
+void decider::on(const send_signal& c) {
+  const std::string to = "workflow " + def_.spec.id;
+  const auto refuse = [&](errc code, const std::string& why) { out_.refused.emplace(code, why); };
+  const auto key = signal_key(c.name, c.key);
+  const auto same = std::find_if(state_.signals.begin(), state_.signals.end(),
+                                 [key](const signal_state& s) { return s.key == key; });
+  if (key != 0 && same != state_.signals.end() && !TENAX_PLANTED(28)) {
+    if (same->word == signal_word(c.payload)) return;  // it is there
+    return refuse(errc::conflict,
+                  to + " has had a signal " + c.name + " of this key with another payload");
+  }
+  if (state_.terminal()) {
+    return refuse(errc::wrong_state, to + " is " + std::string(to_string(state_.status)) +
+                                         ": it takes no signals any more");
+  }
+  if (state_.signals.size() >= rules_.bounds().signals_max) {
+    return refuse(errc::overloaded, to + " has had signals_max (" +
+                                        std::to_string(rules_.bounds().signals_max) + ") signals");
+  }
+  if (state_.seq >= rules_.bounds().history_events_max) {
+    return refuse(errc::wrong_state, "the history of " + to + " has reached history_events_max");
+  }
+  auto& received = emit(event_kind::signal_received, no_action, event_actor::user);
+  received.name = c.name;
+  received.key = c.key;
+  received.text = c.payload;
+  // Who has waited longest has it.
+  action_index who = no_action;
+  for (action_index a = 0; a < def_.size(); ++a) {
+    const auto& action = state_.actions[a];
+    if (action.phase != phase::outside || action.signal != c.name) continue;
+    if (who == no_action || action.opened_seq < state_.actions[who].opened_seq) who = a;
+  }
+  if (who != no_action) take_signal(who, state_.seq + 1);
 }
 
 void decider::on(const record_terms& c) {

@@ -95,13 +95,19 @@ struct retry {                      ///< goes on where it failed, or now instead
   /// workflow ended, or just now.
   std::vector<action_index> begun;
 };
+struct send_signal {
+  std::string name;
+  std::string payload;
+  std::string key;  ///< the sender's; "": none
+};
 struct record_terms {
   std::string terms;
 };
 struct recover {};  ///< the state was loaded: no attempt is in flight, whatever it says
-using command = std::variant<create, begin_attempt, come_due, end_attempt, end_open_attempt,
-                             hear_of_attempt, time_out_attempt, interrupt_attempt, action_deadline,
-                             workflow_deadline, cancel, resolve, retry, record_terms, recover>;
+using command =
+    std::variant<create, begin_attempt, come_due, end_attempt, end_open_attempt, hear_of_attempt,
+                 time_out_attempt, interrupt_attempt, action_deadline, workflow_deadline, cancel,
+                 resolve, retry, send_signal, record_terms, recover>;
 
 /// What to do once the events are durable.
 struct effect {

@@ -56,6 +56,8 @@ std::string_view to_string(event_kind k) noexcept {
       return "attempt_opened";
     case event_kind::attempt_extended:
       return "attempt_extended";
+    case event_kind::signal_received:
+      return "signal_received";
   }
   return "unknown";
 }

@@ -19,7 +19,7 @@ enum class event_kind : std::uint8_t {
   action_scheduled = 2,     ///< due_at_ms: not before
   action_deadline_set = 3,  ///< due_at_ms: schedule-to-close ends
   attempt_started = 4,  ///< attempt, delivery; count: deferrals so far, when this goes on after one
-  action_completed = 5,   ///< attempt, text: result
+  action_completed = 5,   ///< attempt; text: result, or signal_seq: of the event that holds it
   attempt_failed = 6,     ///< attempt, error_class, text
   attempt_timed_out = 7,  ///< attempt, text; its handler may still run
   retry_scheduled =
@@ -43,10 +43,12 @@ enum class event_kind : std::uint8_t {
   retry_requested = 23,   ///< its time does not matter any more: ready; text: why
   terms_recorded = 24,    ///< text: the terms from here on
   attempt_opened = 25,    ///< attempt, secret; due_at_ms: given up then, 0 = never; wait_ms: the
-                          ///< heartbeat, 0 = none; text: for what it waits
+                          ///< heartbeat, 0 = none; text: for what it waits; name:
+                          ///< the signal, if for one
   attempt_extended = 26,  ///< attempt, due_at_ms: given up then, no sooner
+  signal_received = 27,   ///< name; key, if it has one; text: the payload
 };
-inline constexpr std::uint8_t event_kind_max = 26;
+inline constexpr std::uint8_t event_kind_max = 27;
 
 enum class event_actor : std::uint8_t { system = 0, user = 1, handler = 2 };
 
@@ -63,6 +65,9 @@ struct event {
   std::int64_t most_ms = 0;
   tenax::delivery delivery = tenax::delivery::at_least_once;  ///< attempt_started
   attempt_secret secret;                                      ///< attempt_opened
+  std::uint64_t signal_seq = 0;                               ///< action_completed
+  std::string name;                                           ///< of a signal
+  std::string key;                                            ///< signal_received: the sender's
   std::string error_class;
   std::string text;
   bool operator==(const event&) const = default;

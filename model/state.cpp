@@ -17,19 +17,35 @@ bool action_state::same_record(const action_state& o) const noexcept {
          last_wait_ms == o.last_wait_ms && result_seq == o.result_seq && delivery == o.delivery &&
          cut_off == o.cut_off && last_error == o.last_error && secret == o.secret &&
          heartbeat_ms == o.heartbeat_ms && outside_word == o.outside_word &&
-         opened_seq == o.opened_seq;
+         opened_seq == o.opened_seq && signal == o.signal;
 }
 
-std::uint64_t word_of(const event& how) noexcept {
-  std::uint64_t hash = 14'695'981'039'346'656'037U;  // FNV-1a, 64 bits
-  const auto add = [&hash](std::string_view bytes) {
-    for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 1'099'511'628'211U;
+namespace {
+/// FNV-1a of the texts, 64 bits, never 0.
+std::uint64_t hash_of(std::initializer_list<std::string_view> texts) noexcept {
+  std::uint64_t hash = 14'695'981'039'346'656'037U;
+  for (const auto text : texts) {
+    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1'099'511'628'211U;
     hash = (hash ^ 0xff) * 1'099'511'628'211U;
-  };
-  add(to_string(how.kind));
-  add(how.error_class);
-  add(how.text);
+  }
   return hash == 0 ? 1 : hash;
+}
+}  // namespace
+
+std::uint64_t word_of(const event& how) noexcept {
+  return hash_of({to_string(how.kind), how.error_class, how.text});
+}
+
+std::uint64_t signal_key(std::string_view name, std::string_view key) noexcept {
+  return key.empty() ? 0 : hash_of({name, key});
+}
+
+std::uint64_t signal_word(std::string_view payload) noexcept { return hash_of({payload}); }
+
+const signal_state* workflow_state::signal_of(std::string_view name) const noexcept {
+  const auto found = std::find_if(signals.begin(), signals.end(),
+                                  [name](const signal_state& s) { return s.name == name; });
+  return found == signals.end() ? nullptr : &*found;
 }
 
 bool is_in_doubt(const action_state& closed) noexcept {
@@ -143,6 +159,7 @@ class application {
     if (from == phase::outside) {
       action.heartbeat_ms = 0;
       action.opened_seq = 0;
+      action.signal.clear();
     }
   }
 
@@ -248,6 +265,10 @@ void application::on_workflow(const event& e) {
     case event_kind::terms_recorded:
       state_.terms_seq = state_.seq;
       break;
+    case event_kind::signal_received:
+      state_.signals.push_back(
+          {e.name, signal_key(e.name, e.key), signal_word(e.text), state_.seq});
+      break;
     case event_kind::workflow_completed:
       end(workflow_status::completed, e);
       break;
@@ -294,6 +315,7 @@ void application::on_action(const event& e) {
       action.heartbeat_ms = e.wait_ms;
       action.outside_word = 0;
       action.opened_seq = state_.seq;
+      action.signal = e.name;
       break;
     case event_kind::attempt_extended:
       action.due_at_ms = e.due_at_ms;
@@ -310,7 +332,10 @@ void application::on_action(const event& e) {
       move(action, phase::ready);
       break;
     case event_kind::action_completed:
-      action.result_seq = state_.seq;
+      action.result_seq = e.signal_seq != 0 ? e.signal_seq : state_.seq;
+      for (auto& s : state_.signals) {
+        if (s.seq == e.signal_seq) s.name.clear();
+      }
       keep_word(action, e);
       close(action, phase::completed, e.at_ms);
       release_dependants(e.action);
@@ -374,7 +399,8 @@ void apply(const definition& def, workflow_state& state, event e, change_set& ch
   application one(def, state, changes);
   const bool of_workflow = e.kind == event_kind::workflow_created ||
                            e.kind == event_kind::workflow_continued ||
-                           e.kind == event_kind::terms_recorded || is_terminal(e.kind);
+                           e.kind == event_kind::terms_recorded ||
+                           e.kind == event_kind::signal_received || is_terminal(e.kind);
   if (of_workflow) {
     one.on_workflow(e);
   } else if (e.kind == event_kind::late_result) {
@@ -399,6 +425,7 @@ std::string check_applicable(const definition& def, const workflow_state& state,
   }
   if (state.terminal()) return "the workflow is over";
   if (e.kind == event_kind::workflow_created || e.kind == event_kind::terms_recorded) return "";
+  if (e.kind == event_kind::signal_received) return e.name.empty() ? "a signal without a name" : "";
   if (e.kind == event_kind::workflow_completed) {
     return state.open_actions() == 0 ? "" : "an action is still open";
   }
@@ -430,6 +457,12 @@ std::string check_applicable(const definition& def, const workflow_state& state,
       break;
     case event_kind::action_completed:
       fits = runs ? e.attempt == action.attempt : p == phase::ready && e.actor == event_actor::user;
+      if (e.signal_seq != 0) {
+        fits = p == phase::outside && e.attempt == action.attempt && !action.signal.empty() &&
+               std::any_of(state.signals.begin(), state.signals.end(), [&](const signal_state& s) {
+                 return s.seq == e.signal_seq && s.name == action.signal;
+               });
+      }
       break;
     case event_kind::attempt_failed:
     case event_kind::attempt_timed_out:

@@ -59,6 +59,7 @@ struct action_state {
   std::int64_t heartbeat_ms = 0;   ///< while it is open; 0: none
   std::uint64_t outside_word = 0;  ///< how it ended, if by a word from outside: see word_of
   std::uint64_t opened_seq = 0;    ///< while it is open: its attempt_opened event
+  std::string signal;              ///< while it is open: the signal that ends it; "": none
 
   // Derived or transient, not stored:
   std::uint32_t open_dependencies = 0;  ///< derived from the definition and the others' phases
@@ -92,6 +93,17 @@ enum class index_class : std::uint8_t {
 inline constexpr std::uint8_t index_class_max = 4;
 [[nodiscard]] constexpr bool is_open(index_class c) noexcept { return c <= index_class::parked; }
 
+/// A signal that a workflow has had.
+struct signal_state {
+  std::string name;        ///< "": an action has taken it
+  std::uint64_t key = 0;   ///< a hash of name and the sender's key; 0: without a key
+  std::uint64_t word = 0;  ///< a hash of the payload
+  std::uint64_t seq = 0;   ///< the event that holds it
+  bool operator==(const signal_state&) const = default;
+};
+[[nodiscard]] std::uint64_t signal_key(std::string_view name, std::string_view key) noexcept;
+[[nodiscard]] std::uint64_t signal_word(std::string_view payload) noexcept;
+
 struct workflow_state {
   workflow_status status = workflow_status::pending;
   std::uint64_t seq = 0;  ///< of the latest event
@@ -101,8 +113,9 @@ struct workflow_state {
   time_ms closed_at_ms = 0;
   time_ms deadline_at_ms = 0;  ///< 0: none, or over
   action_index failed_action = no_action;
-  std::string reason;           ///< why it failed or was cancelled
-  std::uint64_t terms_seq = 0;  ///< the event that holds its terms; 0: none were recorded
+  std::string reason;                 ///< why it failed or was cancelled
+  std::uint64_t terms_seq = 0;        ///< the event that holds its terms; 0: none were recorded
+  std::vector<signal_state> signals;  ///< all it ever had, in their order
   std::vector<action_state> actions;
   std::array<std::uint32_t, phase_count> counts{};  ///< actions by phase
   // Derived, not stored here: the listing has them.
@@ -113,6 +126,8 @@ struct workflow_state {
     return counts[static_cast<std::size_t>(p)];
   }
   [[nodiscard]] std::uint32_t open_actions() const noexcept;
+  /// The first of this name that no action has taken; null: none.
+  [[nodiscard]] const signal_state* signal_of(std::string_view name) const noexcept;
   [[nodiscard]] bool terminal() const noexcept { return is_terminal(status); }
   /// Open, and something of it waits for a decision.
   [[nodiscard]] bool undecided() const noexcept {

@@ -164,6 +164,20 @@ int retry_command(const common_options& common, const retry_options& o) {
   return report(common, *target, o.id, "goes on at the next run");
 }
 
+int signal_command(const common_options& common, const signal_options& o) {
+  const auto what = "cannot signal " + o.id;
+  if (!nlohmann::json::accept(o.payload))
+    return report_error(common, "bad option",
+                        error{errc::invalid_argument,
+                              "--payload must be JSON (a text needs its "
+                              "own quotes: '\"text\"')"});
+  auto target = open_paused(common, o.id);
+  if (!target) return report_error(common, what, target.error());
+  if (const auto done = target->signal(o.id, o.name, o.payload, o.key); !done)
+    return report_error(common, what, done.error());
+  return report(common, *target, o.id, "has the signal " + o.name);
+}
+
 int remove_command(const common_options& common, const remove_options& o) {
   const auto what = "cannot remove " + o.id;
   auto target = open_paused(common, o.id);

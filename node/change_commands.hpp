@@ -1,7 +1,8 @@
 // change_commands.hpp - the commands that need the directory's owner: cancel, resolve, retry,
-// remove, backup. They open the engine paused, so nothing else happens. While another process has
-// the data directory, all but the last refuse and backup asks that process (node/control.hpp).
-// Depends on include/tenax and node/. Main thread only. Each returns the exit code.
+// signal, remove, backup. They open the engine paused, so nothing else happens. While another
+// process has the data directory, all but the last refuse and backup asks that process
+// (node/control.hpp). Depends on include/tenax and node/. Main thread only. Each returns the exit
+// code.
 #pragma once
 
 #include <optional>
@@ -35,6 +36,14 @@ struct retry_options {
   std::optional<std::string> error_class;
 };
 [[nodiscard]] int retry_command(const common_options& common, const retry_options& o);
+
+struct signal_options {
+  std::string id;
+  std::string name;
+  std::string payload = "null";  ///< JSON
+  std::string key;
+};
+[[nodiscard]] int signal_command(const common_options& common, const signal_options& o);
 
 struct remove_options {
   std::string id;

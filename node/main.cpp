@@ -3,6 +3,7 @@
 #include "node/change_commands.hpp"
 #include "node/command.hpp"
 #include "node/exit_codes.hpp"
+#include "node/export_commands.hpp"
 #include "node/read_commands.hpp"
 #include "node/run_command.hpp"
 #include "node/serve_command.hpp"
@@ -285,6 +286,13 @@ void add_reading(CLI::App& app, const common_options& common, action& chosen) {
   show.add_flag("--all", show_o.all, "Completed actions too when there are more than 200");
   show.callback([&common, &chosen] { chosen = [&] { return show_command(common, show_o); }; });
 
+  static explain_options explain_o;
+  auto& explain =
+      *app.add_subcommand("explain", "Why a workflow's actions do not run, and what happens next");
+  explain.add_option("ID", explain_o.id)->required();
+  explain.callback(
+      [&common, &chosen] { chosen = [&] { return explain_command(common, explain_o); }; });
+
   static history_options history_o;
   auto& history = *app.add_subcommand("history", "Everything that happened to a workflow");
   history.add_option("ID", history_o.id)->required();
@@ -299,8 +307,6 @@ void add_reading(CLI::App& app, const common_options& common, action& chosen) {
 
   app.add_subcommand("verify", "Check the data directory against the engine's invariants")
       ->callback([&common, &chosen] { chosen = [&] { return verify_command(common); }; });
-  app.add_subcommand("export", "All workflows and histories as JSON lines")
-      ->callback([&common, &chosen] { chosen = [&] { return export_command(common); }; });
 }
 
 void add_changing(CLI::App& app, const common_options& common, action& chosen) {
@@ -324,6 +330,18 @@ void add_changing(CLI::App& app, const common_options& common, action& chosen) {
   resolve.add_option("--message", resolve_o.message, "fail: why");
   resolve.callback(
       [&common, &chosen] { chosen = [&] { return resolve_command(common, resolve_o); }; });
+}
+
+void add_signal(CLI::App& app, const common_options& common, action& chosen) {
+  static signal_options o;
+  auto& signal = *app.add_subcommand(
+      "signal", "Give a workflow a signal that an action waits for; no process may be running it");
+  signal.add_option("ID", o.id)->required();
+  signal.add_option("NAME", o.name)->required();
+  signal.add_option("--payload", o.payload, "The result of the action that waits for it")
+      ->type_name("JSON");
+  signal.add_option("--key", o.key, "The same key, name and payload again is no second signal");
+  signal.callback([&common, &chosen] { chosen = [&] { return signal_command(common, o); }; });
 }
 
 void add_retry(CLI::App& app, const common_options& common, action& chosen) {
@@ -356,6 +374,28 @@ void add_backup(CLI::App& app, const common_options& common, action& chosen) {
       ->required()
       ->check([](const std::string& path) { return path.empty() ? "the path is empty" : ""; });
   backup.callback([&common, &chosen] { chosen = [&] { return backup_command(common, o); }; });
+}
+
+void add_export(CLI::App& app, const common_options& common, action& chosen) {
+  static export_options o;
+  auto& out = *app.add_subcommand(
+      "export", "Workflows with their histories as JSON lines, for `tenax import`");
+  auto* ids = out.add_option("ID", o.ids, "Only these; else all");
+  out.callback([=, &common, &chosen] {
+    o.ids = ids->results();
+    chosen = [&common] { return export_command(common, o); };
+  });
+}
+
+void add_import(CLI::App& app, const common_options& common, action& chosen) {
+  static import_options o;
+  auto& import = *app.add_subcommand(
+      "import", "Put the workflows of an export into the data directory; no process may have it");
+  import.add_option("FILE", o.file, "What `tenax export` printed; - for stdin")->required();
+  import.callback([&common, &chosen] { chosen = [&] { return import_command(common, o);
+};
+}  // namespace
+);
 }
 
 /// Whether the command line asks for JSON: it may be faulty before CLI11 comes to the option.
@@ -400,8 +440,11 @@ int main(int argc, char** argv) {
     add_reading(app, common, chosen);
     add_changing(app, common, chosen);
     add_retry(app, common, chosen);
+    add_signal(app, common, chosen);
     add_remove(app, common, chosen);
     add_backup(app, common, chosen);
+    add_export(app, common, chosen);
+    add_import(app, common, chosen);
     take_plain_words(app);
     try {
       app.parse(protected_words(argc, argv));

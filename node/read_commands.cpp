@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <iterator>
-#include <limits>
 #include <optional>
 #include <tuple>
 #include <utility>
@@ -158,10 +157,25 @@ int show_command(const common_options& common, const show_options& o) {
   if (!from) return cannot_open(common, from.error());
   const auto view = from->get(o.id);
   if (!view) return report_error(common, about(o.id), view.error());
-  if (common.json)
+  if (common.json) {
     print_line(to_json(*view));
+    return finish_output(exit_ok);
+  }
+  const auto why = from->explain(o.id);
+  if (!why) return report_error(common, about(o.id), why.error());
+  print(render_workflow(*view, *why, {why->now, holder(common), o.all, common.data_dir}));
+  return finish_output(exit_ok);
+}
+
+int explain_command(const common_options& common, const explain_options& o) {
+  auto from = open_reader(common.data_dir);
+  if (!from) return cannot_open(common, from.error());
+  const auto why = from->explain(o.id);
+  if (!why) return report_error(common, about(o.id), why.error());
+  if (common.json)
+    print_line(to_json(*why));
   else
-    print(render_workflow(*view, {now(), holder(common), o.all, common.data_dir}));
+    print(render_explanation(*why, {why->now, holder(common), false, common.data_dir}));
   return finish_output(exit_ok);
 }
 
@@ -195,39 +209,6 @@ int verify_command(const common_options& common) {
   else
     print(render_findings(*report));
   return finish_output(report->findings_total == 0 ? exit_ok : exit_findings);
-}
-
-int export_command(const common_options& common) {
-  auto from = open_reader(common.data_dir);
-  if (!from) return cannot_open(common, from.error());
-  list_query query;
-  query.limit = page_max;
-  do {
-    auto page = from->list(query);
-    if (!page) return report_error(common, "cannot list", page.error());
-    for (const auto& w : page->items) {
-      if (output_failed()) return finish_output(exit_ok);
-      const auto view = from->get(w.id);
-      if (!view) return report_error(common, about(w.id), view.error());
-      print_line(object_line([&](model::json_writer& out) {
-        out.string("type", "workflow");
-        put_fields(out, *view);
-      }));
-      const auto failed = each_page(*from, w.id, 0, std::numeric_limits<std::size_t>::max(),
-                                    [&](const std::vector<history_event>& events) {
-                                      for (const auto& e : events) {
-                                        print_line(object_line([&](model::json_writer& out) {
-                                          out.string("type", "event");
-                                          out.string("workflow", w.id);
-                                          put_fields(out, e);
-                                        }));
-                                      }
-                                    });
-      if (failed) return report_error(common, about(w.id), *failed);
-    }
-    query.page_token = std::move(page->next_page_token);
-  } while (!query.page_token.empty());
-  return finish_output(exit_ok);
 }
 
 }  // namespace tenax::node

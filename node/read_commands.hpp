@@ -1,4 +1,4 @@
-// read_commands.hpp - the commands that only look: list, show, history, verify, export. They open
+// read_commands.hpp - the commands that only look: list, show, explain, history, verify. They open
 // no engine, start nothing and work beside a running process. Depends on include/tenax and node/.
 // Main thread only. Each returns the exit code.
 #pragma once
@@ -33,6 +33,11 @@ struct show_options {
 };
 [[nodiscard]] int show_command(const common_options& common, const show_options& o);
 
+struct explain_options {
+  std::string id;
+};
+[[nodiscard]] int explain_command(const common_options& common, const explain_options& o);
+
 struct history_options {
   std::string id;
   std::uint64_t after = 0;
@@ -41,9 +46,5 @@ struct history_options {
 [[nodiscard]] int history_command(const common_options& common, const history_options& o);
 
 [[nodiscard]] int verify_command(const common_options& common);
-
-/// JSON lines: {"type":"workflow", ...} as `show --output json`, then its {"type":"event",
-/// "workflow": id, ...}, for every workflow. Needs the memory of one workflow.
-[[nodiscard]] int export_command(const common_options& common);
 
 }  // namespace tenax::node

@@ -70,12 +70,17 @@ std::string took(const action_view& a, wall_time now) {
   return a.status == action_status::executing ? format_duration(now - *a.started_at) + "..." : "-";
 }
 
+std::string error_note(const action_error& e) {
+  return "last error: " +
+         shortened(printable(e.error_class) + ": " + printable(e.message), note_columns_max);
+}
+
 std::string how_to_go_on(const workflow_view& w, const show_context& c) {
   if (run_options run; !read_terms(w.terms, run)) return "goes on with what submitted it";
   return "goes on with its file, or " + id_line("resume", c.data_dir, w.summary.id);
 }
 
-std::string facts(const workflow_view& w, const show_context& c) {
+std::string facts(const workflow_view& w, const explanation& why, const show_context& c) {
   const auto& s = w.summary;
   std::string out;
   const auto put = [&out](std::string_view name, const std::string& value) {
@@ -87,8 +92,8 @@ std::string facts(const workflow_view& w, const show_context& c) {
   put("reference", printable(s.reference));
   put("status", std::string{to_string(s.status)});
   put("actions", done_of(s.actions) + " done");
-  if (const auto note = state_note(s); !note.empty())
-    put(is_terminal(s.status) ? "reason" : "now", note);
+  put("now", is_terminal(s.status) ? std::string{} : state_note(s));
+  put("why", printable(why.headline));
   put("submitted", at(s.submitted_at, c.now));
   if (s.started_at) put("started", format_time(*s.started_at));
   if (s.closed_at)
@@ -116,34 +121,18 @@ std::string render_list(const std::vector<workflow_summary>& workflows, wall_tim
   return t.text();
 }
 
-std::string render_waiting(const workflow_summary& w, const action_view& a, const show_context& c) {
-  const auto until = a.next_at ? " " + at(*a.next_at, c.now) : std::string{};
-  switch (a.waiting) {
-    case waiting_for::dependencies:
-      return "waits for " + names(a.waiting_on, 3);
-    case waiting_for::schedule:
-      return "scheduled for" + until;
-    case waiting_for::retry:
-      return "retry at" + until;
-    case waiting_for::timer:
-      return "timer until" + until;
-    case waiting_for::a_thread:
-      return c.holder.empty() ? "ready: starts when it is run again" : "ready: waits for a thread";
-    case waiting_for::handler:
-      return "no_handler: no handler for " + printable(a.type) + " is registered";
-    case waiting_for::decision:
-      return "waits for a decision: " + resolve_line(c.data_dir, w.id, a.key);
-    case waiting_for::outside:
-      return "open: waits for somebody outside" +
-             (a.pending_on.empty() ? "" : " (" + printable(a.pending_on) + ")") +
-             (a.progress.empty() ? "" : ", who said: " + printable(a.progress)) +
-             (until.empty() ? "" : ", given up at" + until);
-    case waiting_for::nothing:
-      break;
+std::string render_reasons(const std::string& workflow_id, const explained_action& a,
+                           const show_context& c) {
+  if (a.running) return "running (attempt " + std::to_string(a.running->attempt) + ")";
+  std::string out;
+  bool decides = false;
+  for (const auto& r : a.reasons) {
+    if (r.kind == reason_kind::no_process && a.reasons.size() > 1) continue;  // of all of them
+    out += (out.empty() ? "" : "; ") + printable(r.text);
+    decides = decides || r.kind == reason_kind::in_doubt || r.kind == reason_kind::exhausted;
   }
-  if (a.status == action_status::executing && c.holder.empty())
-    return "was running when its process ended";
-  return a.status == action_status::executing ? "running" : "";
+  if (decides) out += ": " + resolve_line(c.data_dir, workflow_id, a.key);
+  return out;
 }
 
 std::vector<std::size_t> dependency_order(const std::vector<action_view>& actions) {
@@ -175,7 +164,9 @@ std::vector<std::size_t> dependency_order(const std::vector<action_view>& action
   return out;
 }
 
-std::string render_workflow(const workflow_view& w, const show_context& c) {
+std::string render_workflow(const workflow_view& w, const explanation& why, const show_context& c) {
+  std::unordered_map<std::string_view, const explained_action*> open;
+  for (const auto& a : why.actions) open.emplace(a.key, &a);
   const bool cut = !c.all && w.actions.size() > actions_shown_max;
   table t{{"ACTION", "TYPE", "STATUS", "ATTEMPTS", "STARTED", "TOOK", "AFTER", "NOTE"}};
   std::size_t hidden = 0;
@@ -185,13 +176,11 @@ std::string render_workflow(const workflow_view& w, const show_context& c) {
       ++hidden;
       continue;
     }
-    auto note = is_terminal(w.summary.status) ? std::string{} : render_waiting(w.summary, a, c);
-    if (a.last_error) {
-      if (!note.empty()) note += "; ";
-      note += "last error: " + shortened(printable(a.last_error->error_class) + ": " +
-                                             printable(a.last_error->message),
-                                         note_columns_max);
-    }
+    const auto found = open.find(a.key);
+    auto note =
+        found == open.end() ? std::string{} : render_reasons(w.summary.id, *found->second, c);
+    if (!a.pending_on.empty()) note += " (" + printable(a.pending_on) + ")";
+    if (a.last_error) note += (note.empty() ? "" : "; ") + error_note(*a.last_error);
     if (a.recoveries > 0) {
       if (!note.empty()) note += "; ";
       note += "interrupted " + std::to_string(a.recoveries) + "x";
@@ -204,9 +193,80 @@ std::string render_workflow(const workflow_view& w, const show_context& c) {
            std::to_string(a.attempts), or_dash(a.started_at), took(a, c.now),
            a.depends_on.empty() ? "-" : names(a.depends_on, 2), std::move(note)});
   }
-  auto out = facts(w, c) + '\n' + t.text();
+  auto out = facts(w, why, c) + '\n' + t.text();
   if (hidden > 0) out += "and " + counted(hidden, "completed action") + " (--all shows them)\n";
   return out;
+}
+
+namespace {
+
+/// Open actions of one type that wait for the same.
+struct folded {
+  const explained_action* first = nullptr;
+  std::vector<std::string> keys;  ///< of the first few
+  std::size_t count = 0;
+};
+
+std::vector<folded> fold(const explanation& e) {
+  constexpr std::size_t keys_max = 3;
+  std::vector<folded> out;
+  std::unordered_map<std::string, std::size_t> where;
+  for (const auto& a : e.actions) {
+    std::string sort = a.type + (a.running ? " runs" : "");
+    for (const auto& r : a.reasons) sort += ' ' + std::string{to_string(r.kind)};
+    const auto [at, fresh] = where.emplace(std::move(sort), out.size());
+    if (fresh) out.push_back({&a, {}, 0});
+    auto& some = out[at->second];
+    ++some.count;
+    if (some.keys.size() < keys_max) some.keys.push_back(a.key);
+  }
+  return out;
+}
+
+std::string note_of(const explanation& e, const folded& some, const show_context& c) {
+  const auto& first = *some.first;
+  if (some.count == 1) {
+    auto note = render_reasons(e.workflow_id, first, c);
+    if (first.last_error) note += "; " + error_note(*first.last_error);
+    return note;
+  }
+  if (!first.reasons.empty() && first.reasons[0].kind == reason_kind::dependencies)
+    return "held by " + counted(e.roots_total, "root") + "; " + printable(first.key) + ' ' +
+           printable(first.reasons[0].text);
+  return printable(first.key) + ": " + render_reasons(e.workflow_id, first, c);
+}
+
+}  // namespace
+
+std::string render_explanation(const explanation& e, const show_context& c) {
+  constexpr std::size_t roots_shown_max = 10;
+  std::string out = printable(e.workflow_id) + " (" + std::string{to_string(e.status)} +
+                    "): " + printable(e.headline) + '\n';
+  if (!e.actions.empty()) {
+    table t{{"OPEN", "ACTIONS", "TYPE", "WHY"}};
+    for (const auto& some : fold(e)) {
+      auto keys = names(some.keys, some.keys.size());
+      if (some.count > some.keys.size()) keys += " +" + format_count(some.count - some.keys.size());
+      t.add({format_count(some.count), std::move(keys), printable(some.first->type),
+             note_of(e, some, c)});
+    }
+    out += '\n' + t.text();
+  }
+  if (!e.roots.empty()) {
+    table t{{"HOLDS", "ROOT", "TYPE"}};
+    for (std::size_t n = 0; n < e.roots.size() && n < roots_shown_max; ++n)
+      t.add(
+          {format_count(e.roots[n].holds), printable(e.roots[n].key), printable(e.roots[n].type)});
+    out += '\n' + t.text();
+    if (e.roots_total > roots_shown_max)
+      out += "and " + counted(e.roots_total - roots_shown_max, "root") + " more\n";
+  }
+  table t{{"NEXT", "WHAT"}};
+  for (const auto& f : e.forecast) {
+    t.add({f.at ? model::print_when(*f.at, e.now) : "-", printable(f.text)});
+    if (!f.then.empty()) t.add({"", "  " + printable(f.then)});
+  }
+  return out + '\n' + t.text();
 }
 
 std::string render_history(const std::vector<history_event>& events) {

@@ -23,11 +23,17 @@ struct show_context {
   bool all = false;    ///< every action; else, of more than 200, those that are not completed
   std::filesystem::path data_dir = default_data_dir;  ///< for the commands that it names
 };
-/// The workflow's facts, then its actions, each after those it depends on.
-[[nodiscard]] std::string render_workflow(const workflow_view& w, const show_context& c);
+/// The workflow's facts, then its actions, each after those it depends on. `why` is of the same
+/// moment.
+[[nodiscard]] std::string render_workflow(const workflow_view& w, const explanation& why,
+                                          const show_context& c);
 
-/// What an action waits for and until when, "" when it does not wait.
-[[nodiscard]] std::string render_waiting(const workflow_summary& w, const action_view& a,
+/// The headline, what the open actions wait for (those of one type and reason in one row), what
+/// holds them in the end, and what happens next.
+[[nodiscard]] std::string render_explanation(const explanation& e, const show_context& c);
+
+/// Why an action does not run, "" when nothing is to be said.
+[[nodiscard]] std::string render_reasons(const std::string& workflow_id, const explained_action& a,
                                          const show_context& c);
 
 /// Positions of the actions, each after its dependencies, else in the author's order.

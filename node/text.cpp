@@ -111,29 +111,6 @@ std::optional<wall_time> parse_time(std::string_view text) {
                                                           : std::string(text));
 }
 
-std::string format_duration(milliseconds d) {
-  const bool minus = d < milliseconds{0};
-  const auto ms =
-      static_cast<std::uint64_t>(minus ? -(d.count() + 1) : d.count()) + (minus ? 1 : 0);
-  const auto s = ms / 1'000;
-  std::array<char, 48> out{};
-  const auto print = [&](const char* format, auto... parts) {
-    std::snprintf(out.data(), out.size(), format, parts...);
-  };
-  using number = unsigned long long;
-  if (ms < 1'000)
-    print("%llu ms", number{ms});
-  else if (s < 60)
-    print("%llu.%llu s", number{s}, number{ms % 1'000 / 100});
-  else if (s < 3'600)
-    print("%llum %02llus", number{s / 60}, number{s % 60});
-  else if (s < 86'400)
-    print("%lluh %02llum", number{s / 3'600}, number{s / 60 % 60});
-  else
-    print("%llud %02lluh", number{s / 86'400}, number{s / 3'600 % 24});
-  return (minus ? "-" : "") + std::string{out.data()};
-}
-
 std::string format_count(std::uint64_t n) {
   auto digits = std::to_string(n);
   for (auto i = static_cast<std::ptrdiff_t>(digits.size()) - 3; i > 0; i -= 3)

@@ -31,8 +31,9 @@ namespace tenax::node {
 [[nodiscard]] inline std::string format_time(wall_time at) { return model::print_timestamp(at); }
 /// Reads what model::parse_timestamp reads, or a date, which is its midnight in UTC.
 [[nodiscard]] std::optional<wall_time> parse_time(std::string_view text);
-/// "7 ms", "2.5 s", "3m 05s", "2h 03m", "5d 02h"; negative ones with a minus.
-[[nodiscard]] std::string format_duration(milliseconds d);
+[[nodiscard]] inline std::string format_duration(milliseconds d) {
+  return model::print_duration(d);
+}
 /// With thousands separators: 12,345.
 [[nodiscard]] std::string format_count(std::uint64_t n);
 /// "1 workflow", "2 workflows".

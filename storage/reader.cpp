@@ -1,7 +1,11 @@
 // tenax::reader: queries on a data directory without an engine.
+#include <filesystem>
 #include <optional>
+#include <system_error>
 #include <utility>
 
+#include "model/explain.hpp"
+#include "model/seams.hpp"
 #include "storage/forks.hpp"
 #include "storage/store.hpp"
 #include "storage/views.hpp"
@@ -19,6 +23,7 @@ class reader::impl {
     if (is_forked()) (void)store.release();
   }
   [[nodiscard]] bool is_forked() const noexcept { return forks_ != storage::forks(); }
+  std::filesystem::path data_dir;
   std::unique_ptr<storage::reading_store> store;
 
  private:
@@ -45,6 +50,8 @@ result<reader> reader::open(const std::filesystem::path& data_dir) {
   auto opened = storage::open_reading_store(data_dir);
   if (!opened) return opened.error();
   auto p = std::make_unique<impl>();
+  std::error_code ec;
+  p->data_dir = std::filesystem::absolute(data_dir, ec);
   p->store = std::move(*opened);
   return reader(std::move(p));
 }
@@ -62,6 +69,18 @@ result<workflow_summary> reader::summary(std::string_view id) const {
 result<workflow_view> reader::get(std::string_view id) const {
   if (auto no = reader_cannot_answer(impl_)) return std::move(*no);
   return storage::read_view(*impl_->store, id, {}, 0);
+}
+
+result<explanation> reader::explain(std::string_view id) const {
+  if (auto no = reader_cannot_answer(impl_)) return std::move(*no);
+  if (auto none = storage::no_such_id(id)) return *std::move(none);
+  const auto loaded = impl_->store->load(id);
+  if (!loaded) return loaded.error();
+  std::error_code ec;  // moved away meanwhile: nobody knows who has it
+  const bool no_process =
+      std::filesystem::exists(impl_->data_dir, ec) && !data_dir_owner(impl_->data_dir);
+  return model::explain(*loaded->definition, loaded->state,
+                        {model::system_clock().now_ms(), nullptr, nullptr, no_process});
 }
 
 result<page<workflow_summary>> reader::list(const list_query& query) const {

@@ -79,6 +79,7 @@ result<void> read_action(std::string_view key, const pb::Action& m, model::actio
   out.heartbeat_ms = m.heartbeat_ms();
   out.outside_word = m.outside_word();
   out.opened_seq = m.opened_seq();
+  out.signal = m.signal();
   out.result_seq = m.result_seq();
   out.last_error = {m.error_class(), m.error_message()};
   return {};
@@ -153,6 +154,9 @@ result<void> read_event(std::string_view key, const pb::Event& m, time_ms previo
   out.most_ms = m.most_ms();
   out.delivery = static_cast<delivery>(m.delivery());
   out.secret = {m.secret_high(), m.secret_low()};
+  out.signal_seq = m.signal_seq();
+  out.name = m.name();
+  out.key = m.key();
   out.error_class = m.error_class();
   out.text = m.text();
   return {};
@@ -185,6 +189,11 @@ result<state_record> decode_state(std::string_view key, std::string_view value) 
   state.failed_action = m.failed_action() - 1;  // 0 wraps to no_action
   state.reason = m.reason();
   state.terms_seq = m.terms_seq();
+  state.signals.reserve(static_cast<std::size_t>(m.signals_size()));
+  for (const auto& s : m.signals()) {
+    if (s.seq() == 0 || s.seq() > m.seq()) return corrupt_at(key, "a signal beyond the history");
+    state.signals.push_back({s.name(), s.key(), s.word(), s.seq()});
+  }
   state.actions.resize(static_cast<std::size_t>(m.actions_size()));
   for (model::action_index a = 0; a < state.actions.size(); ++a) {
     const auto& action = m.actions(static_cast<int>(a));

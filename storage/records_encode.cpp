@@ -71,6 +71,7 @@ void put_action(const model::action_state& a, time_ms base, pb::Action& out) {
     out.set_heartbeat_ms(a.heartbeat_ms);
     out.set_outside_word(a.outside_word);
     out.set_opened_seq(a.opened_seq);
+    if (!a.signal.empty()) out.set_signal(a.signal);
   }
   if (!a.last_error.error_class.empty()) out.set_error_class(a.last_error.error_class);
   if (!a.last_error.message.empty()) out.set_error_message(a.last_error.message);
@@ -92,6 +93,9 @@ void put_event(const model::event& e, time_ms previous, pb::Event& out) {
     out.set_secret_high(e.secret.high);
     out.set_secret_low(e.secret.low);
   }
+  out.set_signal_seq(e.signal_seq);
+  if (!e.name.empty()) out.set_name(e.name);
+  if (!e.key.empty()) out.set_key(e.key);
   if (!e.error_class.empty()) out.set_error_class(e.error_class);
   if (!e.text.empty()) out.set_text(e.text);
 }
@@ -117,6 +121,13 @@ void encode_state(const model::definition& def, const model::workflow_state& sta
   }
   if (!state.reason.empty()) m.set_reason(state.reason);
   m.set_terms_seq(state.terms_seq);
+  for (const auto& s : state.signals) {
+    auto& signal = *m.add_signals();
+    if (!s.name.empty()) signal.set_name(s.name);
+    signal.set_key(s.key);
+    signal.set_word(s.word);
+    signal.set_seq(s.seq);
+  }
   if (state.actions.size() > page_actions) {
     for (const std::uint32_t count : state.counts) m.add_counts(count);
   }

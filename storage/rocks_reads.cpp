@@ -208,17 +208,31 @@ result<workflow_spec> rocks_reads::load_spec(std::string_view id) const {
   return records::decode_definition(key, id, view(value));
 }
 
-result<read_store::header> rocks_reads::load_header(std::string_view id) const {
-  std::string key;
+result<records::state_record> rocks_reads::read_state(std::string_view id, std::string& key,
+                                                      rocksdb::PinnableSlice& value) const {
   keys::state(key, id);
-  rocksdb::PinnableSlice value;
   const auto status =
       db_.Get(rocksdb::ReadOptions(), db_.DefaultColumnFamily(), slice(key), &value);
   if (status.IsNotFound()) return not_found(id);
   if (!status.ok()) return read_error(status);
   auto state = records::decode_state(key, view(value));
-  if (!state) return state.error();
   value.Reset();
+  return state;
+}
+
+result<time_ms> rocks_reads::load_closed_at(std::string_view id) const {
+  std::string key;
+  rocksdb::PinnableSlice value;
+  const auto read = read_state(id, key, value);
+  if (!read) return read.error();
+  return read->state.closed_at_ms;
+}
+
+result<read_store::header> rocks_reads::load_header(std::string_view id) const {
+  std::string key;
+  rocksdb::PinnableSlice value;
+  auto state = read_state(id, key, value);
+  if (!state) return state.error();
   if (auto read = read_definition(id, key, value); !read) return read.error();
   auto head = records::decode_spec_head(key, id, view(value));
   if (!head) return head.error();
@@ -458,6 +472,15 @@ result<totals> rocks_reads::read_totals() const {
   return records::decode_totals(key, **value);
 }
 
+result<std::optional<ends_state>> rocks_reads::read_ends_state() const {
+  const auto stored = number(meta_names::ends);
+  if (!stored) return stored.error();
+  if (!*stored) return std::optional<ends_state>();
+  return std::optional(**stored == static_cast<std::uint64_t>(ends_state::complete)
+                           ? ends_state::complete
+                           : ends_state::partial);
+}
+
 result<due_bounds> rocks_reads::read_due_bounds() const {
   due_bounds out;
   for (const auto group : {timer_group::start, timer_group::deadline}) {
@@ -492,8 +515,8 @@ result<std::optional<std::uint64_t>> rocks_reads::check_format(
   if (**format < format_upgradable) {
     return error{errc::data_dir_unusable,
                  at + "it has format " + std::to_string(**format) +
-                     ", from before the first release; this program reads format " +
-                     std::to_string(format_upgradable) + " and " + std::to_string(format_version)};
+                     ", from before the first release; this program reads formats " +
+                     std::to_string(format_upgradable) + " to " + std::to_string(format_version)};
   }
   return format;
 }

@@ -8,6 +8,8 @@
 #include <memory>
 #include <string>
 
+#include "storage/meta_names.hpp"
+#include "storage/records.hpp"
 #include "storage/rows.hpp"
 #include "storage/scan_gaps.hpp"
 #include "storage/store.hpp"
@@ -30,6 +32,8 @@ class rocks_reads {
   [[nodiscard]] result<loaded_workflow> load(std::string_view id) const;
   [[nodiscard]] result<workflow_spec> load_spec(std::string_view id) const;
   [[nodiscard]] result<read_store::header> load_header(std::string_view id) const;
+  /// When it ended; of its rows the first alone is looked at. Errors as of load_header.
+  [[nodiscard]] result<time_ms> load_closed_at(std::string_view id) const;
   [[nodiscard]] result<std::vector<read_store::stored_event>> history(std::string_view id,
                                                                       std::uint64_t after,
                                                                       std::size_t limit) const;
@@ -50,6 +54,8 @@ class rocks_reads {
   /// Meta rows; nothing when there is no such row.
   [[nodiscard]] result<std::optional<std::uint64_t>> number(std::string_view meta_name) const;
   [[nodiscard]] result<totals> read_totals() const;
+  /// Nothing: N is empty.
+  [[nodiscard]] result<std::optional<ends_state>> read_ends_state() const;
   /// The persisted lower bounds of the due index, by group: a key, or "".
   [[nodiscard]] result<due_bounds> read_due_bounds() const;
   /// Error unless this program can open the database: format_too_new, data_dir_unusable (too old),
@@ -60,6 +66,8 @@ class rocks_reads {
 
  private:
   [[nodiscard]] result<loaded_workflow> load_pages(std::string_view id) const;
+  [[nodiscard]] result<records::state_record> read_state(std::string_view id, std::string& key,
+                                                         rocksdb::PinnableSlice& value) const;
   [[nodiscard]] result<void> read_definition(std::string_view id, std::string& key,
                                              rocksdb::PinnableSlice& value) const;
   [[nodiscard]] result<std::optional<std::string>> get(std::string_view key) const;

@@ -38,7 +38,10 @@ result<std::string> rocks_results::next(std::uint64_t seq) {
     if (!*found) return missing(seq);
   }
   auto& event = events_[seq - first_].event;
-  if (event.kind != model::event_kind::action_completed) return missing(seq);
+  if (event.kind != model::event_kind::action_completed &&
+      event.kind != model::event_kind::signal_received) {
+    return missing(seq);
+  }
   return event.text;
 }
 

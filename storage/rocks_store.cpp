@@ -40,6 +40,7 @@ class rocks_store final : public store, public row_source {
     storage::totals totals;
     due_bounds bounds;
     bool sync = true;
+    bool keeps_ends = false;
   };
 
   explicit rocks_store(parts p)
@@ -105,6 +106,7 @@ class rocks_store final : public store, public row_source {
   }
   [[nodiscard]] result<std::vector<ended_entry>> ended(model::index_class c,
                                                        std::size_t limit) const override {
+    if (!p_.keeps_ends) return error{errc::wrong_state, "the index of ends is not kept here"};
     return reads_.ended(c, limit, true);
   }
   [[nodiscard]] totals current_totals() const override {
@@ -156,6 +158,7 @@ rocks_store::first_dues rocks_store::collect(const std::vector<const write_batch
   for (const auto* batch : batches) {
     delta += batch->delta;
     batch->each([&](write_batch::op what, std::string_view key, std::string_view value) {
+      if (!p_.keeps_ends && keys::decode_kind(key) == keys::kind::ended) return;
       ops_.push_back({key, value, static_cast<std::uint32_t>(ops_.size()), what});
     });
   }
@@ -261,28 +264,42 @@ result<std::vector<due_entry>> rocks_store::due(timer_group group, const due_ent
   return found;
 }
 
+struct begun {
+  std::uint64_t epoch = 0;
+  bool keeps_ends = false;
+};
+
 /// What a database needs before its first use, and the next epoch; durable.
-result<std::uint64_t> begin_epoch(rocksdb::DB& db, const std::filesystem::path& dir) {
+result<begun> begin_epoch(rocksdb::DB& db, const std::filesystem::path& dir, ends_index wanted) {
   const rocks_reads reads(db);
   const auto format = reads.check_format(dir);
   if (!format) return format.error();
   const auto last = reads.number(meta_names::epoch);
   if (!last) return last.error();
   if (*format && **format < format_version) {
-    if (auto upgraded = upgrade(db, reads); !upgraded) return upgraded.error();
+    if (auto upgraded = upgrade(db, reads, **format); !upgraded) return upgraded.error();
   }
-  const std::uint64_t epoch = last->value_or(0) + 1;
+  const auto ends = prepare_ends(db, reads, wanted);
+  if (!ends) return ends.error();
+  const begun out{last->value_or(0) + 1, *ends};
   rocksdb::WriteBatch batch;
   std::string value;
-  records::encode_number(format_version, value);
-  auto status = batch.Put(keys::meta(meta_names::format), value);
-  records::encode_number(epoch, value);
-  if (status.ok()) status = batch.Put(keys::meta(meta_names::epoch), value);
+  const auto put = [&](std::string_view name, std::uint64_t number) {
+    records::encode_number(number, value);
+    return batch.Put(keys::meta(name), value);
+  };
+  auto status = put(meta_names::format, format_version);
+  if (status.ok()) status = put(meta_names::epoch, out.epoch);
+  if (status.ok()) {
+    status = out.keeps_ends
+                 ? put(meta_names::ends, static_cast<std::uint64_t>(ends_state::complete))
+                 : batch.Delete(keys::meta(meta_names::ends));
+  }
   rocksdb::WriteOptions options;
   options.sync = true;
   if (status.ok()) status = db.Write(options, &batch);
   if (!status.ok()) return open_error(dir, status);
-  return epoch;
+  return out;
 }
 
 /// RocksDB syncs its own directory; the names of that one and of the data directory are ours to
@@ -340,9 +357,10 @@ result<std::unique_ptr<store>> open_store(const std::filesystem::path& dir,
     auto whole = check_last_write(p.dir, p.db->GetLatestSequenceNumber());
     if (!whole) return close_with(whole.error());
   }
-  const auto epoch = begin_epoch(*p.db, dir);
-  if (!epoch) return close_with(epoch.error());
-  p.epoch = *epoch;
+  const auto begun = begin_epoch(*p.db, dir, opts.ends);
+  if (!begun) return close_with(begun.error());
+  p.epoch = begun->epoch;
+  p.keeps_ends = begun->keeps_ends;
   if (auto synced = sync_names(*options.env, p.dir); !synced) return close_with(synced.error());
   const auto totals = reads.read_totals();
   if (!totals) return close_with(totals.error());

@@ -132,7 +132,7 @@ class read_store {
   [[nodiscard]] virtual result<std::vector<stored_event>> history(std::string_view id,
                                                                   std::uint64_t after,
                                                                   std::size_t limit) const = 0;
-  /// The result bytes in the action_completed event at `seq`.
+  /// The result bytes in the action_completed or signal_received event at `seq`.
   [[nodiscard]] virtual result<std::string> load_result(std::string_view id,
                                                         std::uint64_t seq) const = 0;
   /// For many results of a workflow, best in ascending order. Here: a look-up for each.
@@ -154,7 +154,8 @@ class read_store {
   [[nodiscard]] virtual result<std::vector<list_entry>> list(const list_source& source,
                                                              const list_place& from,
                                                              std::size_t limit) const = 0;
-  /// Those of the class that have ended, first the first, at most `limit`.
+  /// Those of the class that have ended, first the first, at most `limit`. wrong_state where that
+  /// index is not kept.
   [[nodiscard]] virtual result<std::vector<ended_entry>> ended(model::index_class c,
                                                                std::size_t limit) const = 0;
   [[nodiscard]] virtual totals current_totals() const = 0;
@@ -176,13 +177,18 @@ class store : public read_store {
 };
 
 /// Appends to `out` everything that the change writes: definition (when it creates), state, changed
-/// action pages, history rows, due and listing entries, totals. `after` is the state after
-/// changes.events.
+/// action pages, history rows, due and listing entries, totals, also what a store does not keep
+/// (ends_index). `after` is the state after changes.events.
 void encode_commit(const model::definition& def, const model::workflow_state& after,
                    const model::change_set& changes, write_batch& out);
 
+/// The index of what has ended (read_store::ended) costs each end a row: who needs it, has it kept.
+/// Where it was not, opening makes it, from a look at each workflow that has ended.
+enum class ends_index : std::uint8_t { dropped, as_found, kept };
+
 struct store_options {
   tenax::durability durability = tenax::durability::sync;
+  ends_index ends = ends_index::dropped;
   std::size_t cache_bytes = 32u << 20;
   std::size_t write_buffer_bytes = 64u << 20;
   /// Tests put a simulated file system here (a rocksdb::Env, which must outlive the store); null:

@@ -1,12 +1,18 @@
 #include "storage/upgrade.hpp"
 
+#include <rocksdb/convenience.h>
 #include <rocksdb/write_batch.h>
 
 #include <limits>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include "storage/keys.hpp"
+#include "storage/meta_names.hpp"
+#include "storage/records.hpp"
 #include "storage/rocks_options.hpp"
 #include "storage/verify_workflow.hpp"
 
@@ -43,60 +49,133 @@ class piecewise {
   rocksdb::WriteBatch batch_;
 };
 
-/// What a program that does not know the index has left of one that was begun.
+/// Of tables that hold nothing else, the files; row by row only what is left.
 result<void> clear(rocksdb::DB& db, keys::kind k, piecewise& out) {
+  const auto begin = keys::kind_begin(k);
   const auto end = keys::kind_end(k);
+  const rocksdb::Slice lower(begin);
   const rocksdb::Slice upper(end);
+  const auto dropped =
+      rocksdb::DeleteFilesInRange(&db, db.DefaultColumnFamily(), &lower, &upper, false);
+  if (!dropped.ok()) return read_error(dropped);
   rocksdb::ReadOptions options;
   options.iterate_upper_bound = &upper;
   const std::unique_ptr<rocksdb::Iterator> it(db.NewIterator(options));
-  for (it->Seek(keys::kind_begin(k)); it->Valid(); it->Next()) {
+  for (it->Seek(lower); it->Valid(); it->Next()) {
     if (auto removed = out.remove(it->key()); !removed) return removed;
   }
   return it->status().ok() ? result<void>() : read_error(it->status());
 }
 
-/// One whose rows fail their checks stays as it is, without entries (`verify` names it): the others
-/// go on.
-result<void> add_rows(const rocks_reads& reads, const list_entry& entry, piecewise& out) {
-  const auto broken = [](const result<read_store::header>& h) {
-    return !h && (h.error().code() == errc::corrupt || h.error().code() == errc::not_found);
+/// Calls `add` with each workflow of the class, in the order of the listing.
+template <class Add>
+result<void> each_listed(const rocks_reads& reads, model::index_class c, Add&& add) {
+  constexpr std::size_t entries_per_read = 1'000;
+  list_place from{std::numeric_limits<time_ms>::min(), {}, false};
+  for (bool more = true; more;) {
+    const auto listed =
+        reads.list({list_source::kind::classes, {c}, {}}, from, entries_per_read, true);
+    if (!listed) return listed.error();
+    for (const auto& entry : *listed) {
+      if (auto added = add(entry); !added) return added;
+      from.created_at_ms = entry.created_at_ms;
+      from.workflow_id = entry.workflow_id + '\0';
+    }
+    more = listed->size() == entries_per_read;
+  }
+  return {};
+}
+
+/// What `read` says; nothing of one whose rows fail their checks, which stays as it is, without
+/// entries (`verify` names it): the others go on.
+template <class Read>
+auto unless_broken(const Read& read) -> result<std::optional<std::decay_t<decltype(*read())>>> {
+  using found = std::optional<std::decay_t<decltype(*read())>>;
+  const auto broken = [](const auto& r) {
+    return !r && (r.error().code() == errc::corrupt || r.error().code() == errc::not_found);
   };
-  auto header = reads.load_header(entry.workflow_id);
-  if (broken(header)) header = reads.load_header(entry.workflow_id);  // of the way from the disk?
-  if (broken(header)) return {};
-  if (!header) return header.error();
-  for (const auto& key : index_keys(entry.workflow_id, header->state, header->head.reference)) {
-    if (auto put = out.put(key); !put) return put;
+  auto got = read();
+  if (broken(got)) got = read();  // of the way from the disk?
+  if (broken(got)) return found();
+  if (!got) return got.error();
+  return found(std::move(*got));
+}
+
+result<void> put_ends_state(rocksdb::DB& db, ends_state state) {
+  std::string value;
+  records::encode_number(static_cast<std::uint64_t>(state), value);
+  rocksdb::WriteOptions options;
+  options.sync = true;
+  const auto status = db.Put(options, keys::meta(meta_names::ends), value);
+  return status.ok() ? result<void>() : read_error(status);
+}
+
+result<void> make_ends(const rocks_reads& reads, piecewise& out) {
+  std::string key;
+  for (std::uint8_t n = 0; n <= model::index_class_max; ++n) {
+    const auto c = static_cast<model::index_class>(n);
+    if (is_open(c)) continue;
+    auto made = each_listed(reads, c, [&](const list_entry& entry) -> result<void> {
+      const auto closed_at_ms =
+          unless_broken([&] { return reads.load_closed_at(entry.workflow_id); });
+      if (!closed_at_ms) return closed_at_ms.error();
+      if (!*closed_at_ms) return {};
+      keys::ended(key, {c, **closed_at_ms, entry.created_at_ms, entry.workflow_id});
+      return out.put(key);
+    });
+    if (!made) return made;
   }
   return {};
 }
 
 }  // namespace
 
-result<void> upgrade(rocksdb::DB& db, const rocks_reads& reads) {
+result<void> upgrade(rocksdb::DB& db, const rocks_reads& reads, std::uint64_t from_format) {
+  // Before any row of N changes: what is there says more than the format.
+  if (const auto ends = reads.read_ends_state(); !ends || !*ends) {
+    if (!ends) return ends.error();
+    auto put = put_ends_state(
+        db, from_format == format_with_all_ends ? ends_state::complete : ends_state::partial);
+    if (!put) return put;
+  }
+  if (from_format == format_with_all_ends) return {};
   piecewise out(db);
-  for (const auto k : {keys::kind::ended, keys::kind::undecided, keys::kind::reference}) {
+  for (const auto k : {keys::kind::undecided, keys::kind::reference}) {
+    // What a program that does not know the index has left of one that was begun.
     if (auto cleared = clear(db, k, out); !cleared) return cleared;
   }
-  constexpr std::size_t entries_per_read = 1'000;
   for (std::uint8_t c = 0; c <= model::index_class_max; ++c) {
-    time_ms from_ms = std::numeric_limits<time_ms>::min();
-    std::string from_id;
-    for (bool more = true; more;) {
-      const auto listed =
-          reads.list({list_source::kind::classes, {static_cast<model::index_class>(c)}, {}},
-                     {from_ms, from_id, false}, entries_per_read, true);
-      if (!listed) return listed.error();
-      for (const auto& entry : *listed) {
-        if (auto added = add_rows(reads, entry, out); !added) return added;
-        from_ms = entry.created_at_ms;
-        from_id = entry.workflow_id + '\0';
+    auto made = each_listed(reads, static_cast<model::index_class>(c), [&](const auto& entry) {
+      const auto header = unless_broken([&] { return reads.load_header(entry.workflow_id); });
+      if (!header) return result<void>(header.error());
+      if (!*header) return result<void>();
+      const auto& h = **header;
+      for (const auto& key : index_keys(entry.workflow_id, h.state, h.head.reference, false)) {
+        if (auto put = out.put(key); !put) return put;
       }
-      more = listed->size() == entries_per_read;
-    }
+      return result<void>();
+    });
+    if (!made) return made;
   }
   return out.flush();
+}
+
+result<bool> prepare_ends(rocksdb::DB& db, const rocks_reads& reads, ends_index wanted) {
+  const auto found = reads.read_ends_state();
+  if (!found) return found.error();
+  if (*found == ends_state::complete && wanted != ends_index::dropped) return true;
+  const bool keep = wanted == ends_index::kept;
+  if (!*found && !keep) return false;
+  if (auto put = put_ends_state(db, ends_state::partial); !put) return put.error();
+  piecewise out(db);
+  if (*found) {
+    if (auto cleared = clear(db, keys::kind::ended, out); !cleared) return cleared.error();
+  }
+  if (keep) {
+    if (auto made = make_ends(reads, out); !made) return made.error();
+  }
+  if (auto flushed = out.flush(); !flushed) return flushed.error();
+  return keep;
 }
 
 }  // namespace tenax::storage

@@ -20,6 +20,8 @@ class store_check {
       : rows_(rows), report_(report), findings_(report) {}
 
   result<void> run() {
+    read_ends_state();
+    if (failed_) return *failed_;
     auto scanned = rows_.each({}, {}, [this](std::string_view key, std::string_view value) {
       on_row(key, value);
       return !failed_;
@@ -40,6 +42,7 @@ class store_check {
   void on_meta(std::string_view key, std::string_view value);
   void on_workflow(const keys::workflow_key& at, std::string_view key, std::string_view value);
   void end_workflow();
+  void read_ends_state();
   void check_meta();
   void name_stray_listings();
   void name_stray_timers();
@@ -79,7 +82,18 @@ class store_check {
   bool has_format_ = false;
   bool has_epoch_ = false;
   std::array<std::string, 2> due_bound_;
+  std::optional<ends_state> ends_;  ///< nothing: N is empty
 };
+
+/// Before the rows that it tells of. A value that is none is found as the row is passed.
+void store_check::read_ends_state() {
+  const auto key = keys::meta(meta_names::ends);
+  const auto value = get(key);
+  if (!value) return;
+  const auto number = records::decode_number(key, *value);
+  const bool complete = number && *number == static_cast<std::uint64_t>(ends_state::complete);
+  ends_ = complete ? ends_state::complete : ends_state::partial;
+}
 
 void store_check::on_row(std::string_view key, std::string_view value) {
   const auto kind = keys::decode_kind(key);
@@ -99,7 +113,8 @@ void store_check::on_row(std::string_view key, std::string_view value) {
         return bad_row(key, "not an index entry");
       }
       if (!value.empty()) bad_row(key, "an index entry with a value");
-      ++indexed_;
+      // What is being made or removed can have any.
+      indexed_ += *kind != keys::kind::ended || ends_ != ends_state::partial;
       break;
     case keys::kind::due:
     case keys::kind::deadline: {
@@ -133,6 +148,12 @@ void store_check::on_meta(std::string_view key, std::string_view value) {
     const auto t = records::decode_totals(key, value);
     if (t) totals_ = *t;
     if (!t) decoded = t.error();
+  } else if (key == keys::meta(meta_names::ends)) {
+    const auto n = records::decode_number(key, value);
+    if (!n) decoded = n.error();
+    if (n && *n > static_cast<std::uint64_t>(ends_state::complete)) {
+      return bad_row(key, "no state of an index: " + std::to_string(*n));
+    }
   } else if (const bool deadlines = key == keys::meta(meta_names::deadline_bound);
              deadlines || key == keys::meta(meta_names::due_bound)) {
     const auto bound = records::decode_bytes(key, value);
@@ -155,7 +176,7 @@ void store_check::on_workflow(const keys::workflow_key& at, std::string_view key
 
 void store_check::end_workflow() {
   if (!workflow_) return;
-  const auto expected = workflow_->finish();
+  const auto expected = workflow_->finish(ends_ == ends_state::complete);
   const std::string id = workflow_->id();
   ++report_.workflows;
   report_.events += workflow_->events();
@@ -272,8 +293,9 @@ std::optional<std::string> store_check::reference_of(const std::string& id) {
 }
 
 void store_check::name_strays() {
+  const auto first = ends_ == ends_state::partial ? keys::kind::undecided : keys::kind::ended;
   const auto scanned = rows_.each(
-      keys::kind_begin(keys::kind::ended), keys::kind_end(keys::kind::reference),
+      keys::kind_begin(first), keys::kind_end(keys::kind::reference),
       [this](std::string_view key, std::string_view) {
         std::string id;
         if (const auto ended = keys::decode_ended(key)) id = ended->workflow_id;
@@ -285,7 +307,8 @@ void store_check::name_strays() {
         if (failed_) return false;
         if (exists && !(record && reference)) return true;  // found before
         const auto expected =
-            exists ? index_keys(id, record->state, *reference) : std::vector<std::string>();
+            exists ? index_keys(id, record->state, *reference, ends_ == ends_state::complete)
+                   : std::vector<std::string>();
         if (std::find(expected.begin(), expected.end(), key) == expected.end()) {
           findings_.add("I14", keys::printable(key), "an index entry that no workflow has");
         }

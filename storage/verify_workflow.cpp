@@ -35,6 +35,7 @@ std::string differing_field(const model::workflow_state& a, const model::workflo
   if (a.failed_action != b.failed_action) return "failed_action";
   if (a.reason != b.reason) return "reason";
   if (a.terms_seq != b.terms_seq) return "terms";
+  if (a.signals != b.signals) return "signals";
   if (a.counts != b.counts) return "counts";
   return "";
 }
@@ -64,9 +65,9 @@ std::optional<due_entry> expected_deadline(std::string_view id,
 }
 
 std::vector<std::string> index_keys(std::string_view id, const model::workflow_state& state,
-                                    std::string_view reference) {
+                                    std::string_view reference, bool keeps_ends) {
   std::vector<std::string> out;
-  if (state.terminal()) {
+  if (keeps_ends && state.terminal()) {
     keys::ended(out.emplace_back(),
                 {state.listed_as(), state.closed_at_ms, state.created_at_ms, std::string(id)});
   }
@@ -307,7 +308,7 @@ void workflow_check::compare_encoding() {
   }
 }
 
-expected_rows workflow_check::finish() {
+expected_rows workflow_check::finish(bool keeps_ends) {
   expected_rows out;
   if (!stored_) return out;
   const auto& state = stored_->state;
@@ -331,7 +332,8 @@ expected_rows workflow_check::finish() {
   }
   add_expected_due(id_, 0, state.actions, out.due);
   if (auto deadline = expected_deadline(id_, state)) out.due.push_back(std::move(*deadline));
-  out.index_keys = index_keys(id_, state, definition_ ? definition_->spec.reference : "");
+  out.index_keys =
+      index_keys(id_, state, definition_ ? definition_->spec.reference : "", keeps_ends);
   return out;
 }
 

@@ -40,10 +40,11 @@ void add_expected_due(std::string_view id, model::action_index first,
                       const std::vector<model::action_state>& actions, std::vector<due_entry>& out);
 [[nodiscard]] std::optional<due_entry> expected_deadline(std::string_view id,
                                                          const model::workflow_state& state);
-/// The keys that it must have in the indexes N, Q and R, of which none has a value.
+/// The keys that it must have in the indexes N (if that is kept), Q and R, of which none has a
+/// value.
 [[nodiscard]] std::vector<std::string> index_keys(std::string_view id,
                                                   const model::workflow_state& state,
-                                                  std::string_view reference);
+                                                  std::string_view reference, bool keeps_ends);
 
 class workflow_check {
  public:
@@ -53,7 +54,7 @@ class workflow_check {
   /// Rows in key order.
   void row(const keys::workflow_key& at, std::string_view key, std::string_view value);
   /// After the last row: compares the replayed state with the stored one.
-  expected_rows finish();
+  expected_rows finish(bool keeps_ends);
 
   [[nodiscard]] const std::string& id() const noexcept { return id_; }
   [[nodiscard]] std::uint64_t events() const noexcept { return events_; }

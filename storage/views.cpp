@@ -79,6 +79,7 @@ action_view to_view(const loaded_workflow& w, model::action_index index,
     if (open && state.phase == model::phase::blocked) v.waiting_on.push_back(key);
   }
   if (model::has_timer(state.phase, state.due_at_ms)) v.next_at = to_time(state.due_at_ms);
+  v.signal = state.signal;
   v.attempts = state.attempt;
   v.retry_count = state.retries;
   v.recoveries = state.recoveries;
@@ -94,51 +95,6 @@ action_view to_view(const loaded_workflow& w, model::action_index index,
 constexpr std::size_t look_ups_max = 16;
 constexpr std::size_t events_per_read = 1'000;
 
-result<void> add_result(const read_store& store, workflow_view& view, std::string_view id,
-                        model::action_index action, std::uint64_t seq) {
-  auto found = store.load_result(id, seq);
-  if (!found) return found.error();
-  view.actions[action].result = std::move(*found);
-  return {};
-}
-
-/// Fills in the results of the completed actions. Those are in the history for good, so it does not
-/// matter that the history is read a moment after the state.
-result<void> add_results(const read_store& store, const loaded_workflow& w, workflow_view& view) {
-  const std::string& id = w.definition->spec.id;
-  std::unordered_map<std::uint64_t, model::action_index> wanted;
-  std::uint64_t first = w.state.seq;
-  for (model::action_index a = 0; a < w.state.actions.size(); ++a) {
-    const auto& action = w.state.actions[a];
-    if (action.phase != model::phase::completed) continue;
-    wanted.emplace(action.result_seq, a);
-    first = std::min(first, action.result_seq);
-  }
-  if (wanted.size() <= look_ups_max) {
-    for (const auto& [seq, action] : wanted) {
-      if (auto added = add_result(store, view, id, action, seq); !added) return added;
-    }
-    return {};
-  }
-  for (std::uint64_t after = first == 0 ? 0 : first - 1; !wanted.empty();) {
-    auto events = store.history(id, after, events_per_read);
-    if (!events) return events.error();
-    if (events->empty()) break;
-    for (auto& e : *events) {
-      const auto at = wanted.find(e.seq);
-      if (at == wanted.end()) continue;
-      if (e.event.kind != model::event_kind::action_completed) continue;
-      view.actions[at->second].result = std::move(e.event.text);
-      wanted.erase(at);
-    }
-    after = events->back().seq;
-  }
-  if (wanted.empty()) return {};
-  return error{errc::corrupt, "workflow " + id +
-                                  ": the history does not hold the result of action " +
-                                  view.actions[wanted.begin()->second].key};
-}
-
 /// The text of an event that the state names; 0: none. It is in the history for good, as a result
 /// is.
 result<std::string> load_text(const read_store& store, std::string_view id, std::uint64_t seq,
@@ -151,6 +107,62 @@ result<std::string> load_text(const read_store& store, std::string_view id, std:
                                     std::string(what)};
   }
   return std::move(events->front().event.text);
+}
+
+/// What of an action is in an event that its state names.
+struct wanted_text {
+  model::action_index action = 0;
+  bool is_result = false;  ///< else: for what its open attempt waits
+};
+
+void set(workflow_view& view, const wanted_text& what, std::string text) {
+  auto& action = view.actions[what.action];
+  if (what.is_result) {
+    action.result = std::move(text);
+  } else {
+    action.pending_on = std::move(text);
+  }
+}
+
+/// Fills in the results of the completed actions, and for what open attempts wait. Those are in the
+/// history for good, so it does not matter that the history is read a moment after the state.
+result<void> add_texts(const read_store& store, const loaded_workflow& w, workflow_view& view) {
+  const std::string& id = w.definition->spec.id;
+  std::unordered_map<std::uint64_t, wanted_text> wanted;
+  std::uint64_t first = w.state.seq;
+  for (model::action_index a = 0; a < w.state.actions.size(); ++a) {
+    const auto& action = w.state.actions[a];
+    const bool is_result = action.phase == model::phase::completed;
+    const std::uint64_t seq = is_result ? action.result_seq : action.opened_seq;
+    if (seq == 0) continue;
+    wanted.emplace(seq, wanted_text{a, is_result});
+    first = std::min(first, seq);
+  }
+  if (wanted.size() <= look_ups_max) {
+    for (const auto& [seq, what] : wanted) {
+      auto text = what.is_result ? store.load_result(id, seq)
+                                 : load_text(store, id, seq, "the opening of an attempt");
+      if (!text) return text.error();
+      set(view, what, std::move(*text));
+    }
+    return {};
+  }
+  for (std::uint64_t after = first == 0 ? 0 : first - 1; !wanted.empty();) {
+    auto events = store.history(id, after, events_per_read);
+    if (!events) return events.error();
+    if (events->empty()) break;
+    for (auto& e : *events) {
+      const auto at = wanted.find(e.seq);
+      if (at == wanted.end()) continue;
+      set(view, at->second, std::move(e.event.text));
+      wanted.erase(at);
+    }
+    after = events->back().seq;
+  }
+  if (wanted.empty()) return {};
+  return error{errc::corrupt, "workflow " + id +
+                                  ": the history does not hold what its state says of action " +
+                                  view.actions[wanted.begin()->second.action].key};
 }
 
 }  // namespace
@@ -197,13 +209,8 @@ result<workflow_view> read_view(const read_store& store, std::string_view id,
   view.actions.reserve(spec.actions.size());
   for (model::action_index a = 0; a < spec.actions.size(); ++a) {
     view.actions.push_back(to_view(*loaded, a, handlers, now_ms));
-    const auto opened_seq = loaded->state.actions[a].opened_seq;
-    if (opened_seq == 0) continue;
-    auto message = load_text(store, id, opened_seq, "the opening of an attempt");
-    if (!message) return message.error();
-    view.actions.back().pending_on = std::move(*message);
   }
-  if (auto added = add_results(store, *loaded, view); !added) return added.error();
+  if (auto added = add_texts(store, *loaded, view); !added) return added.error();
   return view;
 }
 

@@ -131,6 +131,13 @@ void driver::end_attempt(std::string_view token, outcome what, callback<void> do
   core_->end_attempt(token, std::move(what), while_alive(std::move(done), alive_));
 }
 
+void driver::signal(std::string id, std::string name, std::string payload, std::string key,
+                    callback<void> done) {
+  traced("signal", mix(mix(0, id), name));
+  core_->signal(std::move(id), {std::move(name), std::move(payload), std::move(key)},
+                while_alive(std::move(done), alive_));
+}
+
 void driver::heartbeat(std::string_view token, callback<std::optional<wall_time>> done) {
   traced("heartbeat", mix(0, token));
   core_->heartbeat(token, "some", while_alive(std::move(done), alive_));
@@ -155,6 +162,7 @@ void driver::start_draining() {
 // --- queries ---
 
 result<workflow_view> driver::get(std::string_view id) const { return core_->get(id); }
+result<explanation> driver::explain(std::string_view id) const { return core_->explain(id); }
 result<std::vector<due_view>> driver::due_by(storage::timer_kind kind, std::size_t limit,
                                              std::optional<wall_time> now) const {
   return core_->due_by(kind, limit, now);

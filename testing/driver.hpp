@@ -85,6 +85,7 @@ class driver {
   void crash();
   /// For the next open.
   tenax::options& options() noexcept { return setup_.options; }
+  [[nodiscard]] std::filesystem::path& dir() noexcept { return setup_.dir; }
 
   // --- commands: the callback comes with a later step, or at once ---
   template <class T>
@@ -95,6 +96,8 @@ class driver {
   void retry(std::string id, std::string key, std::string reason, callback<void> done);
   void remove(std::string id, callback<void> done);
   void end_attempt(std::string_view token, outcome what, callback<void> done);
+  void signal(std::string id, std::string name, std::string payload, std::string key,
+              callback<void> done);
   void heartbeat(std::string_view token, callback<std::optional<wall_time>> done);
   void on_end(const std::string& id, callback<workflow_summary> done);
   void start_draining();
@@ -103,6 +106,7 @@ class driver {
   /// Null as `answers` says.
   [[nodiscard]] actors::engine_core* core() const noexcept { return core_.get(); }
   [[nodiscard]] result<workflow_view> get(std::string_view id) const;
+  [[nodiscard]] result<explanation> explain(std::string_view id) const;
   [[nodiscard]] result<std::vector<due_view>> due_by(storage::timer_kind kind, std::size_t limit,
                                                      std::optional<wall_time> now) const;
   /// The real one: reads of the caller neither count nor fail.

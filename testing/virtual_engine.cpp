@@ -103,6 +103,12 @@ result<void> virtual_engine::resolve(std::string_view id, std::string_view actio
   return impl_->as_engine.resolve(id, action_key, std::move(decision));
 }
 
+result<void> virtual_engine::signal(std::string_view id, std::string name, std::string payload,
+                                    std::string key) {
+  if (!impl_) return closed_error();
+  return impl_->as_engine.signal(id, std::move(name), std::move(payload), std::move(key));
+}
+
 result<void> virtual_engine::end_attempt(std::string_view token, outcome what) {
   if (!impl_) return closed_error();
   return impl_->as_engine.end_attempt(token, std::move(what));
@@ -147,6 +153,11 @@ result<workflow_summary> virtual_engine::summary(std::string_view id) const {
 result<workflow_view> virtual_engine::get(std::string_view id) const {
   if (!impl_) return closed_error();
   return impl_->as_engine.get(id);
+}
+
+result<explanation> virtual_engine::explain(std::string_view id) const {
+  if (!impl_) return closed_error();
+  return impl_->as_engine.explain(id);
 }
 
 result<page<workflow_summary>> virtual_engine::list(const list_query& query) const {

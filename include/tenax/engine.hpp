@@ -24,6 +24,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tenax/explain.hpp"
 #include "tenax/options.hpp"
 #include "tenax/result.hpp"
 #include "tenax/spec.hpp"
@@ -145,6 +146,10 @@ class engine {
   result<workflow_summary> summary(std::string_view id) const;
   result<workflow_view> get(std::string_view id) const;
   result<std::string> terms(std::string_view id) const;
+  /// Why each action that is not over does not run, what holds them in the end, and what happens
+  /// next: of the last durable state, with what this engine knows beside it. Costs a read of the
+  /// workflow and is linear in its size.
+  result<explanation> explain(std::string_view id) const;
   result<page<workflow_summary>> list(const list_query& query = {}) const;
   /// Errors as `list`.
   result<list_count> count(const list_query& query = {}) const;
@@ -208,6 +213,19 @@ class engine {
   void retry_async(std::string_view id, std::string_view action_key, std::string reason,
                    std::function<void(result<void>)> done);
   void remove_async(std::string_view id, std::function<void(result<void>)> done);
+  /// Gives an open workflow a signal: an action that waits for this name takes it (outcome::
+  /// until_signal, built-in wait_signal), the one that has waited longest, now or later; each
+  /// signal is taken once. Returns once durable. `payload` (JSON by convention) is that action's
+  /// result. With a `key` (at most 128 bytes), the same name, key and payload again is no error and
+  /// no second signal, also after the workflow's end. Errors: not_found, wrong_state (it is over),
+  /// conflict (the key with another payload), overloaded (limits::signals_max), invalid_argument
+  /// (the name, key or payload), corrupt, closing, stopped; storage_unavailable (unknown: with a
+  /// key, say it again).
+  result<void> signal(std::string_view id, std::string name, std::string payload = "null",
+                      std::string key = {});
+  /// As signal, but does not wait. `done` as in submit_async.
+  void signal_async(std::string_view id, std::string name, std::string payload, std::string key,
+                    std::function<void(result<void>)> done);
   /// Records other terms with an open workflow, in place of those that it had; the history keeps
   /// both. Returns once durable. Errors: not_found, wrong_state (it is over), invalid_argument (too
   /// long, or empty), corrupt, closing, stopped; storage_unavailable (unknown).
@@ -283,6 +301,9 @@ class reader {
   result<void> refresh();
   result<workflow_summary> summary(std::string_view id) const;
   result<workflow_view> get(std::string_view id) const;
+  /// As engine::explain, by the machine's clock. What only a running engine knows (its handlers,
+  /// what they wait for) is said to be unknown; whether a process has the directory open is not.
+  result<explanation> explain(std::string_view id) const;
   result<page<workflow_summary>> list(const list_query& query = {}) const;
   /// Errors as `list`.
   result<list_count> count(const list_query& query = {}) const;

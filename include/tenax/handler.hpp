@@ -87,13 +87,20 @@ class outcome {
   static outcome pending(std::optional<milliseconds> heartbeat = std::nullopt,
                          std::string message = {});
 
+  /// As `pending`, until the workflow has a signal of this name (engine::signal) that no other
+  /// action has taken, also one that came before: its payload is the result. With a `timeout` (0 to
+  /// limits::delay_max) the action fails for good after it, class "signal_timeout". The name is 1
+  /// to 128 characters of [A-Za-z0-9._:-]; the built-in action type wait_signal does this.
+  static outcome until_signal(std::string name, std::optional<milliseconds> timeout = std::nullopt);
+
   kind what = kind::success;
   std::string result{};       ///< success
   std::string error_class{};  ///< failure, fatal, unknown; of a defer: why, if it is throttled
+  std::string signal{};       ///< pending: the signal that ends it, if it waits for one
   std::string message{};      ///< with the class; pending: for what
   std::optional<milliseconds> retry_after{};
   wall_time until{};                        ///< defer
-  std::optional<milliseconds> heartbeat{};  ///< pending
+  std::optional<milliseconds> heartbeat{};  ///< pending; with a signal: the timeout
 };
 
 /// INTERNAL: who makes the token of an attempt.
@@ -239,8 +246,9 @@ namespace builtin {
 /// noop: succeeds with its input as result.  wait {"seconds": number, 0..limits::delay_max}: a
 /// durable timer, rounded up to milliseconds; longer is refused at submit, or fails the attempt
 /// where a reference says how long.  log_message {"level": "debug"|"info"|"warning"|"error",
-/// "message": string}: writes to the engine's log, control characters escaped. All three are
-/// registered by default. Leaves alone what the registry already has under these names.
+/// "message": string}: writes to the engine's log, control characters escaped.  wait_signal
+/// {"name": string, "timeout_seconds"?: number, 0..limits::delay_max}: outcome::until_signal. All
+/// four are registered by default. Leaves alone what the registry already has under these names.
 void add_defaults(handler_registry& registry);
 /// exec {"argv": [program, argument...]}: no shell, own process group, stdin empty, an environment
 /// of PATH, what exec_options::inherit names, and of the attempt TENAX_IDEMPOTENCY_KEY,

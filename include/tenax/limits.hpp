@@ -16,6 +16,7 @@ struct limits {
   /// Names, descriptions, references, reasons, error messages; 1 MiB is the most.
   std::size_t text_bytes_max = 4'096;
   std::uint64_t history_events_max = 1'000'000;  ///< of one workflow
+  std::size_t signals_max = 1'000;   ///< that one workflow takes in all; 10,000 is the most
   std::uint32_t attempts_max = 100;  ///< of a retry policy; fixed: another value is refused
   /// 10 years, which is also the most. Of delay_ms, deadline_ms, `wait`, deferrals and retry_after:
   /// what exceeds it is refused, never cut. Fixed for retry policies.
@@ -28,6 +29,7 @@ struct limits {
   static constexpr std::size_t spec_bytes_most = std::size_t{1} << 30;
   static constexpr std::size_t payload_bytes_most = std::size_t{256} << 20;
   static constexpr std::size_t text_bytes_most = std::size_t{1} << 20;
+  static constexpr std::size_t signals_most = 10'000;
 };
 
 }  // namespace tenax

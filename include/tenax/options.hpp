@@ -21,7 +21,8 @@ enum class durability : std::uint8_t {
 };
 
 /// How many finished workflows of one status stay, and how long after their end. What exceeds
-/// either rule leaves within seconds, first what ended first; nothing set: all stay.
+/// either rule leaves within seconds, first what ended first; nothing set: all stay. The first open
+/// with a rule, where the one before had none, looks at every finished workflow.
 struct keep_rule {
   std::optional<milliseconds> age = {};  ///< not negative; of any length
   std::optional<std::uint64_t> count = {};

@@ -3,6 +3,7 @@
 
 #include "tenax/engine.hpp"
 #include "tenax/exceptions.hpp"
+#include "tenax/explain.hpp"
 #include "tenax/handler.hpp"
 #include "tenax/json_codec.hpp"
 #include "tenax/limits.hpp"

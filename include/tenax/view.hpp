@@ -113,6 +113,7 @@ struct action_view {
   /// The latest attempt that was given up (timeout, cancel, close) and whose handler still runs; a
   /// new attempt may run beside it. Only engine::get can tell; a reader cannot.
   std::optional<std::uint32_t> stuck_attempt{};
+  std::string signal{};      ///< while an attempt is open: the signal that ends it, if one does
   std::string pending_on{};  ///< while an attempt is open: the message of its outcome::pending
   /// What the latest heartbeat of the open attempt said, and when. Only engine::get can tell, and
   /// not of before the open.

@@ -1,147 +1,133 @@
 #include "model/documents/event_json.hpp"
 
+#include "model/documents/json_text.hpp"
 #include "model/documents/json_tree.hpp"
-#include "model/documents/json_writer.hpp"
+#include "model/documents/timestamp.hpp"
 
 namespace tenax::model {
 
-namespace {
-
-/// An event's data.
-class object_text : public json_writer {
- public:
-  object_text() : json_writer(out_) { begin_object(); }
-  using json_writer::time;
-  void time(std::string_view name, time_ms at) { time(name, wall_time(milliseconds(at))); }
-  void json(std::string_view name, std::string_view bytes) {
-    std::string document;
-    const auto parsed = parse_json(bytes, {.depth_max = 64, .unique_keys = false});
-    if (parsed.failure == json_failure::none &&
-        append_json(document, parsed.tree, json_tree::root)) {
-      raw(name, document);
-    } else {
-      string(name, bytes);
-    }
-  }
-  [[nodiscard]] std::string take() {
-    end_object();
-    return std::move(out_);
-  }
-
- private:
-  std::string out_;
-};
-
-void retry_fields(object_text& o, const event& e) {
-  o.time("next_retry_at", e.due_at_ms);
-  o.number("wait_ms", e.wait_ms);
-  o.number("wait_least_ms", e.least_ms);
-  o.number("wait_most_ms", e.most_ms);
-  o.number("max_attempts", e.count);
-}
-
-void error_fields(object_text& o, const event& e) {
-  if (!e.error_class.empty()) o.string("error_class", e.error_class);
-  o.string("message", e.text);
-}
-
-bool has_attempt(event_kind k) {
-  switch (k) {
-    case event_kind::attempt_started:
-    case event_kind::action_completed:
-    case event_kind::attempt_failed:
-    case event_kind::attempt_timed_out:
-    case event_kind::retry_scheduled:
-    case event_kind::retry_exhausted:
-    case event_kind::attempt_deferred:
-    case event_kind::attempt_interrupted:
-    case event_kind::outcome_unknown:
-    case event_kind::late_result:
-    case event_kind::retry_requested:
-    case event_kind::attempt_opened:
-    case event_kind::attempt_extended:
-      return true;
-    default:
-      return false;
-  }
-}
-
-}  // namespace
-
-std::string event_data(const event& e) {
-  object_text o;
-  if (has_attempt(e.kind)) o.number("attempt", e.attempt);
+event_fields fields_of(const event& e) noexcept {
+  constexpr auto always = field_use::always;
+  constexpr auto if_set = field_use::if_set;
   switch (e.kind) {
     case event_kind::workflow_created:
-      if (e.due_at_ms != 0) o.time("deadline_at", e.due_at_ms);
-      if (!e.text.empty()) o.json("terms", e.text);
-      break;
+      return {.due = {"deadline_at", if_set}, .text = {"terms", if_set}, .text_is_json = true};
     case event_kind::action_scheduled:
-      o.time("scheduled_at", e.due_at_ms);
-      break;
+      return {.due = {"scheduled_at", always}};
     case event_kind::action_deadline_set:
-      o.time("close_by", e.due_at_ms);
-      break;
+      return {.due = {"close_by", always}};
     case event_kind::attempt_started:
-      if (e.count != 0) o.number("deferrals", e.count);
-      if (e.delivery != delivery::at_least_once) o.string("delivery", to_string(e.delivery));
-      break;
+      return {.attempt = always, .delivery = if_set, .count = {"deferrals", if_set}};
     case event_kind::action_completed:
-      o.json("result", e.text);
-      break;
+      return {.attempt = always,
+              .signal_seq = if_set,
+              .text = {"result", e.signal_seq == 0 ? always : if_set},
+              .text_is_json = true};
+    case event_kind::signal_received:
+      return {.key = if_set,
+              .name = {"name", always},
+              .text = {"payload", always},
+              .text_is_json = true};
     case event_kind::attempt_failed:
     case event_kind::attempt_timed_out:
     case event_kind::outcome_unknown:
+      return {.attempt = always, .error_class = if_set, .text = {"message", always}};
     case event_kind::action_failed:
-      error_fields(o, e);
-      break;
+      return {.error_class = if_set, .text = {"message", always}};
     case event_kind::retry_scheduled:
-      retry_fields(o, e);
-      break;
+      return {.attempt = always,
+              .wait_bounds = always,
+              .due = {"next_retry_at", always},
+              .wait = {"wait_ms", always},
+              .count = {"max_attempts", always}};
     case event_kind::retry_exhausted:
-      o.number("max_attempts", e.count);
-      o.string("reason", e.text);
-      break;
+      return {.attempt = always, .count = {"max_attempts", always}, .text = {"reason", always}};
     case event_kind::attempt_deferred:
-      o.time("until", e.due_at_ms);
-      if (!e.error_class.empty()) error_fields(o, e);
-      break;
+      return {.attempt = always,
+              .error_class = if_set,
+              .due = {"until", always},
+              .text = {"message", e.error_class.empty() ? field_use::unused : always}};
     case event_kind::attempt_interrupted:
-      o.number("recoveries", e.count);
-      break;
+      return {.attempt = always, .count = {"recoveries", always}};
     case event_kind::action_resolved:
-      o.string("decision", e.text);
-      break;
+      return {.text = {"decision", always}};
     case event_kind::workflow_continued:
-      if (e.due_at_ms != 0) o.time("deadline_at", e.due_at_ms);
-      o.string("reason", e.text);
-      break;
+      return {.due = {"deadline_at", if_set}, .text = {"reason", always}};
     case event_kind::retry_requested:
+      return {.attempt = always, .text = {"reason", always}};
     case event_kind::action_skipped:
     case event_kind::workflow_failed:
     case event_kind::workflow_cancelled:
-      o.string("reason", e.text);
-      break;
+      return {.text = {"reason", always}};
     case event_kind::late_result:
-      o.string("outcome", e.text);
-      break;
+      return {.attempt = always, .text = {"outcome", always}};
     case event_kind::terms_recorded:
-      o.json("terms", e.text);
-      break;
-    case event_kind::attempt_opened:  // not the secret: who reads may not end it
-      if (e.due_at_ms != 0) o.time("given_up_at", e.due_at_ms);
-      if (e.wait_ms != 0) o.number("heartbeat_ms", e.wait_ms);
-      if (!e.text.empty()) o.string("message", e.text);
-      break;
+      return {.text = {"terms", always}, .text_is_json = true};
+    case event_kind::attempt_opened:  // its secret is not shown: who reads may not end it
+      return {.attempt = always,
+              .name = {"signal", if_set},
+              .due = {"given_up_at", if_set},
+              .wait = {"heartbeat_ms", if_set},
+              .text = {"message", if_set}};
     case event_kind::attempt_extended:
-      o.time("given_up_at", e.due_at_ms);
-      break;
+      return {.attempt = always, .due = {"given_up_at", always}};
     case event_kind::action_paused:
     case event_kind::action_due:
     case event_kind::workflow_completed:
       break;
   }
-  return o.take();
+  return {};
+}
+
+namespace {
+
+/// Builds {"name":value,...} of what is to be shown.
+class shown_fields {
+ public:
+  void number(std::string_view name, field_use use, std::int64_t value) {
+    if (begin(name, use, value != 0)) out_.append(std::to_string(value));
+  }
+  void time(std::string_view name, field_use use, time_ms at) {
+    if (begin(name, use, at != 0)) {
+      append_json_string(out_, print_timestamp(wall_time(milliseconds(at))));
+    }
+  }
+  void delivery(std::string_view name, field_use use, tenax::delivery d) {
+    if (begin(name, use, d != tenax::delivery::at_least_once)) {
+      append_json_string(out_, to_string(d));
+    }
+  }
+  void secret(std::string_view, field_use, const attempt_secret&) {}
+  void text(std::string_view name, field_use use, std::string_view value) {
+    if (begin(name, use, !value.empty())) append_json_string(out_, value);
+  }
+  void json(std::string_view name, field_use use, std::string_view bytes) {
+    if (!begin(name, use, !bytes.empty())) return;
+    const auto parsed = parse_json(bytes, {.depth_max = 64, .unique_keys = false});
+    if (parsed.failure != json_failure::none || !append_json(out_, parsed.tree, json_tree::root)) {
+      append_json_string(out_, bytes);
+    }
+  }
+  [[nodiscard]] std::string take() { return std::move(out_.append("}")); }
+
+ private:
+  /// Whether the field is shown; its name is then.
+  bool begin(std::string_view name, field_use use, bool set) {
+    if (use == field_use::unused || (use == field_use::if_set && !set)) return false;
+    if (out_.size() > 1) out_.push_back(',');
+    append_json_string(out_, name);
+    out_.push_back(':');
+    return true;
+  }
+  std::string out_ = "{";
+};
+
+}  // namespace
+
+std::string event_data(const event& e) {
+  shown_fields out;
+  each_field(e, out);
+  return out.take();
 }
 
 }  // namespace tenax::model

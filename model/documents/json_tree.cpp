@@ -66,6 +66,64 @@ std::size_t json_depth(const json_tree& tree, json_at node) {
   return depth;
 }
 
+bool fits_in_a_line(std::string_view bytes) {
+  constexpr std::string_view spaces = " \t\r\n";
+  // The parser would also skip a byte order mark.
+  if (bytes.empty() || bytes.front() == '\xef' || spaces.find(bytes.front()) != spaces.npos ||
+      spaces.find(bytes.back()) != spaces.npos ||
+      bytes.find_first_of("\r\n") != std::string_view::npos) {
+    return false;
+  }
+  return parse_json(bytes, {}).failure == json_failure::none;
+}
+
+namespace {
+
+/// One past the string that begins at `at`, or past the end.
+std::size_t after_string(std::string_view json, std::size_t at) {
+  for (++at; at < json.size() && json[at] != '"'; ++at) at += json[at] == '\\' ? 1 : 0;
+  return std::min(at + 1, json.size());
+}
+
+/// One past the value that begins at `at`.
+std::size_t after_value(std::string_view json, std::size_t at) {
+  std::size_t depth = 0;
+  while (at < json.size()) {
+    const char c = json[at];
+    const bool ends =
+        c == ']' || c == '}' || c == ',' || c == ' ' || c == '\t' || c == '\r' || c == '\n';
+    if (depth == 0 && ends) return at;
+    if (c == '[' || c == '{') ++depth;
+    if (c == ']' || c == '}') --depth;
+    at = c == '"' ? after_string(json, at) : at + 1;
+    if (depth == 0 && (c == '"' || c == ']' || c == '}')) return at;
+  }
+  return at;
+}
+
+}  // namespace
+
+void each_json_text(std::string_view json,
+                    const std::function<void(std::string_view, std::string_view)>& f) {
+  const auto next = [json](std::size_t at) {
+    return std::min(json.find_first_not_of(" \t\r\n:,", at), json.size());
+  };
+  std::size_t at = next(0);
+  if (at == json.size()) return;
+  const bool named = json[at] == '{';
+  for (at = next(at + 1); at < json.size() && json[at] != ']' && json[at] != '}'; at = next(at)) {
+    std::string_view name;
+    if (named) {
+      const std::size_t end = after_string(json, at);
+      name = json.substr(at + 1, end - at - 2);
+      at = next(end);
+    }
+    const std::size_t begin = at;
+    at = after_value(json, at);
+    f(name, json.substr(begin, at - begin));
+  }
+}
+
 bool append_json(std::string& out, const json_tree& tree, json_at node, std::size_t bytes_max,
                  const write_string& strings) {
   std::vector<json_at> open;  // arrays and objects around

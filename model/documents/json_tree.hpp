@@ -98,6 +98,14 @@ struct json_parse {
 [[nodiscard]] bool has_members(std::string_view json,
                                std::initializer_list<std::string_view> names);
 
+/// Whether the bytes are JSON that can stand in a line of JSON just as they are: one value without
+/// line ends, or spaces around it, nested no deeper than limits::json_depth_max.
+[[nodiscard]] bool fits_in_a_line(std::string_view bytes);
+/// Calls f(name, value) for each member or element of a JSON object or array with the texts as they
+/// are written; names are without their quotes, "" of elements. `json` is what parse_json takes.
+void each_json_text(std::string_view json,
+                    const std::function<void(std::string_view, std::string_view)>& f);
+
 /// Nesting of a subtree: 0 for a scalar, 1 for [].
 [[nodiscard]] std::size_t json_depth(const json_tree& tree, json_at node);
 

@@ -9,6 +9,7 @@
 
 #include "model/documents/base64.hpp"
 #include "model/documents/doc_reader.hpp"
+#include "model/documents/spec_json.hpp"
 #include "model/documents/suggest.hpp"
 #include "model/documents/timestamp.hpp"
 #include "tenax/spec.hpp"
@@ -225,8 +226,11 @@ result<workflow_spec> spec_reader::run(std::string_view json) {
   return std::move(spec_);
 }
 
+enum class input_text : std::uint8_t { without_spaces, as_it_is };
+
 class spec_printer {
  public:
+  explicit spec_printer(input_text inputs) : inputs_(inputs) {}
   std::string run(const workflow_spec& spec) {
     out_ += '{';
     if (!spec.id.empty()) text_field("id", spec.id);
@@ -287,8 +291,13 @@ class spec_printer {
   }
   void input_field(std::string_view input) {
     if (input == "null") return;
+    if (inputs_ == input_text::as_it_is && fits_in_a_line(input)) {
+      field("input");
+      out_ += input;
+      return;
+    }
     const json_parse parsed = parse_json(input, {limits{}.json_depth_max, true});
-    if (parsed.failure == json_failure::none) {
+    if (inputs_ == input_text::without_spaces && parsed.failure == json_failure::none) {
       field("input");
       append_json(out_, parsed.tree, json_tree::root);
     } else {  // JSON is a convention only: any other bytes must survive too
@@ -296,10 +305,33 @@ class spec_printer {
     }
   }
 
+  input_text inputs_;
   std::string out_;
 };
 
 }  // namespace
+
+std::string print_exact_spec(const workflow_spec& spec) {
+  return spec_printer(input_text::as_it_is).run(spec);
+}
+
+result<workflow_spec> parse_exact_spec(std::string_view json, const limits& bounds) {
+  auto spec = spec_reader(bounds).run(json);
+  if (!spec) return spec;
+  each_json_text(json, [&](std::string_view name, std::string_view value) {
+    if (name == "input") spec->input = value;
+    if (name != "actions") return;
+    std::size_t index = 0;
+    each_json_text(value, [&](std::string_view, std::string_view action) {
+      each_json_text(action, [&](std::string_view field, std::string_view input) {
+        if (field == "input") spec->actions[index].input = input;
+      });
+      ++index;
+    });
+  });
+  return spec;
+}
+
 }  // namespace tenax::model
 
 namespace tenax {
@@ -308,6 +340,8 @@ result<workflow_spec> parse_spec(std::string_view json, const limits& bounds) {
   return model::spec_reader(bounds).run(json);
 }
 
-std::string print_spec(const workflow_spec& spec) { return model::spec_printer().run(spec); }
+std::string print_spec(const workflow_spec& spec) {
+  return model::spec_printer(model::input_text::without_spaces).run(spec);
+}
 
 }  // namespace tenax

@@ -112,4 +112,48 @@ std::string print_timestamp(wall_time time) {
   return {text.data(), static_cast<std::size_t>(size)};
 }
 
+std::string print_duration(milliseconds d) {
+  const bool minus = d < milliseconds{0};
+  const auto ms =
+      static_cast<std::uint64_t>(minus ? -(d.count() + 1) : d.count()) + (minus ? 1 : 0);
+  const auto s = ms / 1'000;
+  std::array<char, 48> out{};
+  const auto print = [&](const char* format, auto... parts) {
+    std::snprintf(out.data(), out.size(), format, parts...);
+  };
+  using number = unsigned long long;
+  if (ms < 1'000)
+    print("%llu ms", number{ms});
+  else if (s < 60)
+    print("%llu.%llu s", number{s}, number{ms % 1'000 / 100});
+  else if (s < 3'600)
+    print("%llum %02llus", number{s / 60}, number{s % 60});
+  else if (s < 86'400)
+    print("%lluh %02llum", number{s / 3'600}, number{s / 60 % 60});
+  else
+    print("%llud %02lluh", number{s / 86'400}, number{s / 3'600 % 24});
+  return (minus ? "-" : "") + std::string{out.data()};
+}
+
+std::string print_near(wall_time at, wall_time now) {
+  std::string time = print_timestamp(at);
+  const auto left = at - now;
+  if (left >= minutes{1} || left <= -minutes{1})
+    time.replace(time.find('.'), std::string::npos, "Z");
+  if (floor<days>(at) == floor<days>(now)) time.erase(0, time.find('T') + 1);
+  return time;
+}
+
+std::string print_when(wall_time at, wall_time now) {
+  const auto left = at - now;
+  return (left > milliseconds{0} ? "in " + print_duration(left) + ", "
+                                 : print_duration(-left) + " ago, ") +
+         print_near(at, now);
+}
+
+std::string print_since(wall_time at, wall_time now) {
+  return "for " + print_duration(std::max(now - at, milliseconds{0})) + ", since " +
+         print_near(at, now);
+}
+
 }  // namespace tenax::model

@@ -1,5 +1,5 @@
-// timestamp.hpp - wall times as RFC 3339 text: the one place that reads and prints them. Depends on
-// include/tenax only. Pure functions.
+// timestamp.hpp - wall times as RFC 3339 text, and times and durations for people: the one place
+// that reads and prints them. Depends on include/tenax only. Pure functions.
 #pragma once
 
 #include <optional>
@@ -19,5 +19,14 @@ namespace tenax::model {
 /// In UTC, always with three digits of milliseconds, so that texts sort as times. Times outside the
 /// years 0 to 9999 are clamped.
 [[nodiscard]] std::string print_timestamp(wall_time time);
+
+/// "7 ms", "2.5 s", "3m 05s", "2h 03m", "5d 02h"; negative ones with a minus.
+[[nodiscard]] std::string print_duration(milliseconds d);
+/// "15:04:05Z"; of another day with its date, of less than a minute from now with milliseconds.
+[[nodiscard]] std::string print_near(wall_time at, wall_time now);
+/// "in 2m 10s, 15:04:05Z", "5m 00s ago, 15:04:05Z".
+[[nodiscard]] std::string print_when(wall_time at, wall_time now);
+/// "for 2m 10s, since 15:04:05Z".
+[[nodiscard]] std::string print_since(wall_time at, wall_time now);
 
 }  // namespace tenax::model

@@ -84,10 +84,19 @@ void put_fields(json_writer& out, const workflow_summary& w) {
 
 namespace {
 
-void put_strings(json_writer& out, std::string_view name, const std::vector<std::string>& values) {
+template <class Text>
+void put_strings(json_writer& out, std::string_view name, const std::vector<Text>& values) {
   out.begin_array(name);
   for (const auto& value : values) out.string({}, value);
   out.end_array();
+}
+
+void put_error(json_writer& out, const std::optional<action_error>& e) {
+  if (!e) return;
+  out.begin_object("last_error");
+  out.string("class", e->error_class);
+  out.string("message", e->message);
+  out.end_object();
 }
 
 }  // namespace
@@ -104,15 +113,11 @@ void put_fields(json_writer& out, const action_view& a) {
   out.number("retry_count", a.retry_count);
   out.number("recoveries", a.recoveries);
   out.optional_time("next_retry_at", a.next_retry_at);
+  out.optional_string("signal", a.signal);
   out.optional_string("pending_on", a.pending_on);
   out.optional_string("progress", a.progress);
   out.optional_time("heard_at", a.heard_at);
-  if (a.last_error) {
-    out.begin_object("last_error");
-    out.string("class", a.last_error->error_class);
-    out.string("message", a.last_error->message);
-    out.end_object();
-  }
+  put_error(out, a.last_error);
   out.optional_time("started_at", a.started_at);
   out.optional_time("closed_at", a.closed_at);
   if (a.stuck_attempt) out.number("stuck_attempt", *a.stuck_attempt);
@@ -136,6 +141,89 @@ void put_fields(json_writer& out, const history_event& e) {
   out.string("actor", e.actor);
   out.optional_string("action", e.action);
   put_bytes(out, "data", e.data);
+}
+
+namespace {
+
+void put_fields(json_writer& out, const action_reason& r) {
+  out.string("kind", to_string(r.kind));
+  out.string("text", r.text);
+  out.optional_time("at", r.at);
+  if (r.waits_for_total > 0) {
+    put_strings(out, "waits_for", r.waits_for);
+    out.number("waits_for_total", r.waits_for_total);
+  }
+  if (r.roots_total > 0) {
+    put_strings(out, "roots", r.roots);
+    out.number("roots_total", r.roots_total);
+  }
+}
+
+void put_fields(json_writer& out, const explained_action& a) {
+  out.string("key", a.key);
+  out.string("type", a.type);
+  out.string("status", to_string(a.status));
+  out.number("attempts", a.attempts);
+  if (a.running) {
+    out.begin_object("running");
+    out.number("attempt", a.running->attempt);
+    out.time("since", a.running->since);
+    out.end_object();
+  }
+  out.begin_array("reasons");
+  for (const auto& r : a.reasons) {
+    out.begin_object();
+    put_fields(out, r);
+    out.end_object();
+  }
+  out.end_array();
+  put_error(out, a.last_error);
+  out.optional_time("deadline_at", a.deadline_at);
+  if (a.stuck_attempt) out.number("stuck_attempt", *a.stuck_attempt);
+}
+
+void put_fields(json_writer& out, const forecast_step& f) {
+  out.optional_time("at", f.at);
+  out.optional_string("action", f.action);
+  out.number("count", f.count);
+  out.string("text", f.text);
+  out.optional_string("then", f.then);
+  put_strings(out, "events", f.events);
+}
+
+}  // namespace
+
+void put_fields(json_writer& out, const explanation& e) {
+  out.string("workflow", e.workflow_id);
+  out.string("status", to_string(e.status));
+  out.string("headline", e.headline);
+  out.boolean("nothing_by_itself", e.nothing_by_itself);
+  out.time("now", e.now);
+  out.number("events", e.events);
+  out.begin_array("actions");
+  for (const auto& a : e.actions) {
+    out.begin_object();
+    put_fields(out, a);
+    out.end_object();
+  }
+  out.end_array();
+  out.begin_array("roots");
+  for (const auto& r : e.roots) {
+    out.begin_object();
+    out.string("key", r.key);
+    out.string("type", r.type);
+    out.number("holds", r.holds);
+    out.end_object();
+  }
+  out.end_array();
+  out.number("roots_total", e.roots_total);
+  out.begin_array("forecast");
+  for (const auto& f : e.forecast) {
+    out.begin_object();
+    put_fields(out, f);
+    out.end_object();
+  }
+  out.end_array();
 }
 
 }  // namespace tenax::model

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "model/documents/json_writer.hpp"
+#include "tenax/explain.hpp"
 #include "tenax/view.hpp"
 
 namespace tenax::model {
@@ -18,6 +19,7 @@ void put_fields(json_writer& out, const workflow_summary& w);
 void put_fields(json_writer& out, const action_view& a);
 void put_fields(json_writer& out, const workflow_view& w);
 void put_fields(json_writer& out, const history_event& e);
+void put_fields(json_writer& out, const explanation& e);
 
 /// Adds bytes that are JSON by convention: as `name` when they are (nested no deeper than 100
 /// levels, no integer beyond 64 bits, in which readers lose digits), without its spaces and

@@ -12,6 +12,8 @@ const std::vector<route>& all_routes() {
       {"DELETE", "/v1/workflows/{id}", remove},
       {"GET", "/v1/workflows/{id}/history", show_history, some},
       {"GET", "/v1/workflows/{id}/terms", show_terms},
+      {"GET", "/v1/workflows/{id}/explain", explain},
+      {"POST", "/v1/workflows/{id}/signals", signal},
       {"POST", "/v1/workflows/{id}/cancel", cancel},
       {"POST", "/v1/workflows/{id}/retry", retry},
       {"POST", "/v1/workflows/{id}/actions/{key}/resolve", resolve},

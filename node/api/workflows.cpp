@@ -205,7 +205,29 @@ void show_terms(const call& c) {
   });
 }
 
+void explain(const call& c) {
+  c.later([](const call& self) {
+    const auto why = self.target().explain(self.param("id"));
+    if (!why) return self.refuse(why.error());
+    self.answer(200, model::to_json(*why));
+  });
+}
+
 // --- commands ----------------------------------------------------------------------------------
+
+void signal(const call& c) {
+  body_reader body(c.request().body, c.at().bounds);
+  std::string name, payload, key;
+  if (body.is_open()) {
+    fields f(body.doc, model::json_tree::root, {});
+    name = f.required_text("name");
+    payload = f.json("payload").value_or("null");
+    key = f.text("key").value_or("");
+  }
+  if (is_faulty(c, body)) return;
+  c.target().signal_async(c.param("id"), std::move(name), std::move(payload), std::move(key),
+                          answer_done(c));
+}
 
 void cancel(const call& c) {
   body_reader body(c.request().body, c.at().bounds);

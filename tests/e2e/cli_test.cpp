@@ -104,6 +104,9 @@ BOOST_AUTO_TEST_CASE(a_failed_workflow_ends_with_1_and_its_error_is_shown) {
   const auto id = workflows().at(0)["id"].get<std::string>();
   const auto shown = tenax({"show", id});
   BOOST_TEST(contains(shown.out, "last error: injected"));
+  const auto why = tenax_json({"explain", id})["headline"].get<std::string>();
+  BOOST_TEST(contains(why, "action a failed: "), why);
+  BOOST_TEST(contains(why, "after 1 attempt); a retry"), why);
   BOOST_TEST(tenax({"run", spec, "--fail-rate", "1", "--max-attempts", "1"}).exit_code == 1);
 }
 
@@ -173,12 +176,21 @@ BOOST_AUTO_TEST_CASE(show_history_verify_and_export_agree) {
   BOOST_TEST(contains(tenax({"history", id}).out, "workflow_completed"));
 
   const auto lines = exported();
-  BOOST_REQUIRE(lines.size() == 1 + events.size());
-  BOOST_TEST(lines[0]["type"] == "workflow");
-  BOOST_TEST(lines[0]["workflow"] == w);
-  BOOST_TEST(lines[1]["type"] == "event");
+  BOOST_REQUIRE(lines.size() == 4 + events.size());
+  BOOST_TEST(lines[0]["type"] == "export");
+  BOOST_TEST(lines[1]["type"] == "workflow");
   BOOST_TEST(lines[1]["workflow"] == id);
-  BOOST_TEST(lines.back()["kind"] == "workflow_completed");
+  BOOST_TEST(lines[1]["status"] == "completed");
+  BOOST_TEST(lines[1]["spec"]["actions"].size() == 3u);
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    auto event = lines[2 + i];
+    BOOST_TEST(event["type"] == "event");
+    BOOST_TEST(event["workflow"] == id);
+    event.erase("type");
+    event.erase("workflow");
+    BOOST_TEST(event == events[i]);
+  }
+  BOOST_TEST(lines.back()["workflows"] == 1);
 
   const auto verified = tenax_json({"verify"});
   BOOST_TEST(verified["clean"] == true);
@@ -206,6 +218,7 @@ BOOST_AUTO_TEST_CASE(what_does_not_exist_is_said) {
   BOOST_TEST(tenax({"run", file("chain.json", chain)}).exit_code == 0);
   const auto id = workflows().at(0)["id"].get<std::string>();
   for (const e2e::arguments& args : {e2e::arguments{"show", "nope"},
+                                     {"explain", "nope"},
                                      {"history", "nope"},
                                      {"cancel", "nope"},
                                      {"resolve", "nope", "a", "skip"}}) {
@@ -225,9 +238,17 @@ BOOST_AUTO_TEST_CASE(beside_a_running_process_reading_works_and_deciding_is_refu
 
   BOOST_TEST(workflows().at(0)["status"] == "in_progress");
   const auto shown = tenax({"show", "long"});
-  BOOST_TEST(contains(shown.out, "timer until"));
+  BOOST_TEST(contains(shown.out, "second waits for its timer: goes on in 59m "), shown.out);
   BOOST_TEST(contains(shown.out, "waits for second"));
   BOOST_TEST(contains(shown.out, "process " + std::to_string(running.pid())));
+  const auto why = tenax_json({"explain", "long"});
+  BOOST_TEST(why["actions"][0]["reasons"][0]["kind"] == "timer");
+  BOOST_TEST(why["actions"][1]["reasons"][0]["roots"][0] == "second");
+  BOOST_TEST(why["forecast"][0]["at"] == why["actions"][0]["reasons"][0]["at"]);
+  BOOST_TEST(why["nothing_by_itself"] == false);
+  BOOST_TEST(contains(shown.out, why["actions"][1]["reasons"][0]["text"].get<std::string>()));
+  BOOST_TEST(contains(tenax({"explain", "long"}).out,
+                      "long (in_progress): second waits for its timer: goes on in 59m "));
   BOOST_TEST(tenax({"history", "long"}).exit_code == 0);
   BOOST_TEST(tenax({"export"}).exit_code == 0);
   BOOST_TEST(tenax({"verify"}).exit_code == 0);
@@ -323,8 +344,16 @@ BOOST_AUTO_TEST_CASE(a_decision_that_is_needed_has_its_own_exit_code_and_command
   BOOST_TEST(got.exit_code == 5, got.out << got.err);
   BOOST_TEST(contains(got.out, "tenax resolve --data-dir " + data() + " one a "), got.out);
   const auto shown = tenax({"show", "one"});
-  BOOST_TEST(contains(shown.out, "decision: tenax resolve --data-dir " + data() + " one a "),
-             shown.out);
+  BOOST_TEST(contains(shown.out, ": tenax resolve --data-dir " + data() + " one a "), shown.out);
+  const auto why = tenax({"explain", "one"});
+  BOOST_TEST(why.exit_code == 0, why.err);
+  BOOST_TEST(contains(why.out,
+                      "nothing will happen by itself: no process has the data directory "
+                      "open; a waits for a decision: it failed for good (attempt 2)"),
+             why.out);
+  BOOST_TEST(contains(why.out, "it holds 1 other"), why.out);
+  BOOST_TEST(contains(why.out, ": tenax resolve --data-dir " + data() + " one a "), why.out);
+  BOOST_TEST(tenax_json({"explain", "one"})["nothing_by_itself"] == true);
 
   const auto report = [&] {
     auto args = paused_run(spec);

@@ -194,6 +194,12 @@ arguments world::command(arguments args) const {
 
 outcome world::tenax(arguments args) const { return run(command(std::move(args))); }
 
+outcome world::other(arguments args) const {
+  args.insert(args.begin(), TENAX_PROGRAM);
+  args.insert(args.end(), {"--data-dir", path("other")});
+  return run(args);
+}
+
 json world::tenax_json(arguments args, int exit_code) const {
   args.insert(args.end(), {"--output", "json"});
   const auto got = tenax(std::move(args));

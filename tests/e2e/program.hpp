@@ -91,6 +91,8 @@ class world {
   /// The command line of the program: tenax ARGS --data-dir DATA.
   [[nodiscard]] arguments command(arguments args) const;
   [[nodiscard]] outcome tenax(arguments args) const;
+  /// The same with another data directory, path("other").
+  [[nodiscard]] outcome other(arguments args) const;
   /// With --output json: what it printed, which must be one JSON document.
   [[nodiscard]] json tenax_json(arguments args, int exit_code = 0) const;
   /// All workflows, by id.

@@ -10,6 +10,7 @@
 
 #include "node/change_commands.hpp"
 #include "node/exit_codes.hpp"
+#include "node/export_commands.hpp"
 #include "node/read_commands.hpp"
 #include "node/run_command.hpp"
 #include "node/run_terms.hpp"
@@ -85,6 +86,10 @@ int show_command(const common_options&, const show_options&) {
   called = true;
   return exit_ok;
 }
+int explain_command(const common_options&, const explain_options&) {
+  called = true;
+  return exit_ok;
+}
 int history_command(const common_options&, const history_options&) {
   called = true;
   return exit_ok;
@@ -93,7 +98,11 @@ int verify_command(const common_options&) {
   called = true;
   return exit_ok;
 }
-int export_command(const common_options&) {
+int export_command(const common_options&, const export_options&) {
+  called = true;
+  return exit_ok;
+}
+int import_command(const common_options&, const import_options&) {
   called = true;
   return exit_ok;
 }
@@ -102,6 +111,10 @@ int cancel_command(const common_options&, const cancel_options&) {
   return exit_ok;
 }
 int retry_command(const common_options&, const retry_options&) {
+  called = true;
+  return exit_ok;
+}
+int signal_command(const common_options&, const signal_options&) {
   called = true;
   return exit_ok;
 }

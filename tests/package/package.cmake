@@ -40,9 +40,11 @@ if(generator STREQUAL "Ninja")
   endforeach()
 endif()
 
+run("${prefix}/bin/tenax" --version)
+
 # A program's own protobuf, spdlog or JSON must not meet ours: strong symbols are tenax's alone.
 find_program(nm nm)
-file(GLOB libraries "${prefix}/${libdir}/libtenax*.a" "${prefix}/${libdir}/libtenax.so")
+file(GLOB libraries "${prefix}/${libdir}/libtenax*.a" "${prefix}/${libdir}/libtenax*.so")
 foreach(library IN LISTS libraries)
   set(dynamic "")
   set(weak "")  # templates: of no harm in a static library, since the linker keeps one of each

@@ -1,6 +1,7 @@
 #include "tests/sim/history_check.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace tenax::sim {
 
@@ -21,6 +22,7 @@ struct action_track {
   bool running = false;
   bool open = false;  ///< running, and left open
   time_ms given_up_at_ms = 0;
+  std::string signal;  ///< that it waits for
   bool deferred = false;
   bool failed_just_now = false;  ///< a retry or an end must follow
   bool in_doubt = false;         ///< nobody knows how its attempt ended
@@ -81,6 +83,10 @@ class reader {
                    : "before its deadline";
       case event_kind::workflow_cancelled:
         over_ = true;
+        return "";
+      case event_kind::signal_received:
+        if (!e.key.empty() && !keys_.insert(e.name + '/' + e.key).second) return "I3 taken twice";
+        signals_.push_back({e.name, seq});
         return "";
       default:
         return of_action(e, actions_[e.action]);
@@ -166,6 +172,8 @@ class reader {
         if (!a.running || a.open || e.attempt != a.attempt) return "I5 of no running attempt";
         a.open = true;
         a.given_up_at_ms = e.due_at_ms;
+        a.signal = e.name;
+        if (!e.name.empty()) return spec.type == "wait_signal" ? "" : "it waits for no signal";
         return (e.due_at_ms != 0) == (options.heartbeat || options.start_to_close)
                    ? ""
                    : "given up at another time than its type says";
@@ -259,8 +267,20 @@ class reader {
     return "";
   }
 
+  /// The first of its name, and each once.
+  std::string by_signal(const event& e, const action_track& a) {
+    const auto first = std::find_if(signals_.begin(), signals_.end(), [&](const auto& s) {
+      return !a.signal.empty() && s.first == a.signal;
+    });
+    if (!a.open || first == signals_.end()) return "I6 by a signal that is not there";
+    if (first->second != e.signal_seq) return "I6 not by the first signal";
+    signals_.erase(first);
+    return "";
+  }
+
   std::string completed(const event& e, action_track& a) {
     a.over = a.done = true;
+    if (e.signal_seq != 0) return by_signal(e, a);
     const auto& spec = spec_.actions[e.action];
     if (e.actor == event_actor::user) {
       return a.decision == "complete" && e.text == workload::decided_result
@@ -278,6 +298,8 @@ class reader {
   const workload& work_;
   const std::vector<std::vector<std::size_t>> needs_;
   std::vector<action_track> actions_;
+  std::vector<std::pair<std::string, std::uint64_t>> signals_;  ///< name, seq
+  std::set<std::string> keys_;
   time_ms created_at_ms_ = 0;
   bool over_ = false;
   bool failed_ = false;

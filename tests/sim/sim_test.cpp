@@ -15,7 +15,7 @@ BOOST_AUTO_TEST_SUITE(simulation)
 
 /// I1-I16, I18 over random workflows, faults, crashes and clocks, then a time without faults (I11).
 BOOST_AUTO_TEST_CASE(no_world_breaks_an_invariant) {
-  BOOST_TEST(simulate("--worlds " + support::amount("TENAX_WORLDS", "5000") + " --seed " +
+  BOOST_TEST(simulate("--worlds " + support::amount("TENAX_WORLDS", "2500") + " --seed " +
                       support::amount("TENAX_SEED", "1")) == 0);
 }
 
@@ -44,13 +44,13 @@ BOOST_AUTO_TEST_CASE(no_step_of_a_world_breaks_an_invariant) {
 BOOST_AUTO_TEST_CASE(every_planted_bug_is_caught) {
   constexpr int of_failed_reads = 15;
   constexpr int of_crowds = 18;  // few worlds have one beside other timers
-  for (int bug = 1; bug <= 26; ++bug) {
-    if (bug == 23 || bug == 24) continue;
+  for (int bug = 1; bug <= 28; ++bug) {
     const auto run = support::run_program(support::test_program("sim_main") +
                                           (bug == of_failed_reads ? " --read-faults" : "") +
                                           (bug == of_crowds ? " --worlds 4000" : " --worlds 500") +
                                           " --seed 1 --plant " + std::to_string(bug));
-    BOOST_TEST(run.code == 1, "planted bug " << bug << " was not caught");
+    const bool died = run.code > 128;  // of a signal: it has told too
+    BOOST_TEST((run.code == 1 || died), "planted bug " << bug << " was not caught");
   }
 }
 

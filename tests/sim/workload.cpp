@@ -84,6 +84,11 @@ workflow_spec workload::make_spec(dice& d, std::string id, wall_time now) const 
       }
     }
     if (d.chance(8)) {
+      a.type = "wait_signal";
+      a.input = R"({"name":"s)" + std::to_string(d.below(2)) + '"';
+      if (d.chance(20)) a.input += R"(,"timeout_seconds":)" + std::to_string(d.below(15));
+      a.input += "}";
+    } else if (d.chance(8)) {
       a.type = "wait";
       a.input = R"({"seconds":)" + std::to_string(d.below(15)) + "}";
     } else {

@@ -6,9 +6,11 @@
 #include <memory>
 #include <vector>
 
+#include "storage/export.hpp"
 #include "storage/views.hpp"
 #include "testing/driver.hpp"
 #include "testing/memory_disk.hpp"
+#include "tests/sim/claims.hpp"
 #include "tests/sim/oracle.hpp"
 #include "tests/sim/workload.hpp"
 
@@ -33,6 +35,13 @@ struct errand {
   std::uint32_t deferrals = 0;
 };
 
+struct sent_signal {
+  std::string workflow_id;
+  std::string name;
+  std::string payload;
+  std::string key;
+};
+
 class world {
  public:
   explicit world(const world_options& how)
@@ -42,6 +51,8 @@ class world {
         disk_(testing::make_memory_disk()),
         engine_(setup()),
         oracle_(work_, engine_),
+        claims_(engine_, oracle_),
+        explain_dice_(testing::mix(how.seed, 23)),
         submits_max_(dice_.chance(80) ? 1 + dice_.below(7) : 8 + dice_.below(12)) {
     engine_.on_step = how.on_step;
     engine_.control.fate = [this](std::uint64_t) {
@@ -56,6 +67,7 @@ class world {
     out_.failure = oracle_.failure();
     out_.trace = engine_.trace_hash();
     out_.workflows = oracle_.ledger().size();
+    out_.explained = claims_.taken();
     // After a failure nothing can be taken for granted, an orderly end neither.
     engine_.crash();
     return out_;
@@ -65,12 +77,17 @@ class world {
   testing::driver_setup setup();
   options make_options();
   void add_handlers(options& o);
+  void set_retention(options& o) const;
   [[nodiscard]] bool fine() const { return oracle_.failure().empty(); }
 
   // Lives.
   void open();
   void end_life();
   void crash_in_commit();
+  /// Without the dice, so that a seed is the world that it was.
+  [[nodiscard]] bool moves() const { return testing::mix(how_.seed, out_.lives) >> 32 & 1; }
+  void move_by_export();
+  [[nodiscard]] std::vector<std::string> exported();
 
   // Steps.
   void safety_phase();
@@ -82,6 +99,8 @@ class world {
   bool finish_a_handler(bool patient);
   void pass_time(bool to_the_next_timer);
   void after_commit();
+  void after_step();
+  void handler_started(const handler_start& s);
   void fault();
   void fail_a_read();
 
@@ -95,6 +114,10 @@ class world {
   void answer_one();
   void answer(const errand& e);
   [[nodiscard]] outcome word_of(const errand& e) const;
+  void signal_one();
+  void signal(const std::string& id, const std::string& name);
+  void send(const sent_signal& what);
+  void signal_what_waits();
   void query_one();
   [[nodiscard]] std::string some_id();
 
@@ -111,12 +134,15 @@ class world {
   const std::shared_ptr<void> disk_;
   driver engine_;
   oracle oracle_;
+  claims claims_;
+  dice explain_dice_;  ///< of its own: it changes nothing of what the others make of a seed
   world_result out_;
   write_fate next_fate_ = write_fate::good;
   std::uint64_t submits_ = 0;
   const std::uint64_t submits_max_;
   bool without_a_handler_ = false;
-  std::vector<errand> outside_;   ///< not answered yet, as far as is known
+  std::vector<errand> outside_;  ///< not answered yet, as far as is known
+  std::vector<sent_signal> sent_;
   std::vector<errand> answered_;  ///< words of these are repeated, or late
   /// Steady time before which the handler that was started then must not end.
   std::map<std::tuple<std::string, std::string, std::uint32_t, std::uint32_t>, time_ms> hangs_;
@@ -165,7 +191,7 @@ void world::add_handlers(options& o) {
         [this, in_place](const action_context& c) {
           if (in_place) {
             ++out_.starts;
-            oracle_.started({c.workflow_id, c.action_key, c.attempt, c.deferrals});
+            handler_started({c.workflow_id, c.action_key, c.attempt, c.deferrals});
           }
           oracle_.ended(c);
           if (!work_.leaves_open(c)) return work_.act(c);
@@ -177,7 +203,14 @@ void world::add_handlers(options& o) {
   }
 }
 
+/// That removes nothing, in some lives: so the index of ends comes and goes.
+void world::set_retention(options& o) const {
+  o.retention = {};
+  if ((how_.seed + out_.lives) % 3 == 0) o.retention.failed.age = milliseconds::max();
+}
+
 void world::open() {
+  set_retention(engine_.options());
   if (auto opened = engine_.open(); !opened) {
     oracle_.fail("open: " + opened.error().to_string());
     return;
@@ -190,6 +223,7 @@ void world::open() {
 
 /// Ends this life in one way or another, and begins the next, perhaps with another program.
 void world::end_life() {
+  claims_.end_life();
   if (dice_.chance(30)) {
     engine_.close();
   } else {
@@ -211,8 +245,49 @@ void world::end_life() {
     o.handlers = std::move(others);
     without_a_handler_ = true;
   }
+  // Half of the workflows are left at rest for a life.
+  o.takes_up = nullptr;
+  if (explain_dice_.chance(5)) {
+    o.takes_up = [](std::string_view id) { return testing::mix(1, id) % 2 == 0; };
+  }
   engine_.clock.pass(dice_.chance(50) ? 0 : dice_.between(1, 30'000));  // downtime
+  if (moves()) move_by_export();
   open();
+}
+
+std::vector<std::string> world::exported() {
+  std::vector<std::string> lines;
+  const auto from = storage::open_reading_store(engine_.dir(), disk_.get());
+  const auto done = from ? storage::export_workflows(**from, {},
+                                                     [&](std::string_view line) {
+                                                       lines.emplace_back(line);
+                                                       return true;
+                                                     })
+                         : from.error();
+  if (!done) oracle_.fail("export: " + done.error().to_string());
+  return lines;
+}
+
+/// The next life goes on with what an import has made of an export: nobody may see the difference.
+void world::move_by_export() {
+  const auto lines = exported();
+  if (!fine()) return;
+  ++out_.moves;
+  engine_.dir() += "-moved";
+  storage::store_options how;
+  how.env = disk_.get();
+  std::size_t at = 0;
+  const auto next = [&]() -> result<std::optional<std::string>> {
+    if (at == lines.size()) return std::optional<std::string>();
+    return std::optional(lines[at++]);
+  };
+  const auto done = storage::import_workflows(
+      engine_.dir(), how, next,
+      [&](const storage::import_note& n) { oracle_.fail("import: " + n.id + ": " + n.what); });
+  if (done.failure) {
+    oracle_.fail("import: line " + std::to_string(done.line) + ": " + done.failure->to_string());
+  }
+  if (fine() && exported() != lines) oracle_.fail("an import exports other lines");
 }
 
 /// Dies within the next commit: after the write, before anybody is told.
@@ -221,6 +296,7 @@ void world::crash_in_commit() {
   next_fate_ = write_fate::written;
   ++out_.crashes;
   engine_.commit(true);
+  claims_.end_life();
   engine_.crash();
   open();
 }
@@ -232,8 +308,24 @@ void world::safety_phase() {
   for (std::uint64_t n = 0; n < budget && fine() && engine_.is_open(); ++n) {
     ++out_.steps;
     safety_step();
-    if (engine_.is_open()) check_memory();
+    if (!engine_.is_open()) continue;
+    check_memory();
+    after_step();
   }
+}
+
+/// Now and then a workflow is explained.
+void world::after_step() {
+  if (!explain_dice_.chance(4) || oracle_.ledger().empty()) return;
+  const auto& [id, e] =
+      *std::next(oracle_.ledger().begin(),
+                 static_cast<std::ptrdiff_t>(explain_dice_.below(oracle_.ledger().size())));
+  if (e.exists == known::yes) claims_.take(id);
+}
+
+void world::handler_started(const handler_start& s) {
+  claims_.started(s);
+  oracle_.started(s);
 }
 
 void world::safety_step() {
@@ -255,6 +347,7 @@ void world::safety_step() {
 
 /// One message, commit, or handler's start or end, whichever the dice say. False: there is none.
 bool world::engine_step(bool patient) {
+  claims_.stepped();
   const std::uint64_t jobs = engine_.jobs();
   const std::uint64_t commits = engine_.commit_waits() ? 1 : 0;
   const std::uint64_t queued = engine_.queued();
@@ -283,7 +376,7 @@ void world::start_handler(std::size_t n) {
   check_lanes();
   const auto call = engine_.started_call(before);
   if (engine_.halted()) oracle_.fail("I18 a handler started after a failed commit");
-  oracle_.started({call.workflow_id, call.action_key, call.attempt, call.deferrals});
+  handler_started({call.workflow_id, call.action_key, call.attempt, call.deferrals});
   const auto how_long = dice_.below(100);
   if (how_long < 60) return;
   hangs_[{std::string(call.workflow_id), std::string(call.action_key), call.attempt,
@@ -382,6 +475,7 @@ void world::fault() {
   } else {
     const bool back = dice_.chance(40);
     if (back) oracle_.wall_stepped_back();
+    if (back) claims_.wall_stepped_back();
     engine_.clock.step_wall((back ? -1 : 1) * dice_.between(1, 20'000));
   }
 }
@@ -427,7 +521,9 @@ void world::client_step() {
     resolve_one(false);
   } else if (what < 80) {
     retry_one();
-  } else if (what < 90) {
+  } else if (what < 88) {
+    signal_one();
+  } else if (what < 94) {
     answer_one();
   } else {
     query_one();
@@ -556,6 +652,50 @@ void world::answer_one() {
   answer(e);
 }
 
+void world::signal_one() {
+  if (!sent_.empty() && dice_.chance(30)) return send(dice_.pick(sent_));
+  const auto id = some_id();
+  if (!id.empty()) signal(id, "s" + std::to_string(dice_.below(2)));
+}
+
+void world::signal(const std::string& id, const std::string& name) {
+  const auto number = std::to_string(sent_.size());
+  sent_.push_back({id, name, R"({"by":0,"v":)" + number + "}",
+                   dice_.chance(60) ? "key" + number : std::string()});
+  send(sent_.back());
+}
+
+/// An acknowledged signal is in the history; one with a key once, however often it is sent.
+void world::send(const sent_signal& what) {
+  engine_.signal(what.workflow_id, what.name, what.payload, what.key, [this, what](result<void> r) {
+    const auto& id = what.workflow_id;
+    if (!r) {
+      if (r.error().code() == errc::conflict) oracle_.fail("I3 a signal was refused: " + id);
+      return;
+    }
+    const auto all = engine_.store().history(id, 0, 1'000'000);
+    const bool there = all && std::any_of(all->begin(), all->end(), [&](const auto& e) {
+                         return e.event.kind == model::event_kind::signal_received &&
+                                e.event.name == what.name && e.event.text == what.payload;
+                       });
+    if (!there) oracle_.fail("I1 a signal to " + id + " is acknowledged, but not in its history");
+  });
+}
+
+void world::signal_what_waits() {
+  for (const auto& [id, e] : oracle_.ledger()) {
+    const auto header = engine_.store().load_header(id);
+    if (!header || header->state.count(model::phase::outside) == 0) continue;
+    const auto w = engine_.store().load(id);
+    if (!w) return oracle_.fail("I1 " + id + ": " + w.error().to_string());
+    for (const auto& action : w->state.actions) {
+      if (action.phase == model::phase::outside && !action.signal.empty()) {
+        signal(id, action.signal);
+      }
+    }
+  }
+}
+
 void world::query_one() {
   const auto id = some_id();
   if (id.empty()) return;
@@ -577,7 +717,7 @@ void world::liveness_phase() {
   next_fate_ = write_fate::good;
   auto& o = engine_.options();
   // An engine that works must bring everything to its end without being opened again.
-  const bool works = !o.paused && !without_a_handler_ && !engine_.halted();
+  const bool works = !o.paused && !without_a_handler_ && !engine_.halted() && !o.takes_up;
   if (!works || dice_.chance(50)) open_without_faults();
   if (!fine()) return;
   oracle_.expect_punctual(o.memory_bytes_max >= 64u << 20 && o.active_workflows_max > 1'000,
@@ -585,10 +725,13 @@ void world::liveness_phase() {
   const time_ms give_up_at = engine_.clock.steady_ms() + time_needed();
   while (fine()) {
     if (++out_.steps > steps_max) return oracle_.fail("I11 no rest: " + oracle_.open_work());
-    if (engine_step(false)) continue;
+    const bool stepped = engine_step(false);
+    after_step();
+    if (stepped) continue;
     if (all_over()) break;
     decide_what_waits();
     for (const auto& e : std::vector(outside_)) answer(e);
+    signal_what_waits();
     if (engine_.jobs() > 0) continue;
     if (engine_.clock.steady_ms() > give_up_at) return oracle_.fail("I11 " + oracle_.open_work());
     pass_time(true);
@@ -596,13 +739,16 @@ void world::liveness_phase() {
   if (!fine()) return;
   oracle_.check_all();
   if (engine_.stats().active != 0) oracle_.fail("a finished workflow is still in memory");
+  claims_.end_life();
   engine_.crash();
   open();
 }
 
 void world::open_without_faults() {
+  claims_.end_life();
   auto& o = engine_.options();
   o.paused = false;
+  o.takes_up = nullptr;
   o.open_workflows_max = 1'000'000;
   o.handlers = {};
   add_handlers(o);
@@ -613,6 +759,7 @@ void world::open_without_faults() {
     engine_.crash();
   }
   if (dice_.chance(60)) engine_.clock.pass(dice_.between(1, 5'000));  // what comes due is a crowd
+  if (moves()) move_by_export();
   open();
 }
 

@@ -25,8 +25,10 @@ struct world_result {
   std::uint64_t crashes = 0;
   std::uint64_t failed_commits = 0;
   std::uint64_t failed_reads = 0;
+  std::uint64_t moves = 0;  ///< to another directory, by an export
   std::uint64_t workflows = 0;
-  std::uint64_t starts = 0;  ///< of handlers
+  std::uint64_t starts = 0;     ///< of handlers
+  std::uint64_t explained = 0;  ///< workflows, now and then
 };
 
 [[nodiscard]] world_result run_world(const world_options& how);

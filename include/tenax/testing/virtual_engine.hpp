@@ -68,6 +68,8 @@ class virtual_engine {
   result<void> retry(std::string_view id, std::string_view action_key = {},
                      std::string reason = {});
   result<void> end_attempt(std::string_view token, outcome what);
+  result<void> signal(std::string_view id, std::string name, std::string payload = "null",
+                      std::string key = {});
   result<std::optional<wall_time>> heartbeat(std::string_view token, std::string progress = {});
   result<void> record_terms(std::string_view id, std::string terms);
   result<void> remove(std::string_view id);
@@ -75,6 +77,7 @@ class virtual_engine {
   [[nodiscard]] result<std::string> terms(std::string_view id) const;
   [[nodiscard]] result<workflow_summary> summary(std::string_view id) const;
   [[nodiscard]] result<workflow_view> get(std::string_view id) const;
+  [[nodiscard]] result<explanation> explain(std::string_view id) const;
   [[nodiscard]] result<page<workflow_summary>> list(const list_query& query = {}) const;
   [[nodiscard]] result<list_count> count(const list_query& query = {}) const;
   [[nodiscard]] result<std::vector<history_event>> history(std::string_view id,

@@ -34,6 +34,24 @@ BOOST_AUTO_TEST_CASE(without_a_rule_everything_stays) {
   BOOST_TEST(engine->stats().removed == 0U);
 }
 
+/// Without a rule nobody notes the ends; one that comes later finds them all the same.
+BOOST_AUTO_TEST_CASE(a_rule_that_comes_later_holds_for_what_ended_before) {
+  opts.retention.completed.count = 3;
+  open();
+  submit_some("a", "ok", 4);
+  opts.retention = {};
+  must(engine->reopen(opts));
+  submit_some("b", "ok", 4);
+  must(engine->remove("b0"));
+  opts.retention.completed.count = 2;
+  must(engine->crash_and_reopen(opts));
+  engine->advance(seconds(5));
+  BOOST_TEST(engine->stats().completed == 2U);
+  BOOST_TEST(!exists("b1"));
+  BOOST_TEST(exists("b2"));
+  BOOST_TEST(exists("b3"));
+}
+
 BOOST_AUTO_TEST_CASE(beyond_the_count_the_oldest_leave_and_the_totals_agree) {
   opts.retention.completed.count = 3;
   open();
@@ -95,15 +113,30 @@ BOOST_AUTO_TEST_CASE(as_many_stay_as_are_kept_in_whatever_order_they_end) {
   }
 }
 
+/// Under load: those beyond the count do not gather until the next regular look.
+BOOST_AUTO_TEST_CASE(many_beyond_the_count_do_not_wait_for_the_next_look) {
+  opts.retention.completed.count = 10;
+  open();
+  engine->run_until_idle();
+  for (int n = 0; n < 1'000; ++n) {
+    submit(one("w" + std::to_string(n), "ok"));
+    engine->run_until_idle();  // takes no time
+    BOOST_TEST_REQUIRE(engine->stats().completed <= 300U);
+  }
+  BOOST_TEST(engine->stats().removed > 700U);
+  engine->advance(seconds(2));
+  BOOST_TEST(engine->stats().completed == 10U);
+}
+
 BOOST_AUTO_TEST_CASE(more_than_one_batch_leaves_without_stopping_the_rest) {
   opts.retention.completed.count = 0;
   open();
-  submit_some("w", "ok", 700);
+  submit_some("w", "ok", 2'500);
   engine->advance(seconds(5));
-  BOOST_TEST(engine->stats().removed == 700U);
+  BOOST_TEST(engine->stats().removed == 2'500U);
   submit(one("later", "ok"));
   engine->run_until_idle();
-  BOOST_TEST(calls.size() == 701U);
+  BOOST_TEST(calls.size() == 2'501U);
 }
 
 /// What leaves is read for it, and meanwhile the engine's actor does nothing else.

@@ -77,6 +77,8 @@ void use(engine& e, int client, tally& t) {
     const auto spec = engine_on_disk::spec(id);
     const auto first = e.submit(spec);
     t.check(first && !first->existed);
+    const auto why = e.explain(id);
+    t.check(why && !why->headline.empty());
     const auto second = e.submit(spec);
     t.check(second && second->existed);
     if (n % 5 == 0) {

@@ -97,13 +97,13 @@ BOOST_AUTO_TEST_CASE(add_replaces_and_find_returns_the_latest) {
 
 BOOST_AUTO_TEST_CASE(defaults_are_in_place_and_leave_the_programs_own_alone) {
   const auto r = defaults();
-  BOOST_TEST(r.all().size() == 3u);
+  BOOST_TEST(r.all().size() == 4u);
   for (const auto& [type, entry] : r.all())
     BOOST_TEST((entry.options.mode == run_mode::in_place), type);
   handler_registry own;
   own.add("noop", [](const action_context&) { return outcome::success("mine"); });
   builtin::add_defaults(own);
-  BOOST_TEST(own.all().size() == 3u);
+  BOOST_TEST(own.all().size() == 4u);
   BOOST_TEST(own.find("noop")->run({}).result == "mine");
   BOOST_TEST(own.find("exec") == nullptr);  // off until added
 }

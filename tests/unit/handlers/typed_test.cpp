@@ -1,11 +1,14 @@
 // Handlers of a program's own types: with a codec of its own, and with nlohmann's conversions.
 #include <boost/test/unit_test.hpp>
 
+#include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tenax/nlohmann.hpp"
@@ -25,6 +28,32 @@ struct receipt {
   double eur = 0;
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(receipt, number, eur)
+
+/// A member of each kind that can be too small.
+struct amounts {
+  std::uint8_t small = 1;
+  std::uint64_t natural = 0;
+  std::int64_t whole = 0;
+  float rough = 0;
+  double real = 0;
+  std::vector<std::uint8_t> list;
+  std::map<std::string, int> by_name;
+  std::set<std::uint8_t> set;
+  std::pair<std::uint8_t, int> pair;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(amounts, small, natural, whole, rough, real, list,
+                                                by_name, set, pair)
+struct order {
+  std::vector<amounts> items;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(order, items)
+/// Cannot be written, so nobody sees what became of its number.
+struct read_only {
+  std::uint8_t small = 0;
+};
+inline void from_json(const nlohmann::json& json, read_only& to) {
+  json.at("small").get_to(to.small);
+}
 
 /// Written as a bare number: a codec without any library.
 struct cents {
@@ -63,6 +92,19 @@ static_assert(!json_readable<not_convertible> && !json_writable<not_convertible>
 static_assert(!json_value<std::string> && !json_value<char[5]> && !json_value<const char*>);
 
 receipt charge(const charge_request& r) { return {"r-" + r.card, r.eur}; }
+
+/// "" if it fits, else the faults, each "PATH: MESSAGE".
+template <class T>
+std::string misfit(std::string_view json) {
+  const auto read = read_json<T>(json);
+  if (read) return "";
+  BOOST_TEST((read.error().code() == errc::invalid_argument));
+  std::string out;
+  for (const auto& f : read.error().faults()) {
+    out += (out.empty() ? "" : "; ") + f.path + ": " + f.message;
+  }
+  return out;
+}
 
 struct fixture {
   options opts;
@@ -210,6 +252,88 @@ BOOST_AUTO_TEST_CASE(values_keep_their_numbers_in_every_locale) {
       end_of(workflow_builder("order").action("pay", "charge", charge_request{"visa", 12.5}));
   BOOST_TEST(*view.actions[0].result == R"({"eur":12.5,"number":"r-visa"})");
   BOOST_TEST(view.result_of<receipt>("pay").value().eur == 12.5);
+}
+
+/// nlohmann converts as C++ does: 300 would be 44.
+BOOST_AUTO_TEST_CASE(a_number_that_does_not_fit_is_refused_with_its_path) {
+  using shop::amounts;
+  BOOST_TEST(misfit<amounts>(R"({"small": 300})") == "/small: 300 does not fit, it became 44");
+  BOOST_TEST(misfit<amounts>(R"({"small": -1, "natural": -1})") ==
+             "/natural: -1 does not fit, it became 18446744073709551615; "
+             "/small: -1 does not fit, it became 255");
+  BOOST_TEST(misfit<amounts>(R"({"whole": 1.5})") == "/whole: 1.5 does not fit, it became 1");
+  BOOST_TEST(misfit<amounts>(R"({"whole": 9223372036854775808})") != "");
+  BOOST_TEST(misfit<amounts>(R"({"whole": 1e30})") != "");
+  BOOST_TEST(misfit<amounts>(R"({"rough": 1e300})") ==
+             "/rough: 1e+300 does not fit, it became infinite");
+  BOOST_TEST(misfit<amounts>(R"({"rough": 1e-300})") != "");
+  BOOST_TEST(misfit<amounts>(R"({"list": [1, 300, 3]})") ==
+             "/list/1: 300 does not fit, it became 44");
+  BOOST_TEST(misfit<amounts>(R"({"by_name": {"a/b~": 4294967297}})") ==
+             "/by_name/a~1b~0: 4294967297 does not fit, it became 1");
+  BOOST_TEST(misfit<amounts>(R"({"set": [1, 300]})") == "/set/1: 300 does not fit, it became 44");
+  BOOST_TEST(misfit<amounts>(R"({"pair": [300, 300]})") ==
+             "/pair/0: 300 does not fit, it became 44");
+  BOOST_TEST(misfit<shop::order>(R"({"items": [{"small": 1}, {"small": 256, "whole": 256}]})") ==
+             "/items/1/small: 256 does not fit, it became 0");
+  // Bare ones, and containers of them.
+  BOOST_TEST(misfit<std::uint8_t>("300") == ": 300 does not fit, it became 44");
+  BOOST_TEST(misfit<unsigned>("-1") == ": -1 does not fit, it became 4294967295");
+  BOOST_TEST(misfit<int>("1.5") == ": 1.5 does not fit, it became 1");
+  BOOST_TEST(misfit<std::vector<int>>("[0, 4294967296]") ==
+             "/1: 4294967296 does not fit, it became 0");
+  BOOST_TEST((misfit<std::map<std::string, std::vector<std::int8_t>>>(R"({"x": [128]})") ==
+              "/x/0: 128 does not fit, it became -128"));
+  // As many as people read.
+  std::string many = "[300";
+  for (int n = 0; n < 1'000; ++n) many += ",300";
+  const auto all = read_json<std::vector<std::uint8_t>>(many + "]");
+  BOOST_REQUIRE(!all);
+  BOOST_TEST(all.error().faults().size() == 100U);
+}
+
+BOOST_AUTO_TEST_CASE(a_number_that_fits_is_taken_however_it_is_written) {
+  using shop::amounts;
+  for (const char* json : {
+           R"({})",
+           R"({"unknown": 1e300, "other": [300]})",
+           R"({"small": 255, "natural": 18446744073709551615, "whole": -9223372036854775808})",
+           R"({"small": 2.0, "whole": -3e2, "natural": 1e19})",
+           R"({"rough": 0.1, "real": 0.1})",         // a float has 24 bits
+           R"({"rough": 16777217, "real": 3})",      // of a whole number too
+           R"({"real": 9007199254740993})",          // and a double 53
+           R"({"rough": 3.4e38, "real": -1e-300})",  // in their range
+           R"({"rough": -0.0, "whole": -0.0})",
+           R"({"set": [3, 1, 2, 1]})",  // has an order of its own
+           R"({"list": [], "pair": [255, -5]})",
+       }) {
+    BOOST_TEST(misfit<amounts>(json) == "", json);
+  }
+  BOOST_TEST(misfit<nlohmann::json>("[300, 1.5, -1, 1e300]") == "");
+  BOOST_TEST(misfit<double>("1") == "");
+  BOOST_TEST(misfit<bool>("true") == "");
+  // What its program cannot write, nobody can compare.
+  BOOST_TEST(misfit<shop::read_only>(R"({"small": 300})") == "");
+  BOOST_TEST(misfit<std::vector<shop::read_only>>(R"([{"small": 300}])") == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_number_that_does_not_fit_is_a_fault_at_submit_or_a_bad_input) {
+  int calls = 0;
+  opts.handlers.add<std::uint8_t>("tiny", [&](std::uint8_t) { ++calls; });
+  opts.handlers.add<nlohmann::json, nlohmann::json>("same", [](const auto& j) { return j; });
+  open();
+  const auto refused = engine->submit(workflow_builder("w").action("a", "tiny", "300"));
+  BOOST_REQUIRE(!refused);
+  BOOST_TEST((refused.error().code() == errc::invalid_spec));
+  BOOST_TEST(refused.error().to_string().find("300 does not fit, it became 44") !=
+             std::string::npos);
+  const auto view = end_of(workflow_builder("w")
+                               .sequential()
+                               .action("a", "same", "300")
+                               .action("b", "tiny", R"("${actions.a.result}")"));
+  BOOST_TEST((view.summary.status == workflow_status::failed));
+  BOOST_TEST(view.actions[1].last_error->error_class == "bad_input");
+  BOOST_TEST(calls == 0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -2,6 +2,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <string>
 
 #include "node/progress.hpp"
@@ -61,38 +62,55 @@ BOOST_AUTO_TEST_CASE(the_order_of_a_long_chain_is_found_without_recursion) {
   BOOST_TEST(order.front() == 19'999u);
 }
 
-BOOST_AUTO_TEST_CASE(every_wait_says_for_what_and_until_when) {
-  const auto w = workflow({});
-  const auto note = [&](waiting_for what, auto change) {
-    auto a = action("a");
-    a.waiting = what;
-    change(a);
-    return render_waiting(w.summary, a, running);
-  };
-  const auto until = [](action_view& a) { a.next_at = at_ms(12'500); };
-  BOOST_TEST(note(waiting_for::dependencies, [](action_view& a) {
-               a.waiting_on = {"p", "q", "r", "s"};
-             }) == "waits for p, q, r +1");
-  BOOST_TEST(note(waiting_for::retry, until) == "retry at 2026-03-01T12:00:12.500Z (in 2.5 s)");
-  BOOST_TEST(note(waiting_for::timer, until) == "timer until 2026-03-01T12:00:12.500Z (in 2.5 s)");
-  BOOST_TEST(note(waiting_for::schedule, [](action_view& a) { a.next_at = at_ms(9'000); }) ==
-             "scheduled for 2026-03-01T12:00:09.000Z (1.0 s ago)");
-  BOOST_TEST(contains(note(waiting_for::decision, [](action_view&) {}), "tenax resolve w1 a "));
-  auto elsewhere = running;
-  elsewhere.data_dir = "my data";
-  auto stuck = action("a");
-  stuck.waiting = waiting_for::decision;
-  BOOST_TEST(contains(render_waiting(w.summary, stuck, elsewhere),
-                      "tenax resolve --data-dir 'my data' w1 a "));
-  BOOST_TEST(contains(note(waiting_for::handler, [](action_view&) {}), "no_handler"));
-  BOOST_TEST(contains(note(waiting_for::a_thread, [](action_view&) {}), "thread"));
+explained_action waits(std::string key, reason_kind kind, std::string text) {
+  explained_action a;
+  a.key = std::move(key);
+  a.type = "wait";
+  a.reasons.emplace_back().kind = kind;
+  a.reasons[0].text = std::move(text);
+  return a;
 }
 
-BOOST_AUTO_TEST_CASE(an_action_in_flight_is_not_called_running_when_nothing_runs) {
-  auto a = action("a");
-  a.status = action_status::executing;
-  BOOST_TEST(render_waiting({}, a, running) == "running");
-  BOOST_TEST(contains(render_waiting({}, a, {at_ms(0), "", false}), "was running"));
+BOOST_AUTO_TEST_CASE(show_says_what_the_explanation_says_and_how_to_decide) {
+  explanation why;
+  why.headline = "nothing will happen by itself: a waits";
+  why.actions = {waits("a", reason_kind::exhausted, "waits for a decision"),
+                 waits("b", reason_kind::dependencies, "waits for a")};
+  auto there = running;
+  there.data_dir = "my data";
+  const auto text = render_workflow(workflow({action("a"), action("b")}), why, there);
+  BOOST_TEST(contains(text, "why          nothing will happen by itself: a waits\n"), text);
+  BOOST_TEST(contains(text, "waits for a decision: tenax resolve --data-dir 'my data' w1 a retry"));
+  BOOST_TEST(contains(text, "waits for a\n"));
+  // That no process runs is said once, not in each row.
+  auto& a = why.actions[0];
+  a = waits("a", reason_kind::retry, "waits for its retry");
+  a.reasons.push_back({reason_kind::no_process, "no process"});
+  BOOST_TEST(render_reasons("w1", a, running) == "waits for its retry");
+  a.reasons.erase(a.reasons.begin());
+  BOOST_TEST(render_reasons("w1", a, running) == "no process");
+}
+
+BOOST_AUTO_TEST_CASE(explain_folds_actions_of_one_type_and_reason) {
+  explanation why;
+  why.workflow_id = "w1";
+  why.status = workflow_status::in_progress;
+  why.headline = "a waits for its retry";
+  why.actions.push_back(waits("a", reason_kind::retry, "waits for its retry"));
+  for (int n = 0; n < 1'000; ++n) {
+    why.actions.push_back(waits("b" + std::to_string(n), reason_kind::dependencies, "waits for a"));
+  }
+  why.roots = {{"a", "wait", 1'000}};
+  why.roots_total = 1;
+  why.forecast.emplace_back().text = "a is tried again";
+  why.forecast[0].then = "if it succeeds: b0 +999 can start";
+  const auto text = render_explanation(why, running);
+  BOOST_TEST(contains(text, "w1 (in_progress): a waits for its retry\n"), text);
+  BOOST_TEST(contains(text, "1,000  b0, b1, b2 +997  wait  held by 1 root; b0 waits for a\n"));
+  BOOST_TEST(contains(text, "1,000  a     wait\n"));
+  BOOST_TEST(contains(text, "a is tried again\n"));
+  BOOST_TEST(contains(text, "  if it succeeds: b0 +999 can start\n"));
+  BOOST_TEST(std::count(text.begin(), text.end(), '\n') < 15);
 }
 
 BOOST_AUTO_TEST_CASE(an_attempt_that_was_given_up_and_still_runs_is_shown) {
@@ -100,12 +118,14 @@ BOOST_AUTO_TEST_CASE(an_attempt_that_was_given_up_and_still_runs_is_shown) {
   a.waiting = waiting_for::decision;
   a.stuck_attempt = 3;
   const std::string text = "attempt 3 was given up and still runs";
-  BOOST_TEST(contains(render_workflow(workflow({a}), running), "; " + text));
+  explanation why;
+  why.actions = {waits("a", reason_kind::in_doubt, "waits for a decision")};
+  BOOST_TEST(contains(render_workflow(workflow({a}), why, running), "; " + text));
   auto ended = workflow({a});
   ended.summary.status = workflow_status::cancelled;
-  BOOST_TEST(contains(render_workflow(ended, running), text));
+  BOOST_TEST(contains(render_workflow(ended, {}, running), text));
   a.stuck_attempt.reset();
-  BOOST_TEST(!contains(render_workflow(workflow({a}), running), "still runs"));
+  BOOST_TEST(!contains(render_workflow(workflow({a}), {}, running), "still runs"));
 }
 
 BOOST_AUTO_TEST_CASE(large_workflows_hide_what_is_completed) {
@@ -116,14 +136,14 @@ BOOST_AUTO_TEST_CASE(large_workflows_hide_what_is_completed) {
   }
   many.push_back(action("left"));
   auto w = workflow(many);
-  const auto cut = render_workflow(w, running);
+  const auto cut = render_workflow(w, {}, running);
   BOOST_TEST(contains(cut, "left"));
   BOOST_TEST(!contains(cut, "done7 "));
   BOOST_TEST(contains(cut, "and 300 completed actions (--all shows them)"));
-  const auto all = render_workflow(w, {running.now, running.holder, true});
+  const auto all = render_workflow(w, {}, {running.now, running.holder, true});
   BOOST_TEST(contains(all, "done7 "));
   w.actions.resize(200);
-  BOOST_TEST(contains(render_workflow(w, running), "done7 "));
+  BOOST_TEST(contains(render_workflow(w, {}, running), "done7 "));
 }
 
 BOOST_AUTO_TEST_CASE(documents_cannot_write_to_the_terminal) {
@@ -132,8 +152,15 @@ BOOST_AUTO_TEST_CASE(documents_cannot_write_to_the_terminal) {
   auto w = workflow({a});
   w.summary.name = "evil\x1b[2J";
   w.summary.reason = "\x1b[1m";
+  explanation why;
+  why.workflow_id = why.headline = "evil\x1b[2J";
+  why.actions.push_back(waits("a\x1b", reason_kind::retry, "\x1b[1m"));
+  why.roots = {{"\x1b", "\x1b", 1}};
+  why.forecast.emplace_back().text = "\x1b";
+  why.forecast[0].then = "\x1b";
   for (const auto& text :
-       {render_workflow(w, running), render_list({w.summary}, running.now),
+       {render_workflow(w, why, running), render_explanation(why, running),
+        render_list({w.summary}, running.now),
         render_history({{1, at_ms(0), "attempt_failed", "handler", "a", "{\"x\":\"\x1b\"}"}}),
         news_line({run_news::kind::ended, tracked{.id = "w\x1b", .reason = "\x1b"}})}) {
     BOOST_TEST(!contains(text, "\x1b"));

@@ -213,6 +213,28 @@ BOOST_AUTO_TEST_CASE(commands_do_what_they_say_or_say_why_not) {
   refused(get("/v1/workflows/w"), 404, "not_found");
 }
 
+BOOST_AUTO_TEST_CASE(a_signal_is_taken_once_and_explain_says_who_waits) {
+  submit("w", "wait_signal", R"({"name":"go"})");
+  BOOST_REQUIRE(eventually([&] { return workflow("w")["actions"][0]["signal"] == "go"; }));
+  const auto why = must(get("/v1/workflows/w/explain"));
+  BOOST_TEST(why["headline"].is_string());
+  BOOST_TEST_REQUIRE(why["actions"].size() == 1U);
+  BOOST_TEST(why["actions"][0]["reasons"].size() >= 1U);
+  refused(get("/v1/workflows/nobody/explain"), 404, "not_found");
+
+  const auto send = [&](std::string_view body) { return post("/v1/workflows/w/signals", body); };
+  for (const auto* wrong : {"{}", R"({"name":1})", R"({"name":"go","playload":1})"})
+    refused(send(wrong), 400, "invalid_argument");
+  const auto word = R"({"name":"go","key":"k","payload":{"n":18446744073709551615}})";
+  BOOST_TEST(must(send(word))["workflow"]["id"] == "w");
+  BOOST_TEST(status_at_end("w") == "completed");
+  BOOST_TEST(get("/v1/workflows/w").body.find("18446744073709551615") != std::string::npos);
+  must(send(word));  // the answer may have been lost
+  refused(send(R"({"name":"go","key":"k","payload":2})"), 409, "conflict");
+  refused(send(R"({"name":"go"})"), 409, "wrong_state");
+  refused(post("/v1/workflows/nobody/signals", word), 404, "not_found");
+}
+
 BOOST_AUTO_TEST_CASE(terms_are_shown_as_they_were_given) {
   start();
   BOOST_REQUIRE(engine->submit(workflow_builder("n").id("t").action("a", "noop"), R"({"x":1})"));

@@ -185,7 +185,7 @@ BOOST_AUTO_TEST_CASE(a_newer_format_is_refused_naming_both_versions) {
   const auto e = open_failure(dir.data());
   BOOST_TEST((e.code() == errc::format_too_new));
   BOOST_TEST(says(e, "format 7"));
-  BOOST_TEST(says(e, "up to 4"));
+  BOOST_TEST(says(e, "up to 5"));
   const auto reading = open_reading_store(dir.data());
   BOOST_REQUIRE(!reading);
   BOOST_TEST((reading.error().code() == errc::format_too_new));
@@ -198,7 +198,7 @@ BOOST_AUTO_TEST_CASE(the_format_from_before_the_first_release_is_refused) {
   const auto e = open_failure(dir.data());
   BOOST_TEST((e.code() == errc::data_dir_unusable));
   BOOST_TEST(says(e, "format 1"));
-  BOOST_TEST(says(e, "reads format 3 and 4"));
+  BOOST_TEST(says(e, "reads formats 3 to 5"));
 }
 
 BOOST_AUTO_TEST_CASE(a_foreign_rocksdb_is_refused) {

@@ -267,7 +267,7 @@ BOOST_AUTO_TEST_CASE(decoders_check_ranges_and_say_what_and_where) {
   refuses(std::string_view("\x08\x01\x18\x01\x48\x02\x6a\x00", 8), "failed action", state);
   refuses("\x08\x01\x18\x01\x6a\x02\x28\x02", "result_seq", state);
   refuses("", "without events", history);
-  refuses("\x12\x02\x08\x1b", "kind 27", history);
+  refuses("\x12\x02\x08\x1c", "kind 28", history);
   refuses("\x12\x04\x08\x01\x10\x03", "actor 3", history);
   refuses("", "length", definition);
   refuses("\x05\x01", "length", definition);

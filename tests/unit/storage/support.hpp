@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <random>
@@ -171,9 +172,19 @@ class random_workflow {
         e.count = 3;
         break;
       case event_kind::attempt_opened:
+        if (r_.chance(50)) e.name = "s" + std::to_string(r_.below(3));
         e.secret = {r_.below(1'000'000) + 1, r_.below(1'000'000)};
         if (r_.chance(60)) e.due_at_ms = now_ms + 1 + static_cast<time_ms>(r_.below(100'000));
         if (e.due_at_ms != 0 && r_.chance(50)) e.wait_ms = e.due_at_ms - now_ms;
+        break;
+      case event_kind::signal_received:
+        e.name = "s" + std::to_string(r_.below(3));
+        if (r_.chance(50)) e.key = "k" + std::to_string(r_.below(100));
+        break;
+      case event_kind::action_completed:
+        if (const auto* s = state.signal_of(action.signal); s != nullptr && !s->name.empty()) {
+          e.signal_seq = s->seq;
+        }
         break;
       case event_kind::attempt_extended:
         e.due_at_ms = action.due_at_ms + 1 + static_cast<time_ms>(r_.below(100'000));
@@ -216,8 +227,10 @@ std::string failure(const result<T>& r) {
   return r ? "" : r.error().to_string();
 }
 
-inline std::unique_ptr<store> open_for_test(const std::filesystem::path& dir) {
+inline std::unique_ptr<store> open_for_test(const std::filesystem::path& dir,
+                                            ends_index ends = ends_index::kept) {
   store_options opts;
+  opts.ends = ends;
   opts.durability = durability::async;  // these tests cut no power
   auto opened = open_store(dir, opts);
   if (!opened) throw std::runtime_error(opened.error().to_string());
@@ -231,6 +244,98 @@ inline void commit(store& s, const random_workflow& w) {
   if (auto written = s.write(s.epoch(), {&batch}); !written) {
     throw std::runtime_error(written.error().to_string());
   }
+}
+
+/// Without what `submit` refuses.
+inline workflow_spec acceptable(workflow_spec spec) {
+  for (auto& c : spec.description) c = static_cast<char>('!' + static_cast<unsigned char>(c) % 90);
+  if (spec.deadline) *spec.deadline += milliseconds{1};
+  for (auto& action : spec.actions) {
+    if (action.scheduled_at) action.delay.reset();
+  }
+  return spec;
+}
+
+inline bool is_lawful(const random_workflow& w) {
+  return std::none_of(w.changes.events.begin(), w.changes.events.end(), [](const auto& e) {
+    return e.kind == model::event_kind::retry_scheduled ||
+           e.kind == model::event_kind::action_scheduled ||
+           e.kind == model::event_kind::attempt_deferred ||
+           e.kind == model::event_kind::attempt_failed ||
+           e.kind == model::event_kind::attempt_timed_out;
+  });
+}
+inline void lawful_step(store& s, random_source& r, random_workflow& w) {
+  w.changes.begin(w.state);
+  w.step(1 + r.below(5));
+  // Random events break rules that only decide keeps: such a change is dropped.
+  if (w.changes.empty() || !is_lawful(w)) {
+    const auto loaded = s.load(w.def->spec.id);
+    w.state = loaded ? loaded->state : model::initial_state(*w.def);
+    return;
+  }
+  commit(s, w);
+}
+/// Workflow "r": action 0 fails, waits, is retried and completes; action 20 waits for a retry.
+inline void write_retrying(store& s, random_source& r) {
+  workflow_spec spec;
+  spec.id = "r";
+  spec.name = "retrying";
+  for (int a = 0; a < 30; ++a) {
+    auto& action = spec.actions.emplace_back();
+    action.key = "k" + std::to_string(a);
+    action.type = "t";
+    if (a == 1) action.depends_on = {"k0"};
+  }
+  random_workflow w(r, std::move(spec));
+  const auto add = [&](model::event_kind kind, model::action_index action, std::uint32_t attempt,
+                       time_ms wait = 0) {
+    model::event e;
+    e.kind = kind;
+    e.action = action;
+    e.attempt = attempt;
+    if (kind == model::event_kind::retry_scheduled) {
+      e.wait_ms = wait;
+      e.least_ms = wait / 2;
+      e.most_ms = wait * 2;
+      e.count = 3;
+      e.due_at_ms = w.now_ms + wait;
+    }
+    e.text = kind == model::event_kind::action_completed ? "\"done\"" : "";
+    w.apply(e);
+  };
+  const auto save = [&] {
+    commit(s, w);
+    w.changes.begin(w.state);
+  };
+  w.changes.begin(w.state);
+  add(model::event_kind::workflow_created, model::no_action, 0);
+  save();                                                // 1
+  add(model::event_kind::attempt_started, 0, 1);         // 2
+  add(model::event_kind::attempt_failed, 0, 1);          // 3
+  add(model::event_kind::retry_scheduled, 0, 1, 1'000);  // 4
+  save();
+  w.now_ms += 1'000;
+  add(model::event_kind::attempt_started, 0, 2);  // 5
+  save();
+  add(model::event_kind::action_completed, 0, 2);  // 6
+  add(model::event_kind::attempt_started, 1, 1);   // 7
+  save();
+  add(model::event_kind::attempt_started, 20, 1);          // 8
+  add(model::event_kind::attempt_failed, 20, 1);           // 9
+  add(model::event_kind::retry_scheduled, 20, 1, 60'000);  // 10
+  save();
+}
+
+/// Workflows that keep every rule, also those that the model leaves to `decide` (delays within
+/// bounds, starts not before their time, no retry beyond max_attempts).
+inline void write_lawful(store& s, random_source& r, int count) {
+  for (int i = 0; i < count; ++i) {
+    random_workflow w(r, acceptable(random_spec(r, "w" + std::to_string(i), 1 + r.below(40))));
+    const int rounds = static_cast<int>(r.below(15)) + 1;
+    for (int k = 0; k < rounds; ++k) lawful_step(s, r, w);
+  }
+  write_retrying(s, r);
 }
 
 }  // namespace tenax::storage::testing

@@ -22,19 +22,11 @@ using model::event_kind;
 
 namespace {
 
-/// Workflows that keep every rule, also those that the model leaves to `decide` (delays within
-/// bounds, starts not before their time, no retry beyond max_attempts).
 class lawful_store {
  public:
   explicit lawful_store(std::uint64_t seed, int count = 12) : r_(seed) {
-    auto s = open_for_test(dir_.data());
-    for (int i = 0; i < count; ++i) {
-      random_workflow w(r_, random_spec(r_, "w" + std::to_string(i), 1 + r_.below(40)));
-      const int rounds = static_cast<int>(r_.below(15)) + 1;
-      for (int k = 0; k < rounds; ++k) step(*s, w);
-    }
-    add_retrying(*s);
-    s.reset();
+    const auto s = open_for_test(dir_.data());
+    write_lawful(*s, r_, count);
   }
 
   /// Changes rows as no engine would.
@@ -64,75 +56,6 @@ class lawful_store {
   [[nodiscard]] std::filesystem::path data() const { return dir_.data(); }
 
  private:
-  void step(store& s, random_workflow& w) {
-    w.changes.begin(w.state);
-    w.step(1 + r_.below(5));
-    // Random events break rules that only decide keeps: such a change is dropped.
-    if (w.changes.empty() || !lawful(w)) {
-      const auto loaded = s.load(w.def->spec.id);
-      w.state = loaded ? loaded->state : model::initial_state(*w.def);
-      return;
-    }
-    commit(s, w);
-  }
-  static bool lawful(const random_workflow& w) {
-    return std::none_of(w.changes.events.begin(), w.changes.events.end(), [](const auto& e) {
-      return e.kind == event_kind::retry_scheduled || e.kind == event_kind::action_scheduled ||
-             e.kind == event_kind::attempt_deferred || e.kind == event_kind::attempt_failed ||
-             e.kind == event_kind::attempt_timed_out;
-    });
-  }
-  /// Workflow "r": action 0 fails, waits, is retried and completes; action 20 waits for a retry.
-  void add_retrying(store& s) {
-    workflow_spec spec;
-    spec.id = "r";
-    spec.name = "retrying";
-    for (int a = 0; a < 30; ++a) {
-      auto& action = spec.actions.emplace_back();
-      action.key = "k" + std::to_string(a);
-      action.type = "t";
-      if (a == 1) action.depends_on = {"k0"};
-    }
-    random_workflow w(r_, std::move(spec));
-    const auto add = [&](event_kind kind, model::action_index action, std::uint32_t attempt,
-                         time_ms wait = 0) {
-      model::event e;
-      e.kind = kind;
-      e.action = action;
-      e.attempt = attempt;
-      if (kind == event_kind::retry_scheduled) {
-        e.wait_ms = wait;
-        e.least_ms = wait / 2;
-        e.most_ms = wait * 2;
-        e.count = 3;
-        e.due_at_ms = w.now_ms + wait;
-      }
-      e.text = kind == event_kind::action_completed ? "\"done\"" : "";
-      w.apply(e);
-    };
-    const auto save = [&] {
-      commit(s, w);
-      w.changes.begin(w.state);
-    };
-    w.changes.begin(w.state);
-    add(event_kind::workflow_created, model::no_action, 0);
-    save();                                         // 1
-    add(event_kind::attempt_started, 0, 1);         // 2
-    add(event_kind::attempt_failed, 0, 1);          // 3
-    add(event_kind::retry_scheduled, 0, 1, 1'000);  // 4
-    save();
-    w.now_ms += 1'000;
-    add(event_kind::attempt_started, 0, 2);  // 5
-    save();
-    add(event_kind::action_completed, 0, 2);  // 6
-    add(event_kind::attempt_started, 1, 1);   // 7
-    save();
-    add(event_kind::attempt_started, 20, 1);          // 8
-    add(event_kind::attempt_failed, 20, 1);           // 9
-    add(event_kind::retry_scheduled, 20, 1, 60'000);  // 10
-    save();
-  }
-
   temp_dir dir_;
   random_source r_;
 };
@@ -183,6 +106,24 @@ void edit_state(rocksdb::DB& db, std::string_view id,
   edit(state);
   records::encode_state(*def, state, value);
   BOOST_REQUIRE(db.Put({}, key, value).ok());
+}
+
+bool is_ended(const std::string& key) { return keys::decode_kind(key) == keys::kind::ended; }
+
+/// The keys of the indexes N, Q and R.
+std::set<std::string> index_rows(lawful_store& s) {
+  std::set<std::string> out;
+  s.tamper([&](rocksdb::DB& db) {
+    const std::unique_ptr<rocksdb::Iterator> it(db.NewIterator({}));
+    for (it->SeekToFirst(); it->Valid(); it->Next()) {
+      const auto key = it->key().ToString();
+      const auto kind = keys::decode_kind(key);
+      if (is_ended(key) || kind == keys::kind::undecided || kind == keys::kind::reference) {
+        out.insert(key);
+      }
+    }
+  });
+  return out;
 }
 
 }  // namespace
@@ -421,6 +362,28 @@ BOOST_AUTO_TEST_CASE(i14_indexes_both_directions) {
       BOOST_REQUIRE(db.Put({}, key, "").ok());
     }));
   }
+  // The mark of the index of ends: what is said to be complete is, and what is not there is empty.
+  const auto with_ends_state = [&](std::optional<std::uint64_t> state, bool with_rows) {
+    lawful_store s(3, 40);
+    const auto rows = index_rows(s);
+    s.tamper([&](rocksdb::DB& db) {
+      std::string value;
+      const auto key = keys::meta(meta_names::ends);
+      if (state) records::encode_number(*state, value);
+      BOOST_REQUIRE((state ? db.Put({}, key, value) : db.Delete({}, key)).ok());
+      for (const auto& row : rows) {
+        if (!with_rows && is_ended(row)) BOOST_REQUIRE(db.Delete({}, row).ok());
+      }
+    });
+    return s.check().findings_total > 0;
+  };
+  BOOST_TEST(!with_ends_state(1, true));
+  BOOST_TEST(with_ends_state(1, false));
+  BOOST_TEST(!with_ends_state(0, true));
+  BOOST_TEST(!with_ends_state(0, false));
+  BOOST_TEST(with_ends_state(2, true));
+  BOOST_TEST(with_ends_state(std::nullopt, true));
+  BOOST_TEST(!with_ends_state(std::nullopt, false));
   // A bound that hides entries, the first of them is named.
   for (const auto kind : {timer_kind::retry, timer_kind::action_deadline}) {
     lawful_store s(3);
@@ -483,70 +446,48 @@ BOOST_AUTO_TEST_CASE(rows_that_do_not_belong_or_cannot_be_read) {
   BOOST_TEST(broken(put(history_key("orphan", 1), "x")));
 }
 
-/// Format 3 has the rows of workflows, and no index of ends, references and decisions.
-BOOST_AUTO_TEST_CASE(an_engine_that_opens_format_3_brings_it_to_4) {
-  lawful_store s(4, 60);
-  const auto report = s.check();
-  std::map<std::string, std::string> before;
-  std::size_t ends = 0;
-  s.tamper([&](rocksdb::DB& db) {
-    const std::unique_ptr<rocksdb::Iterator> it(db.NewIterator({}));
-    for (it->SeekToFirst(); it->Valid(); it->Next()) {
-      const auto key = it->key().ToString();
-      const auto kind = keys::decode_kind(key);
-      if (kind != keys::kind::meta) before.emplace(key, it->value().ToString());
-      if (kind != keys::kind::ended && kind != keys::kind::undecided &&
-          kind != keys::kind::reference) {
-        continue;
-      }
-      ++ends;
-      BOOST_REQUIRE(db.Delete({}, key).ok());
-    }
-    std::string key;
-    std::string value;
-    // Left of an upgrade that was cut short, before an older program went on with the directory.
-    keys::ended(key, {model::index_class::failed, 5, 5, "removed-since"});
-    BOOST_REQUIRE(db.Put({}, key, "").ok());
-    records::encode_number(3, value);
-    BOOST_REQUIRE(db.Put({}, keys::meta(meta_names::format), value).ok());
-  });
-  BOOST_REQUIRE(ends > 3);
-  const auto refused = open_reading_store(s.data());
-  BOOST_REQUIRE(!refused);
-  BOOST_TEST(refused.error().message().find("it has format 3") != std::string::npos);
+/// Format 3 has the rows of workflows, and no index of ends, references and decisions; in format 4
+/// they were always there.
+BOOST_AUTO_TEST_CASE(an_engine_brings_an_older_format_to_its_own) {
+  for (const std::uint64_t format : {3, 4}) {
+    for (const auto ends : {ends_index::kept, ends_index::as_found, ends_index::dropped}) {
+      BOOST_TEST_CONTEXT("format " << format << ", ends " << static_cast<int>(ends)) {
+        lawful_store s(4, 60);
+        const auto workflows = s.check().workflows;
+        auto before = index_rows(s);
+        BOOST_REQUIRE(before.size() > 3);
+        s.tamper([&](rocksdb::DB& db) {
+          std::string key;
+          std::string value;
+          if (format == 3) {
+            for (const auto& row : before) BOOST_REQUIRE(db.Delete({}, row).ok());
+            // Left of an upgrade that was cut short, before an older program went on with it.
+            keys::ended(key, {model::index_class::failed, 5, 5, "removed-since"});
+            BOOST_REQUIRE(db.Put({}, key, "").ok());
+          }
+          BOOST_REQUIRE(db.Delete({}, keys::meta(meta_names::ends)).ok());
+          records::encode_number(format, value);
+          BOOST_REQUIRE(db.Put({}, keys::meta(meta_names::format), value).ok());
+        });
+        const auto refused = open_reading_store(s.data());
+        BOOST_REQUIRE(!refused);
+        BOOST_TEST(refused.error().message().find("it has format " + std::to_string(format)) !=
+                   std::string::npos);
 
-  open_for_test(s.data()).reset();
-  std::map<std::string, std::string> after;
-  s.tamper([&](rocksdb::DB& db) {
-    const std::unique_ptr<rocksdb::Iterator> it(db.NewIterator({}));
-    for (it->SeekToFirst(); it->Valid(); it->Next()) {
-      const auto key = it->key().ToString();
-      if (keys::decode_kind(key) != keys::kind::meta) after.emplace(key, it->value().ToString());
+        open_for_test(s.data(), ends).reset();
+        const bool kept = ends == ends_index::kept || (format == 4 && ends == ends_index::as_found);
+        if (!kept) std::erase_if(before, is_ended);
+        BOOST_TEST(index_rows(s) == before, boost::test_tools::per_element());
+        BOOST_TEST(s.check().findings_total == 0u);
+        BOOST_TEST(s.check().workflows == workflows);
+      }
     }
-  });
-  BOOST_TEST((after == before));
-  BOOST_TEST(s.check().findings_total == 0u);
-  BOOST_TEST(s.check().workflows == report.workflows);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_workflow_that_is_corrupt_does_not_stop_an_upgrade) {
   lawful_store s(4, 60);
-  const auto entries = [&s] {
-    std::set<std::string> out;
-    s.tamper([&](rocksdb::DB& db) {
-      const std::unique_ptr<rocksdb::Iterator> it(db.NewIterator({}));
-      for (it->SeekToFirst(); it->Valid(); it->Next()) {
-        const auto key = it->key().ToString();
-        const auto kind = keys::decode_kind(key);
-        if (kind == keys::kind::ended || kind == keys::kind::undecided ||
-            kind == keys::kind::reference) {
-          out.insert(key);
-        }
-      }
-    });
-    return out;
-  };
-  auto before = entries();
+  auto before = index_rows(s);
   std::string broken;
   s.tamper([&](rocksdb::DB& db) {
     for (const auto& key : before) BOOST_REQUIRE(db.Delete({}, key).ok());
@@ -560,10 +501,11 @@ BOOST_AUTO_TEST_CASE(a_workflow_that_is_corrupt_does_not_stop_an_upgrade) {
     BOOST_REQUIRE(db.Put({}, key, "x").ok());
     records::encode_number(3, value);
     BOOST_REQUIRE(db.Put({}, keys::meta(meta_names::format), value).ok());
+    BOOST_REQUIRE(db.Delete({}, keys::meta(meta_names::ends)).ok());
   });
   open_for_test(s.data()).reset();
   std::erase_if(before, [&](const std::string& key) { return key.ends_with(broken); });
-  BOOST_TEST((entries() == before));
+  BOOST_TEST((index_rows(s) == before));
   BOOST_TEST(s.check().findings_total > 0u);
 }
 
