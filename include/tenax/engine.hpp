@@ -205,14 +205,6 @@ class engine {
   /// As heartbeat, but does not wait. `done` as in submit_async.
   void heartbeat_async(std::string_view token, std::string progress,
                        std::function<void(result<std::optional<wall_time>>)> done);
-  /// As cancel, resolve, retry and remove, but do not wait. `done` as in submit_async.
-  void cancel_async(std::string_view id, std::string reason,
-                    std::function<void(result<void>)> done);
-  void resolve_async(std::string_view id, std::string_view action_key, resolution decision,
-                     std::function<void(result<void>)> done);
-  void retry_async(std::string_view id, std::string_view action_key, std::string reason,
-                   std::function<void(result<void>)> done);
-  void remove_async(std::string_view id, std::function<void(result<void>)> done);
   /// Gives an open workflow a signal: an action that waits for this name takes it (outcome::
   /// until_signal, built-in wait_signal), the one that has waited longest, now or later; each
   /// signal is taken once. Returns once durable. `payload` (JSON by convention) is that action's
@@ -226,6 +218,14 @@ class engine {
   /// As signal, but does not wait. `done` as in submit_async.
   void signal_async(std::string_view id, std::string name, std::string payload, std::string key,
                     std::function<void(result<void>)> done);
+  /// As cancel, resolve, retry and remove, but do not wait. `done` as in submit_async.
+  void cancel_async(std::string_view id, std::string reason,
+                    std::function<void(result<void>)> done);
+  void resolve_async(std::string_view id, std::string_view action_key, resolution decision,
+                     std::function<void(result<void>)> done);
+  void retry_async(std::string_view id, std::string_view action_key, std::string reason,
+                   std::function<void(result<void>)> done);
+  void remove_async(std::string_view id, std::function<void(result<void>)> done);
   /// Records other terms with an open workflow, in place of those that it had; the history keeps
   /// both. Returns once durable. Errors: not_found, wrong_state (it is over), invalid_argument (too
   /// long, or empty), corrupt, closing, stopped; storage_unavailable (unknown).

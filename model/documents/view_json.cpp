@@ -84,18 +84,17 @@ void put_fields(json_writer& out, const workflow_summary& w) {
 
 namespace {
 
-template <class Text>
-void put_strings(json_writer& out, std::string_view name, const std::vector<Text>& values) {
+void put_strings(json_writer& out, std::string_view name, const std::vector<std::string>& values) {
   out.begin_array(name);
   for (const auto& value : values) out.string({}, value);
   out.end_array();
 }
 
-void put_error(json_writer& out, const std::optional<action_error>& e) {
-  if (!e) return;
+void put_error(json_writer& out, const std::optional<action_error>& last) {
+  if (!last) return;
   out.begin_object("last_error");
-  out.string("class", e->error_class);
-  out.string("message", e->message);
+  out.string("class", last->error_class);
+  out.string("message", last->message);
   out.end_object();
 }
 
@@ -188,7 +187,9 @@ void put_fields(json_writer& out, const forecast_step& f) {
   out.number("count", f.count);
   out.string("text", f.text);
   out.optional_string("then", f.then);
-  put_strings(out, "events", f.events);
+  out.begin_array("events");
+  for (const auto kind : f.events) out.string({}, kind);
+  out.end_array();
 }
 
 }  // namespace
@@ -200,30 +201,23 @@ void put_fields(json_writer& out, const explanation& e) {
   out.boolean("nothing_by_itself", e.nothing_by_itself);
   out.time("now", e.now);
   out.number("events", e.events);
-  out.begin_array("actions");
-  for (const auto& a : e.actions) {
-    out.begin_object();
-    put_fields(out, a);
-    out.end_object();
-  }
-  out.end_array();
-  out.begin_array("roots");
-  for (const auto& r : e.roots) {
-    out.begin_object();
+  const auto objects = [&out](std::string_view name, const auto& all, const auto& put) {
+    out.begin_array(name);
+    for (const auto& one : all) {
+      out.begin_object();
+      put(one);
+      out.end_object();
+    }
+    out.end_array();
+  };
+  objects("actions", e.actions, [&out](const explained_action& a) { put_fields(out, a); });
+  objects("roots", e.roots, [&out](const root_cause& r) {
     out.string("key", r.key);
     out.string("type", r.type);
     out.number("holds", r.holds);
-    out.end_object();
-  }
-  out.end_array();
+  });
   out.number("roots_total", e.roots_total);
-  out.begin_array("forecast");
-  for (const auto& f : e.forecast) {
-    out.begin_object();
-    put_fields(out, f);
-    out.end_object();
-  }
-  out.end_array();
+  objects("forecast", e.forecast, [&out](const forecast_step& f) { put_fields(out, f); });
 }
 
 }  // namespace tenax::model

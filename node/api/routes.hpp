@@ -16,10 +16,10 @@ void count(const call& c);
 void show(const call& c);
 void show_history(const call& c);
 void show_terms(const call& c);
-void explain(const call& c);
-void signal(const call& c);
 void cancel(const call& c);
 void retry(const call& c);
+void send_signal(const call& c);
+void explain(const call& c);
 void resolve(const call& c);
 void remove(const call& c);
 

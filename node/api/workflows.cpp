@@ -215,20 +215,6 @@ void explain(const call& c) {
 
 // --- commands ----------------------------------------------------------------------------------
 
-void signal(const call& c) {
-  body_reader body(c.request().body, c.at().bounds);
-  std::string name, payload, key;
-  if (body.is_open()) {
-    fields f(body.doc, model::json_tree::root, {});
-    name = f.required_text("name");
-    payload = f.json("payload").value_or("null");
-    key = f.text("key").value_or("");
-  }
-  if (is_faulty(c, body)) return;
-  c.target().signal_async(c.param("id"), std::move(name), std::move(payload), std::move(key),
-                          answer_done(c));
-}
-
 void cancel(const call& c) {
   body_reader body(c.request().body, c.at().bounds);
   std::string reason;
@@ -251,6 +237,22 @@ void retry(const call& c) {
   }
   if (is_faulty(c, body)) return;
   c.target().retry_async(c.param("id"), action, std::move(reason), answer_done(c));
+}
+
+void send_signal(const call& c) {
+  body_reader body(c.request().body, c.at().bounds);
+  std::string name;
+  std::string payload;
+  std::string key;
+  if (body.is_open()) {
+    fields f(body.doc, model::json_tree::root, {});
+    name = f.required_text("name");
+    payload = f.json("payload").value_or("null");
+    key = f.text("key").value_or("");
+  }
+  if (is_faulty(c, body)) return;
+  c.target().signal_async(c.param("id"), std::move(name), std::move(payload), std::move(key),
+                          answer_done(c));
 }
 
 namespace {
