@@ -34,7 +34,7 @@ class tokens {
     kept_[std::string(c.workflow_id)] = c.token();
   }
   std::string of(const std::string& id) {
-    BOOST_REQUIRE(eventually([&] { return there(id); }));
+    BOOST_REQUIRE_MESSAGE(eventually([&] { return there(id); }), "no attempt of " << id);
     const std::lock_guard lock(mutex_);
     return std::exchange(kept_[id], {});
   }

@@ -107,6 +107,14 @@ BOOST_AUTO_TEST_CASE(a_listing_has_pages_filters_and_a_count) {
     BOOST_TEST(cursor.find_first_of("+/") == std::string::npos);
   }
   BOOST_TEST((ids == std::vector<std::string>{"a", "b", "c", "f", "r"}));
+  // Whatever is in a cursor, it may stand in a URL as it is.
+  for (int i = 0; i < 40; ++i) {
+    const auto query =
+        "/v1/workflows?limit=1&until=2030-01-01T00:00:" + std::to_string(10 + i) + "Z";
+    const std::string cursor = must(get(query))["next_cursor"];
+    BOOST_TEST(cursor.find_first_of("+/") == std::string::npos, cursor);
+    BOOST_TEST(must(get(query + "&cursor=" + cursor))["workflows"][0]["id"] == "b");
+  }
   const auto first = [&](const std::string& query) {
     const auto page = must(get("/v1/workflows?" + query));
     return page["workflows"].empty() ? "" : page["workflows"][0]["id"].get<std::string>();
