@@ -17,6 +17,7 @@
 #include "actors/retention.hpp"
 #include "actors/scheduler.hpp"
 #include "model/assert.hpp"
+#include "model/clipped.hpp"
 #include "model/failpoint.hpp"
 #include "model/validate.hpp"
 #include "storage/views.hpp"
@@ -517,6 +518,25 @@ void engine_core::request(std::string id, messages::request::command what,
                                                               std::move(done)));
 }
 
+namespace {
+/// Of a request, beside what it carries.
+constexpr std::size_t request_bytes = 512;
+}  // namespace
+
+/// Charges what a request carries to the memory budget for as long as the result lives.
+result<std::shared_ptr<const void>> engine_core::charge_request(std::size_t bytes) {
+  auto& budget = runtime_->budget;
+  if (!budget.takes_results()) {
+    return error(errc::overloaded,
+                 "results that wait for the disk fill their part of memory_bytes_max (" +
+                     std::to_string(opts_.memory_bytes_max) + ")");
+  }
+  bytes += request_bytes;
+  budget.add_result(bytes);
+  return std::shared_ptr<const void>(
+      nullptr, [&budget, bytes](const void*) noexcept { budget.drop_results(bytes); });
+}
+
 void engine_core::signal(std::string id, model::send_signal what,
                          std::function<void(result<void>)> done) {
   constexpr std::size_t key_bytes_max = 128;
@@ -534,7 +554,10 @@ void engine_core::signal(std::string id, model::send_signal what,
                " bytes exceeds payload_bytes_max (" +
                std::to_string(opts_.limits.payload_bytes_max) + ")");
   }
-  request(std::move(id), std::move(what), std::move(done));
+  auto charge = charge_request(what.payload.size());
+  if (!charge) return done(charge.error());
+  request(std::move(id), messages::request::signal{std::move(what), std::move(*charge)},
+          std::move(done));
 }
 
 void engine_core::record_terms(std::string id, std::string terms,
@@ -546,29 +569,46 @@ void engine_core::record_terms(std::string id, std::string terms,
 
 namespace {
 error no_token() { return {errc::invalid_argument, "this is no token of an attempt"}; }
+
+/// Why a word ends no attempt, whatever its token; nothing: it may. A handler that returned it
+/// would have failed, but here somebody can still be told.
+std::optional<error> refuse_word(const outcome& what, const limits& bounds, time_ms now_ms) {
+  const auto beyond = [](const std::string& name, auto value, const std::string& limit, auto most) {
+    return error(errc::invalid_argument, "the " + name + " of " + std::to_string(value) +
+                                             " exceeds " + limit + " (" + std::to_string(most) +
+                                             ")");
+  };
+  if (what.what > outcome::kind::unknown) {
+    return error(errc::invalid_argument, "a pending outcome ends no attempt");
+  }
+  if (what.what == outcome::kind::success && what.result.size() > bounds.payload_bytes_max) {
+    return beyond("result", what.result.size(), "payload_bytes_max", bounds.payload_bytes_max);
+  }
+  const auto delay_max = bounds.delay_max.count();
+  if (const time_ms until = what.until.time_since_epoch().count();
+      what.what == outcome::kind::defer && until > now_ms + delay_max) {
+    return beyond("deferral", until - now_ms, "delay_max", delay_max);
+  }
+  if (what.retry_after && *what.retry_after > bounds.delay_max) {
+    return beyond("retry_after", what.retry_after->count(), "delay_max", delay_max);
+  }
+  return std::nullopt;
+}
 }  // namespace
 
 void engine_core::end_attempt(std::string_view token, outcome what,
                               std::function<void(result<void>)> done) {
   auto parsed = model::parse_token(token);
   if (!parsed) return done(no_token());
-  if (what.what > outcome::kind::unknown) {
-    return done(error(errc::invalid_argument, "a pending outcome ends no attempt"));
-  }
-  auto& budget = runtime_->budget;
-  if (!budget.takes_results()) {
-    return done(error(errc::overloaded,
-                      "results that wait for the disk fill their part of "
-                      "memory_bytes_max (" +
-                          std::to_string(opts_.memory_bytes_max) + ")"));
-  }
-  const std::size_t bytes = bytes_of(what);
-  budget.add_result(bytes);
-  std::shared_ptr<const void> charge(
-      nullptr, [&budget, bytes](const void*) noexcept { budget.drop_results(bytes); });
+  if (auto bad = refuse_word(what, opts_.limits, runtime_->now_ms())) return done(*bad);
+  // As what is kept of them.
+  what.error_class = model::clipped(std::move(what.error_class), 128);
+  what.message = model::clipped(std::move(what.message), opts_.limits.text_bytes_max);
+  auto charge = charge_request(bytes_of(what));
+  if (!charge) return done(charge.error());
   std::string id = parsed->workflow_id;
   request(std::move(id),
-          messages::request::end_attempt{std::move(*parsed), std::move(what), std::move(charge)},
+          messages::request::end_attempt{std::move(*parsed), std::move(what), std::move(*charge)},
           std::move(done));
 }
 

@@ -121,6 +121,7 @@ class engine_core {
   [[nodiscard]] bool stands_for_something(const std::string& id) const;
   [[nodiscard]] std::optional<error> no_place() const;
   [[nodiscard]] std::optional<error> no_bytes() const;
+  [[nodiscard]] result<std::shared_ptr<const void>> charge_request(std::size_t bytes);
   [[nodiscard]] model::engine_facts facts_of(const model::definition& def) const;
   void leave_submits(submit_op& op);
   [[nodiscard]] bool answer_from_store(submit_op& op);

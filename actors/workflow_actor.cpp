@@ -696,10 +696,13 @@ void workflow_process::take_report(messages::attempt_report r) {
       if (current) process(model::time_out_attempt{r.action, r.attempt}, urgency::now);
       break;
     case news::ended:
-      process(model::end_attempt{r.action, r.attempt, std::move(r.what), r.secret}, urgency::now);
+      process(model::end_attempt{r.action, r.attempt, std::move(r.what), r.secret, r.deferrals},
+              urgency::now);
       break;
     case news::stopped:
     case news::dropped:
+      // Not if a word from outside has deferred the attempt, and it goes on in another call.
+      if (r.deferrals != state_.actions[r.action].deferrals) break;
       process(model::interrupt_attempt{r.action, r.attempt, r.what_happened == news::stopped},
               urgency::now);
       break;
@@ -774,25 +777,26 @@ void workflow_process::take_request(const messages::request_ptr& r) {
   };
   using refusal = std::optional<error>;
   auto refused = std::visit(
-      overloaded{[this](const model::cancel& c) { return process(c, urgency::now); },
-                 [this](const model::send_signal& c) { return process(c, urgency::now); },
-                 [this](const model::record_terms& c) { return process(c, urgency::now); },
-                 [&](const std::pair<std::string, resolution>& c) -> refusal {
-                   const auto action = def_->find(c.first);
-                   return action ? process(model::resolve{*action, c.second}, urgency::now)
-                                 : missing(c.first);
-                 },
-                 [&](const messages::request::retry& c) -> refusal {
-                   const auto action = def_->find(c.key);
-                   return action || c.key.empty() ? retry(action.value_or(no_action), c.reason)
-                                                  : missing(c.key);
-                 },
-                 [this](const messages::request::end_attempt& c) { return end_attempt(c); },
-                 [this](const messages::request::heartbeat& c) { return hear(c); },
-                 [](const messages::remove_workflow&) -> refusal {
-                   TENAX_ASSERT(false, "the engine actor removes");
-                   return std::nullopt;
-                 }},
+      overloaded{
+          [this](const model::cancel& c) { return process(c, urgency::now); },
+          [this](const messages::request::signal& c) { return process(c.what, urgency::now); },
+          [this](const model::record_terms& c) { return process(c, urgency::now); },
+          [&](const std::pair<std::string, resolution>& c) -> refusal {
+            const auto action = def_->find(c.first);
+            return action ? process(model::resolve{*action, c.second}, urgency::now)
+                          : missing(c.first);
+          },
+          [&](const messages::request::retry& c) -> refusal {
+            const auto action = def_->find(c.key);
+            return action || c.key.empty() ? retry(action.value_or(no_action), c.reason)
+                                           : missing(c.key);
+          },
+          [this](const messages::request::end_attempt& c) { return end_attempt(c); },
+          [this](const messages::request::heartbeat& c) { return hear(c); },
+          [](const messages::remove_workflow&) -> refusal {
+            TENAX_ASSERT(false, "the engine actor removes");
+            return std::nullopt;
+          }},
       r->what);
   // A refusal waits too: the state that it comes from may not be durable yet.
   next_.answers.emplace_back(r, std::move(refused));
@@ -807,7 +811,8 @@ std::optional<error> workflow_process::end_attempt(const messages::request::end_
       call && call->attempt == attempt && call->has_told(secret) && call->is_taken()) {
     // Opened by this word, before its handler says so.
     process(model::begin_attempt{a, attempt, call->deferrals, rt_->now_ms()}, urgency::lazy);
-    process(model::end_attempt{a, attempt, outcome::pending(), secret}, urgency::now);
+    process(model::end_attempt{a, attempt, outcome::pending(), secret, call->deferrals},
+            urgency::now);
     detach(a);  // what follows is not for a child whose handler runs on
   }
   const bool of_latest = secret.is(state_.actions[a].secret);
@@ -817,7 +822,9 @@ std::optional<error> workflow_process::end_attempt(const messages::request::end_
   if (std::find(told_late_.begin(), told_late_.end(), late) != told_late_.end()) return refused;
   if (!of_latest && !is_of_past(c.token)) return refused;
   told_late_.push_back(late);
-  if (!of_latest) process(model::end_attempt{a, attempt, c.what, {}}, urgency::now);
+  if (!of_latest) {
+    process(model::end_attempt{a, attempt, c.what, {}, model::end_attempt::no_call}, urgency::now);
+  }
   return refused;
 }
 
@@ -843,8 +850,8 @@ error workflow_process::no_such_attempt() const {
 /// Whether the token is of an attempt that was open before the latest that was, and of which
 /// nothing was heard since. The state does not say: its history does.
 bool workflow_process::is_of_past(const model::attempt_token& token) const {
-  constexpr std::size_t events_per_read = 1'000;
-  if (token.attempt > state_.actions[token.action].attempt) return false;
+  constexpr std::size_t events_per_read = 100;  // each may hold a payload
+  if (token.attempt == 0 || token.attempt > state_.actions[token.action].attempt) return false;
   bool found = false;
   for (std::uint64_t after = 0;;) {
     const auto events = rt_->store.history(id_, after, events_per_read);

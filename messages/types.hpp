@@ -63,9 +63,12 @@ class request {
     std::string progress;
     std::shared_ptr<time_ms> given_up_at_ms;  ///< set before the answer; 0: never
   };
-  using command =
-      std::variant<model::cancel, std::pair<std::string, resolution>, retry, model::send_signal,
-                   model::record_terms, end_attempt, heartbeat, remove_workflow>;
+  struct signal {
+    model::send_signal what;
+    std::shared_ptr<const void> charge;
+  };
+  using command = std::variant<model::cancel, std::pair<std::string, resolution>, retry, signal,
+                               model::record_terms, end_attempt, heartbeat, remove_workflow>;
   request(std::string workflow_id, command what, std::function<void(result<void>)> done)
       : workflow_id(std::move(workflow_id)), what(std::move(what)), done_(std::move(done)) {}
   request(const request&) = delete;

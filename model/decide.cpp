@@ -80,6 +80,7 @@ class decider {
   void finish_if_last();
   void fail_action(action_index a, std::string error_class, std::string text, event_actor actor);
   void fail_workflow(action_index a, std::string text);
+  void full_history(action_index a);
   [[nodiscard]] std::string after_last_error(action_index a, std::string why) const;
   [[nodiscard]] outcome too_long(std::string_view what, milliseconds asked_for) const;
   void take_outcome(action_index a, const outcome& what, const attempt_secret& secret);
@@ -207,6 +208,7 @@ void decider::on(const begin_attempt& c) {
   const bool may_start = action.phase == phase::ready || is_timed(action.phase);
   const std::uint32_t next = goes_on ? action.attempt : action.attempt + 1;
   if (state_.terminal() || !may_start || c.attempt != next) return;
+  if (goes_on && c.deferrals != action.deferrals) return;  // of a call that was ended from outside
   auto& started = emit(event_kind::attempt_started, c.action);
   started.attempt = c.attempt;
   started.count = goes_on ? action.deferrals : 0;
@@ -228,7 +230,8 @@ void decider::on(const come_due& c) {
 
 void decider::on(const end_attempt& c) {
   const auto& action = state_.actions[c.action];
-  const bool is_late = action.attempt != c.attempt && !TENAX_PLANTED(8);
+  const bool is_late = (action.attempt != c.attempt && !TENAX_PLANTED(8)) ||
+                       (c.deferrals && *c.deferrals != action.deferrals);
   if (state_.terminal() || action.phase != phase::executing || is_late) {
     // Its start may have come too late to be recorded, but nothing beyond the next attempt was ever
     // launched.
@@ -243,12 +246,13 @@ void decider::on(const end_attempt& c) {
   take_outcome(c.action, c.what, c.secret);
 }
 
+void decider::full_history(action_index a) {
+  fail_workflow(a, "the history has reached history_events_max (" +
+                       std::to_string(rules_.bounds().history_events_max) + " events)");
+}
+
 void decider::take_outcome(action_index a, const outcome& what, const attempt_secret& secret) {
-  if (state_.seq >= rules_.bounds().history_events_max) {
-    fail_workflow(a, "the history has reached history_events_max (" +
-                         std::to_string(rules_.bounds().history_events_max) + " events)");
-    return;
-  }
+  if (state_.seq >= rules_.bounds().history_events_max) return full_history(a);
   switch (what.what) {
     case outcome::kind::success:
       if (what.result.size() > rules_.bounds().payload_bytes_max) {
@@ -298,10 +302,13 @@ void decider::take_outcome(action_index a, const outcome& what, const attempt_se
   }
 }
 
-/// When start_to_close ends the attempt; 0: never.
+/// When start_to_close ends the open attempt; 0: never. As for a handler that runs, the time for
+/// which it was deferred does not count.
 time_ms decider::close_of_attempt(action_index a) const {
   const auto& limit = rules_of(a).options().start_to_close;
-  return limit ? state_.actions[a].started_at_ms + limit->count() : 0;
+  const auto& action = state_.actions[a];
+  const bool opens = action.phase == phase::executing && action.deferrals > 0;
+  return limit ? (opens ? now_ : action.started_at_ms) + limit->count() : 0;
 }
 
 void decider::open_attempt(action_index a, const outcome& what, const attempt_secret& secret) {
@@ -376,7 +383,8 @@ void decider::on(const end_open_attempt& c) {
     out_.refused.emplace(errc::invalid_argument, "an outcome that ends nothing");
     return;
   }
-  const bool is_known = c.secret.is(action.secret) && !action.secret.empty();
+  const bool is_of_another = action.phase == phase::outside && c.attempt != action.attempt;
+  const bool is_known = c.secret.is(action.secret) && !action.secret.empty() && !is_of_another;
   if ((!is_known || c.attempt > action.attempt) && !TENAX_PLANTED(25)) {
     return lost(c.action, "the token is not of an attempt that is open");
   }
@@ -420,12 +428,15 @@ void decider::give_up_open(const action_deadline& c) {
   const auto& action = state_.actions[c.action];
   // Without its handler nobody knows what follows: that waits for an open that does.
   if (rules_of(c.action).entry == nullptr) return;
+  if (state_.seq >= rules_.bounds().history_events_max) return full_history(c.action);
   const time_ms most = close_of_attempt(c.action);
-  const bool is_closed = most != 0 && most <= now_;
+  // Of a signal's timeout and start_to_close the one that came first counts.
+  const bool is_closed =
+      most != 0 && most <= now_ && (action.signal.empty() || action.due_at_ms >= most);
   if (!is_closed && action.heartbeat_ms != 0) {
     time_ms until = c.opened_at_ms + action.heartbeat_ms;
     if (most != 0) until = std::min(until, most);
-    if (until > now_ && state_.seq < rules_.bounds().history_events_max) {
+    if (until > now_) {
       emit(event_kind::attempt_extended, c.action).due_at_ms = until;
       return effect_of(effect::kind::watch, c.action, until);
     }

@@ -55,6 +55,10 @@ struct end_attempt {
   std::uint32_t attempt = 0;
   outcome what;
   attempt_secret secret;  ///< of a pending one
+  /// Of the call; a word from outside may have deferred the attempt before its handler returned.
+  /// Nothing: of the latest.
+  std::optional<std::uint32_t> deferrals;
+  static constexpr std::uint32_t no_call = ~std::uint32_t{0};  ///< for `deferrals`: it is late
 };
 struct end_open_attempt {  ///< somebody outside says how it ended
   action_index action = 0;

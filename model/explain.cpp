@@ -230,7 +230,11 @@ void explainer::explain_action(action_index a) {
       if (!action.signal.empty()) {
         std::string text = "waits for the signal " + action.signal + " (engine::signal)";
         if (action.due_at_ms != 0) {
-          text += "; fails " + print_when(as_wall_time(action.due_at_ms), now());
+          const bool closes = may_be_start_to_close(def_, a, action, from_.rules);
+          text += !closes                  ? "; fails "
+                  : from_.rules == nullptr ? "; fails, or is given up, "
+                                           : "; given up ";
+          text += print_when(as_wall_time(action.due_at_ms), now());
         }
         add(reason_kind::signal, std::move(text), action.due_at_ms);
         break;

@@ -151,11 +151,14 @@ forecast_step forecaster::at_its_time(const timed& t) const {
     return step;
   }
   step.action = key_of(t.action);
-  if (t.what == comes::give_up && !state_.actions[t.action].signal.empty()) {
-    step.text = step.action + " fails, unless the signal " + state_.actions[t.action].signal +
-                " has come: its timeout";
+  const auto& action = state_.actions[t.action];
+  const bool closes = may_be_start_to_close(def_, t.action, action, from_.rules);
+  if (t.what == comes::give_up && !action.signal.empty() && !(closes && from_.rules != nullptr)) {
+    step.text =
+        step.action + " fails, unless the signal " + action.signal + " has come: its timeout";
     step.then = "no retry";
     step.events = {"attempt_failed"};
+    if (closes) step.events.insert(step.events.end(), {"attempt_timed_out", "outcome_unknown"});
     return step;
   }
   if (t.what == comes::give_up) {
@@ -246,6 +249,13 @@ std::vector<forecast_step> forecaster::take() {
 }
 
 }  // namespace
+
+bool may_be_start_to_close(const definition& def, action_index a, const action_state& open,
+                           const rulebook* rules) {
+  if (rules == nullptr) return true;
+  const auto& limit = rules->of(def.spec.actions[a].type).options().start_to_close;
+  return limit && open.due_at_ms >= open.started_at_ms + limit->count();
+}
 
 void add_forecast(const definition& def, const workflow_state& state, const vantage& from,
                   const std::vector<outlook>& outlooks, const std::vector<action_reason>& of_engine,

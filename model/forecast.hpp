@@ -37,6 +37,10 @@ void add_headline(const definition& def, const workflow_state& state, const vant
 /// Whether what is explained sits with the engine or process as a whole, so that its text is a
 /// sentence and not what follows an action's key.
 [[nodiscard]] bool is_of_engine(reason_kind k) noexcept;
+/// Whether the time at which an open attempt ends may be that of start_to_close, not of what it
+/// waits for.
+[[nodiscard]] bool may_be_start_to_close(const definition& def, action_index a,
+                                         const action_state& open, const rulebook* rules);
 /// Whether only somebody who acts ends it.
 [[nodiscard]] bool needs_somebody(reason_kind k) noexcept;
 

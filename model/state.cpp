@@ -310,6 +310,7 @@ void application::on_action(const event& e) {
       break;
     case event_kind::attempt_opened:
       move(action, phase::outside);
+      if (action.deferrals > 0) action.started_at_ms = e.at_ms;  // start_to_close counts from here
       action.due_at_ms = e.due_at_ms;
       action.secret = e.secret;
       action.heartbeat_ms = e.wait_ms;

@@ -67,6 +67,7 @@ std::optional<attempt_token> parse_token(std::string_view text) {
       !read(parts[3].substr(16), 16, out.secret.low)) {
     return std::nullopt;
   }
+  if (out.secret.empty()) return std::nullopt;
   return out;
 }
 

@@ -25,7 +25,7 @@ outcome run_counted(const handler_registry::entry& inner, const fault_plan& plan
       throw;
     }
   }();
-  if (out.what == outcome::kind::defer) return out;
+  if (out.what == outcome::kind::defer || out.what == outcome::kind::pending) return out;
 
   if (out.what == outcome::kind::success && plan.rate > 0 &&
       fault_draw(plan.seed, ctx.workflow_id, ctx.action_key, ctx.attempt) < plan.rate) {

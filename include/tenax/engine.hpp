@@ -189,8 +189,9 @@ class engine {
   /// action_context::token gave it, and `what` any other outcome; what follows is as though the
   /// handler had returned it. Returns once durable. The same word again is no error, until the next
   /// attempt is open. Errors: lease_lost (the attempt was given up, cancelled or ended otherwise;
-  /// in the history as late_result, once), invalid_argument (no token, or a pending outcome),
-  /// not_found, overloaded, wrong_state (no success, and no handler of the type is registered,
+  /// in the history as late_result, once), invalid_argument (no token, a pending outcome, a result
+  /// beyond limits::payload_bytes_max or a delay beyond delay_max), not_found, overloaded,
+  /// wrong_state (no success, and no handler of the type is registered,
   /// whose policy says what follows), corrupt, closing, stopped - it is not used;
   /// storage_unavailable (unknown: say it again).
   result<void> end_attempt(std::string_view token, outcome what);
@@ -210,9 +211,9 @@ class engine {
   /// signal is taken once. Returns once durable. `payload` (JSON by convention) is that action's
   /// result. With a `key` (at most 128 bytes), the same name, key and payload again is no error and
   /// no second signal, also after the workflow's end. Errors: not_found, wrong_state (it is over),
-  /// conflict (the key with another payload), overloaded (limits::signals_max), invalid_argument
-  /// (the name, key or payload), corrupt, closing, stopped; storage_unavailable (unknown: with a
-  /// key, say it again).
+  /// conflict (the key with another payload), overloaded (limits::signals_max, or as much waits for
+  /// the disk as memory_bytes_max lets), invalid_argument (the name, key or payload), corrupt,
+  /// closing, stopped; storage_unavailable (unknown: with a key, say it again).
   result<void> signal(std::string_view id, std::string name, std::string payload = "null",
                       std::string key = {});
   /// As signal, but does not wait. `done` as in submit_async.

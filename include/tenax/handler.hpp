@@ -158,7 +158,8 @@ struct action_options {
   tenax::delivery delivery = tenax::delivery::at_least_once;
   std::optional<retry_policy> retry = {};  ///< default: the engine's
   /// One attempt, the time that it is open included, 1 ms to 10 years; when it times out it is
-  /// retried, or in doubt (see delivery).
+  /// retried, or in doubt (see delivery). Of one that was deferred: its latest call, or the time
+  /// that it is open.
   std::optional<milliseconds> start_to_close = {};
   /// How long nobody may be heard of an open attempt (outcome::pending) before it is given up, 1 ms
   /// to 10 years; default: for ever. After a heartbeat it is this to one and a half times this:

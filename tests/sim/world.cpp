@@ -403,8 +403,9 @@ void world::check_lanes() {
 /// What waits for the disk or is in a handler: the budget, and what was let in last.
 void world::check_memory() {
   constexpr std::size_t small_input = 200;
+  constexpr std::size_t request = 512;  // beside its payload
   const std::size_t most = engine_.options().memory_bytes_max / 8 + 2 * work_.result_bytes_max() +
-                           engine_.running() * small_input;
+                           request + engine_.running() * small_input;
   const std::size_t now = engine_.bytes_in_flight();
   if (now > most) {
     oracle_.fail(std::to_string(now) + " bytes in flight, more than " + std::to_string(most));

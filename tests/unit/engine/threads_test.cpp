@@ -438,4 +438,69 @@ BOOST_AUTO_TEST_CASE(an_early_word_that_defers_or_fails_has_the_handler_called_a
   }
 }
 
+/// Whatever the handler returns then, it is of the past.
+BOOST_AUTO_TEST_CASE(a_deferral_from_outside_comes_before_what_its_handler_returns) {
+  engine_on_disk here;
+  here.opts.durability = durability::async;
+  here.opts.handler_threads = 8;
+  engine* on = nullptr;
+  std::mutex mutex;
+  std::condition_variable changed;
+  int again = 0;
+  std::atomic<int> wrong = 0;
+  here.opts.handlers.add("quick_word", [&](const action_context& c) {
+    if (!on->end_attempt(c.token(), outcome::defer(c.now + std::chrono::hours(1)))) ++wrong;
+    return outcome::pending();
+  });
+  here.opts.handlers.add("slow_return", [&](const action_context& c) {
+    std::unique_lock lock(mutex);
+    if (c.deferrals > 0) {
+      ++again;
+      changed.notify_all();
+      changed.wait(lock, [&] { return again < 0; });
+      return outcome::pending();
+    }
+    lock.unlock();
+    if (!on->end_attempt(c.token(), outcome::defer(c.now))) ++wrong;
+    lock.lock();
+    changed.wait(lock, [&] { return again != 0; });
+    return outcome::success("of the past");
+  });
+  {
+    auto engine = here.open();
+    on = &engine;
+    const auto wait_of = [&](const std::string& id) {
+      const auto view = engine.get(id);
+      if (!view) throw std::runtime_error(view.error().to_string());
+      return std::pair(view->actions[0].waiting, view->summary.status);
+    };
+    for (int n = 0; n < 50; ++n) {
+      const std::string id = "w" + std::to_string(n);
+      if (!engine.submit(workflow_builder("threads").id(id).action("a", "quick_word"))) ++wrong;
+    }
+    if (!engine.submit(workflow_builder("threads").id("slow").action("a", "slow_return"))) ++wrong;
+    {
+      std::unique_lock lock(mutex);
+      changed.wait(lock, [&] { return again != 0; });
+    }
+    // The first call has returned when it is not counted any more.
+    while (engine.stats().handlers_running > 1) std::this_thread::yield();
+    for (int n = 0; n < 50; ++n) {
+      BOOST_TEST((wait_of("w" + std::to_string(n)).first == waiting_for::timer));
+    }
+    {
+      const std::lock_guard lock(mutex);
+      again = -1;
+      changed.notify_all();
+    }
+    while (wait_of("slow").first != waiting_for::outside &&
+           wait_of("slow").second == workflow_status::in_progress) {
+      std::this_thread::yield();
+    }
+    BOOST_TEST((wait_of("slow").second == workflow_status::in_progress));
+  }
+  BOOST_TEST(wrong == 0);
+  here.verify_clean();
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -59,7 +59,8 @@ struct explained_life {
   action_index at(std::string_view key) const { return def->find(key).value(); }
   void starts(std::string_view key) {
     const auto& action = state.actions[at(key)];
-    does(begin_attempt{at(key), action.goes_on() ? action.attempt : action.attempt + 1, 0, now_ms});
+    does(begin_attempt{at(key), action.goes_on() ? action.attempt : action.attempt + 1,
+                       action.goes_on() ? action.deferrals : 0, now_ms});
   }
   void ends(std::string_view key, outcome how) {
     does(end_attempt{at(key), state.actions[at(key)].attempt, std::move(how)});

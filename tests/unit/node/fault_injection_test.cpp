@@ -84,6 +84,16 @@ BOOST_AUTO_TEST_CASE(success_fails_at_the_end_and_deferral_is_no_end) {
   BOOST_TEST(counters->injected == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(an_open_attempt_has_not_failed) {
+  handler_registry registry;
+  registry.add("ask", [](const action_context&) { return outcome::until_signal("go"); });
+  const auto counters = std::make_shared<attempt_counters>();
+  inject_faults(registry, {1.0, 3}, counters);
+  BOOST_TEST((registry.find("ask")->run(context("w", "a", 1)).what == outcome::kind::pending));
+  BOOST_TEST(counters->ended == 0u);
+  BOOST_TEST(counters->failed == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(without_a_rate_outcomes_pass_and_are_counted) {
   handler_registry registry;
   registry.add("good", [](const action_context&) { return outcome::success("1"); });
