@@ -470,7 +470,7 @@ void engine_core::finish_submit(submit_op& op, const error* failure) {
 
 // --- commands and queries ---
 
-std::uint64_t engine_core::on_end(const std::string& id, end_callback done) {
+std::uint64_t engine_core::on_end(const std::string& id, end_callback done, std::uint64_t after) {
   if (auto none = storage::no_such_id(id)) {
     done(*none);
     return 0;
@@ -485,16 +485,18 @@ std::uint64_t engine_core::on_end(const std::string& id, end_callback done) {
   const auto call = [shared](result<workflow_summary> r) {
     if (!shared->called.exchange(true)) shared->done(std::move(r));
   };
-  const std::uint64_t ticket = runtime_->waiters.add(id, call);
+  const std::uint64_t ticket = runtime_->waiters.add(id, call, after);
   auto header = store_->load_header(id);
   if (!header) {
     runtime_->waiters.remove(id, ticket);
     call(header.error());
     return 0;
   }
-  if (header->state.terminal()) {
+  auto summary = storage::to_summary(*header);
+  const bool is_news = after != end_waiters::only_end && summary.events > after;
+  if (is_news || is_terminal(summary.status)) {
     runtime_->waiters.remove(id, ticket);
-    call(storage::to_summary(*header));
+    call(std::move(summary));
     return 0;
   }
   return ticket;

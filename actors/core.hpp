@@ -67,9 +67,10 @@ class engine_core {
   /// Ends options::paused.
   void go_on();
   using end_callback = std::function<void(result<workflow_summary>)>;
-  /// Calls back at the end of the workflow, or at once if it is over or cannot be waited for. The
-  /// ticket is for `forget_end`; 0: none.
-  std::uint64_t on_end(const std::string& id, end_callback done);
+  /// Calls back at the end of the workflow, or once its history is longer than `after`; at once if
+  /// that is so, or if it cannot be waited for. The ticket is for `forget_end`; 0: none.
+  std::uint64_t on_end(const std::string& id, end_callback done,
+                       std::uint64_t after = end_waiters::only_end);
   bool forget_end(const std::string& id, std::uint64_t ticket) {
     return runtime_->waiters.remove(id, ticket);
   }

@@ -162,6 +162,21 @@ result<workflow_summary> engine::await(std::string_view id, std::optional<millis
   return answer.get();
 }
 
+std::uint64_t engine::await_async(std::string_view id,
+                                  std::function<void(result<workflow_summary>)> done,
+                                  std::optional<std::uint64_t> after) {
+  if (auto no = cannot_answer(impl_)) {
+    done(std::move(*no));
+    return 0;
+  }
+  return impl_->core()->on_end(std::string(id), std::move(done),
+                               after.value_or(actors::end_waiters::only_end));
+}
+
+bool engine::give_up(std::string_view id, std::uint64_t ticket) {
+  return ticket != 0 && !cannot_answer(impl_) && impl_->core()->forget_end(std::string(id), ticket);
+}
+
 result<workflow_summary> engine::summary(std::string_view id) const {
   if (auto no = cannot_answer(impl_)) return std::move(*no);
   return storage::read_summary(impl_->core()->store(), id);
@@ -222,6 +237,15 @@ result<void> ask(const Impl& to, How how) {
   return {};
 }
 
+/// Sends a command.
+template <class Impl>
+void send(const Impl& to, std::string_view id, messages::request::command what,
+          std::function<void(result<void>)> done) {
+  if (!done) done = [](const result<void>&) {};  // nobody wants to know
+  if (auto no = cannot_answer(to)) return done(std::move(*no));
+  to->core()->request(std::string(id), std::move(what), std::move(done));
+}
+
 /// Sends a command, and waits for its answer.
 template <class Impl>
 result<void> command(const Impl& to, std::string_view id, messages::request::command what) {
@@ -235,6 +259,26 @@ result<void> command(const Impl& to, std::string_view id, messages::request::com
 result<void> engine::cancel(std::string_view id, std::string reason) {
   if (auto no = cannot_answer(impl_)) return std::move(*no);
   return command(*impl_, id, model::cancel{std::move(reason)});
+}
+
+void engine::cancel_async(std::string_view id, std::string reason,
+                          std::function<void(result<void>)> done) {
+  send(impl_, id, model::cancel{std::move(reason)}, std::move(done));
+}
+
+void engine::resolve_async(std::string_view id, std::string_view action_key, resolution decision,
+                           std::function<void(result<void>)> done) {
+  send(impl_, id, std::pair(std::string(action_key), std::move(decision)), std::move(done));
+}
+
+void engine::retry_async(std::string_view id, std::string_view action_key, std::string reason,
+                         std::function<void(result<void>)> done) {
+  send(impl_, id, messages::request::retry{std::string(action_key), std::move(reason)},
+       std::move(done));
+}
+
+void engine::remove_async(std::string_view id, std::function<void(result<void>)> done) {
+  send(impl_, id, messages::remove_workflow{}, std::move(done));
 }
 
 result<void> engine::resolve(std::string_view id, std::string_view action_key,
@@ -355,6 +399,9 @@ engine_stats engine::stats() const {
 }
 std::vector<action_type_stats> engine::type_stats() const {
   return cannot_answer(impl_) ? std::vector<action_type_stats>() : impl_->core()->type_stats();
+}
+tenax::limits engine::bounds() const noexcept {
+  return cannot_answer(impl_) ? tenax::limits{} : impl_->core()->bounds();
 }
 bool engine::healthy() const noexcept { return !cannot_answer(impl_) && !impl_->core()->halted(); }
 

@@ -1,12 +1,14 @@
 #include "actors/runtime.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include <caf/abstract_actor.hpp>
 #include <caf/actor_control_block.hpp>
 #include <caf/mailbox_element.hpp>
 
+#include "storage/views.hpp"
 #include "tenax/exceptions.hpp"
 
 namespace tenax::actors {
@@ -24,7 +26,7 @@ storage::ack tell_committed(const caf::strong_actor_ptr& target) {
   return {call, caf::strong_actor_ptr(target).release()};
 }
 
-std::uint64_t end_waiters::add(const std::string& workflow_id, callback done) {
+std::uint64_t end_waiters::add(const std::string& workflow_id, callback done, std::uint64_t after) {
   std::unique_lock lock(mutex_);
   if (closed_) {
     const error why = *closed_;
@@ -32,18 +34,25 @@ std::uint64_t end_waiters::add(const std::string& workflow_id, callback done) {
     done(why);
     return 0;
   }
-  waiting_[workflow_id].push_back({++last_ticket_, std::move(done)});
+  waiting_[workflow_id].push_back({++last_ticket_, after, std::move(done)});
+  if (after != only_end) ++for_news_;
   return last_ticket_;
 }
 
 bool end_waiters::remove(const std::string& workflow_id, std::uint64_t ticket) {
+  std::vector<waiter> gone;  // after the lock: what a callback holds is its maker's
   const std::lock_guard lock(mutex_);
   const auto found = waiting_.find(workflow_id);
   if (found == waiting_.end()) return false;
-  const auto removed =
-      std::erase_if(found->second, [&](const waiter& w) { return w.ticket == ticket; });
-  if (found->second.empty()) waiting_.erase(found);
-  return removed > 0;
+  auto& list = found->second;
+  const auto at =
+      std::find_if(list.begin(), list.end(), [&](const waiter& w) { return w.ticket == ticket; });
+  if (at == list.end()) return false;
+  gone.push_back(std::move(*at));
+  list.erase(at);
+  forget(gone);
+  if (list.empty()) waiting_.erase(found);
+  return true;
 }
 
 void end_waiters::notify(const workflow_summary& summary) {
@@ -52,10 +61,22 @@ void end_waiters::notify(const workflow_summary& summary) {
     const std::lock_guard lock(mutex_);
     const auto found = waiting_.find(summary.id);
     if (found == waiting_.end()) return;
-    called = std::move(found->second);
-    waiting_.erase(found);
+    auto& list = found->second;
+    const auto rest = std::stable_partition(list.begin(), list.end(), [&](const waiter& w) {
+      return !is_terminal(summary.status) && (w.after == only_end || summary.events <= w.after);
+    });
+    called.assign(std::make_move_iterator(rest), std::make_move_iterator(list.end()));
+    list.erase(rest, list.end());
+    forget(called);
+    if (list.empty()) waiting_.erase(found);
   }
   for (const auto& w : called) w.done(summary);
+}
+
+void end_waiters::forget(const std::vector<waiter>& gone) {
+  for (const auto& w : gone) {
+    if (w.after != only_end) --for_news_;
+  }
 }
 
 bool end_waiters::any(std::string_view workflow_id) const {
@@ -69,6 +90,7 @@ void end_waiters::close(const error& why) {
     const std::lock_guard lock(mutex_);
     if (!closed_) closed_ = std::make_unique<error>(why);
     called.swap(waiting_);
+    for_news_ = 0;
   }
   for (const auto& [id, waiters] : called) {
     for (const auto& w : waiters) w.done(why);
@@ -123,6 +145,12 @@ void runtime::finished(const model::definition& def, const model::workflow_state
   const auto summary = model::summarize(def.spec, state);
   waiters.notify(summary);
   if (opts.on_finished) opts.on_finished(summary);
+}
+
+/// Reads what is durable: the state in memory runs ahead of it.
+void runtime::went_on(std::string_view workflow_id) {
+  if (!waiters.any(workflow_id)) return;
+  if (const auto summary = storage::read_summary(store, workflow_id)) waiters.notify(*summary);
 }
 
 }  // namespace tenax::actors

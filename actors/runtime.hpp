@@ -48,29 +48,38 @@ class locked_rng final : public rng {
   model::seeded_rng source_;
 };
 
-/// Those who wait for the end of a workflow.
+/// Those who wait for the end of a workflow, or for anything new about it.
 class end_waiters {
  public:
   using callback = std::function<void(result<workflow_summary>)>;
-  /// Returns a ticket for `remove`. After `close`, calls back at once.
-  std::uint64_t add(const std::string& workflow_id, callback done);
+  static constexpr std::uint64_t only_end = std::numeric_limits<std::uint64_t>::max();
+
+  /// Waits until the history is longer than `after`, or the workflow has ended. Returns a ticket
+  /// for `remove`. After `close`, calls back at once.
+  std::uint64_t add(const std::string& workflow_id, callback done, std::uint64_t after = only_end);
   /// False if it was called already, or is being called.
   bool remove(const std::string& workflow_id, std::uint64_t ticket);
-  /// Calls and forgets those who wait for this one.
+  /// Calls and forgets those for whom this is what they wait for.
   void notify(const workflow_summary& summary);
   [[nodiscard]] bool any(std::string_view workflow_id) const;
+  /// Whether anybody waits for anything new, about whichever workflow. Takes no lock.
+  [[nodiscard]] bool any_for_news() const noexcept { return for_news_ > 0; }
   /// Calls everyone with the error, now and later.
   void close(const error& why);
 
  private:
   struct waiter {
     std::uint64_t ticket;
+    std::uint64_t after;
     callback done;
   };
+  void forget(const std::vector<waiter>& gone);
+
   mutable std::mutex mutex_;
   std::uint64_t last_ticket_ = 0;
   std::unique_ptr<error> closed_;
   std::map<std::string, std::vector<waiter>, std::less<>> waiting_;
+  std::atomic<std::uint64_t> for_news_{0};
 };
 
 /// The journal's word to an actor, as a `committed` message.
@@ -179,6 +188,8 @@ struct runtime {
   void no_handler(const workflow_spec& workflow, const action_spec& action);
   /// Tells those who wait that a workflow has ended, after its end is durable.
   void finished(const model::definition& def, const model::workflow_state& state);
+  /// The same of events that are no end.
+  void went_on(std::string_view workflow_id);
 
  private:
   mutable std::mutex halt_mutex_;

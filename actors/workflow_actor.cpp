@@ -330,6 +330,8 @@ void workflow_process::settle(aftermath& done) {
   if (done.ended) {
     (void)TENAX_FAILPOINT("terminal.after");
     rt_->finished(*def_, state_);
+  } else if (rt_->waiters.any_for_news()) {
+    rt_->went_on(id_);
   }
   if (done.bytes > 0) rt_->budget.drop_results(done.bytes);
   for (const auto& e : done.effects) perform(e);
@@ -675,6 +677,9 @@ void workflow_process::take_report(messages::attempt_report r) {
   const bool over = r.what_happened == news::ended || r.what_happened == news::stopped ||
                     r.what_happened == news::dropped;
   if (over && current) rest(r.action);
+  // Of a call that a word from outside has deferred: what its handler says is not about the next.
+  const auto& action = state_.actions[r.action];
+  if (r.attempt == action.attempt && r.deferrals < action.deferrals) return;
   if (r.what_happened == news::began || r.start_is_news) {
     process(model::begin_attempt{r.action, r.attempt, r.deferrals, r.started_at_ms}, urgency::lazy);
   }
@@ -808,6 +813,7 @@ std::optional<error> workflow_process::end_attempt(const messages::request::end_
     process(model::begin_attempt{a, attempt, call->deferrals, rt_->now_ms()}, urgency::lazy);
     process(model::end_attempt{a, attempt, outcome::pending(), secret, call->deferrals},
             urgency::now);
+    detach(a);  // what follows is not for a child whose handler runs on
   }
   const bool of_latest = secret.is(state_.actions[a].secret);
   auto refused = process(model::end_open_attempt{a, attempt, secret, c.what}, urgency::now);

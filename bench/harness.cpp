@@ -142,6 +142,17 @@ run_result run_in_child(const params& p, double timeout_seconds) {
   return result_from(document);
 }
 
+void remove_tree(const std::filesystem::path& dir) {
+  constexpr int tries = 20;
+  for (int n = 1; n < tries; ++n) {
+    std::error_code failed;
+    std::filesystem::remove_all(dir, failed);
+    if (!failed) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  std::filesystem::remove_all(dir);
+}
+
 run_result run_part(params p, const std::string& scenario, std::size_t workflows,
                     double timeout_seconds) {
   p.scenario = scenario;
@@ -149,7 +160,7 @@ run_result run_part(params p, const std::string& scenario, std::size_t workflows
   p.dir += "/part-" + std::to_string(workflows);
   std::filesystem::create_directories(p.dir);
   auto result = run_in_child(p, timeout_seconds);
-  std::filesystem::remove_all(p.dir);
+  remove_tree(p.dir);
   return result;
 }
 
@@ -192,7 +203,7 @@ row measure(params p, std::size_t runs, const std::filesystem::path& dir, bool i
                           static_cast<double>(p.workflows) / 1'000;
   for (std::size_t i = 0; i < runs; ++i) {
     const auto own = dir / ("tenax-bench-" + std::to_string(::getpid()) + "-" + std::to_string(i));
-    std::filesystem::remove_all(own);
+    remove_tree(own);
     std::filesystem::create_directories(own);
     p.dir = own.string();
     std::fprintf(stderr, "%s: run %zu of %zu\n", p.scenario.c_str(), i + 1, runs);
@@ -202,7 +213,7 @@ row measure(params p, std::size_t runs, const std::filesystem::path& dir, bool i
       out.failure = e.what();
       std::fprintf(stderr, "%s: run %zu: %s\n", p.scenario.c_str(), i + 1, e.what());
     }
-    std::filesystem::remove_all(own);
+    remove_tree(own);
   }
   p.dir.clear();
   out.p = std::move(p);

@@ -56,6 +56,10 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(params, scenario, dir, durabilit
                                                 scheduler_threads, active_max, cache_mib,
                                                 write_buffer_mib, limits)
 
+/// Removes a directory, also while a database that is still open deletes files of its own there.
+/// Throws what std::filesystem::remove_all throws, after some tries.
+void remove_tree(const std::filesystem::path& dir);
+
 /// Options of an engine as the parameters say: durability, caches, threads. No handlers.
 [[nodiscard]] options engine_options(const params& p);
 

@@ -331,7 +331,7 @@ limit_rate caf_and_journal(const params& p, const std::vector<workflow_shape>& s
   if (db) {
     db->Close().PermitUncheckedError();
     db.reset();
-    std::filesystem::remove_all(std::filesystem::path(p.dir) / name);
+    remove_tree(std::filesystem::path(p.dir) / name);
   }
   return out;
 }

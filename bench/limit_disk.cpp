@@ -64,7 +64,7 @@ std::unique_ptr<rocksdb::DB> open_limit_db(const params& p, const std::string& n
   auto how = storage::writer_options(store_options_of(p));
   how.create_if_missing = true;
   const auto path = std::filesystem::path(p.dir) / name;
-  std::filesystem::remove_all(path);
+  remove_tree(path);
   return open_database(how, path);
 }
 
@@ -115,7 +115,7 @@ limit_rate rocksdb_alone(const params& p, const std::vector<workflow_shape>& sha
   out.rss_bytes = static_cast<double>(rss_bytes());
   db->Close().PermitUncheckedError();
   db.reset();
-  std::filesystem::remove_all(std::filesystem::path(p.dir) / "limit-rocksdb");
+  remove_tree(std::filesystem::path(p.dir) / "limit-rocksdb");
   return out;
 }
 

@@ -138,7 +138,7 @@ run_result run_fan_in(const params& p) {
   double close_max = 0;
   double before_handler = 0;
   for (const double share : {0.1, 0.3, 0.5, 0.7, 0.9}) {
-    std::filesystem::remove_all(std::filesystem::path(p.dir) / "data");
+    remove_tree(std::filesystem::path(p.dir) / "data");
     fan_in subject(p);
     const auto last_ns = subject.begin();
     rest(std::max(0.0, share * took - since(last_ns)));

@@ -108,7 +108,7 @@ scale_result run_on_filled_store(const params& p) {
     e.close();
   }
   out.cpu_us_per_action = (cpu + take_up_rest(p)) * 1e6 / attempts;
-  std::filesystem::remove_all(std::filesystem::path(p.dir) / "data");
+  remove_tree(std::filesystem::path(p.dir) / "data");
   return out;
 }
 

@@ -45,7 +45,7 @@ load_result run_load(const params& p, spec_maker make, retention_options keep = 
   driver.stop();
   if (watch.at_end) watch.at_end(e);
   e.close();
-  std::filesystem::remove_all(std::filesystem::path(p.dir) / "data");
+  remove_tree(std::filesystem::path(p.dir) / "data");
   return seen;
 }
 

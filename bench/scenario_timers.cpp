@@ -40,7 +40,7 @@ void report_wake_cpu_limit(run_result& out, const params& p) {
   q.dir = p.dir + "/part-sequential";
   std::filesystem::create_directories(q.dir);
   const double cpu = run_in_child(q, 600).get("cpu_us_per_action");
-  std::filesystem::remove_all(q.dir);
+  remove_tree(q.dir);
   out.set("limit_sequential_cpu_us_per_action", cpu);
   out.set("ratio_wake_cpu_to_sequential_action", out.get("wake_cpu_us_each") / cpu);
 }

@@ -7,6 +7,9 @@ set(installed tenax)
 if(TARGET tenax_testing)
   list(APPEND installed tenax_testing)
 endif()
+if(TARGET tenax_server)
+  list(APPEND installed tenax_server)
+endif()
 if(type STREQUAL "SHARED_LIBRARY")
   # What is installed finds libtenax.so wherever the prefix is.
   cmake_path(RELATIVE_PATH CMAKE_INSTALL_FULL_LIBDIR BASE_DIRECTORY "${CMAKE_INSTALL_FULL_BINDIR}"
@@ -25,8 +28,12 @@ if(TARGET tenax_program)
   add_dependencies(tenax_installed tenax_program)
   install(TARGETS tenax_program)
 endif()
+set(no_server "")
+if(NOT TARGET tenax_server)
+  set(no_server PATTERN "server.hpp" EXCLUDE)
+endif()
 install(DIRECTORY include/tenax DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
-        FILES_MATCHING PATTERN "*.hpp")
+        FILES_MATCHING PATTERN "*.hpp" ${no_server})
 install(EXPORT tenax-targets NAMESPACE tenax:: DESTINATION "${package_dir}")
 
 # A shared tenax hides what it is built with (cmake/exports.map); a static one has its users link it.
@@ -35,6 +42,11 @@ set(libs "")
 if(type STREQUAL "STATIC_LIBRARY")
   set(TENAX_IS_STATIC ON)
   set(libs "-lcaf_core -lrocksdb -lspdlog -lfmt -lprotobuf-lite -lxxhash -pthread")
+endif()
+
+set(TENAX_HAS_SERVER OFF)
+if(TARGET tenax_server)
+  set(TENAX_HAS_SERVER ON)
 endif()
 
 configure_package_config_file(cmake/tenax-config.cmake.in tenax-config.cmake
@@ -56,6 +68,10 @@ tenax_pkg_config(tenax "${PROJECT_DESCRIPTION}" "" "-ltenax ${libs}")
 if(TARGET tenax_testing)
   tenax_pkg_config(tenax-testing "tenax under virtual time, for tests"
                    "tenax = ${PROJECT_VERSION}" "-ltenax_testing")
+endif()
+if(TARGET tenax_server)
+  tenax_pkg_config(tenax-server "an HTTP API for a tenax engine" "tenax = ${PROJECT_VERSION}"
+                   "-ltenax_server -lssl -lcrypto")
 endif()
 
 if(PROJECT_IS_TOP_LEVEL)

@@ -18,7 +18,7 @@ set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 if(TENAX_IS_STATIC)  # its users link these
   set(CPACK_DEBIAN_PACKAGE_DEPENDS
-      "libcaf-dev, librocksdb-dev, libspdlog-dev, libprotobuf-dev, libxxhash-dev")
+      "libcaf-dev, librocksdb-dev, libspdlog-dev, libprotobuf-dev, libxxhash-dev, libssl-dev")
 endif()
 
 set(debian "${PROJECT_BINARY_DIR}/debian")

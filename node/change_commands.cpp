@@ -39,7 +39,7 @@ int report(const common_options& common, const engine& target, const std::string
   const auto w = target.summary(id);
   if (!w) return report_error(common, about(id), w.error());
   if (common.json)
-    print_line({{"workflow", to_json(*w)}});
+    print_line(R"({"workflow":)" + to_json(*w) + "}");
   else
     print(printable(id) + ": " + printable(done) + "; the workflow is " +
           std::string{to_string(w->status)} + '\n');

@@ -37,7 +37,8 @@ void print(std::string_view text) {
   if (!output_failed()) std::fwrite(text.data(), 1, text.size(), stdout);
 }
 
-void print_line(const json& value) { print(dump(value) + '\n'); }
+void print_line(const json& value) { print_line(dump(value)); }
+void print_line(const std::string& text) { print(text + '\n'); }
 
 bool output_failed() { return std::ferror(stdout) != 0; }
 
@@ -65,6 +66,19 @@ int report_error(const common_options& common, std::string_view what, const erro
     complain_at("  " + (f.path.empty() ? std::string{"(document)"} : f.path) + ": " + f.message);
   if (common.json) print_line(to_json(e));
   return finish_output(exit_of(e.code()));
+}
+
+int report_usage(const common_options& common, const std::vector<std::string>& faults) {
+  for (const auto& f : faults) complain(f);
+  if (common.json) {
+    json list = json::array();
+    for (const auto& f : faults) list.push_back({{"path", ""}, {"message", f}});
+    print_line({{"error",
+                 {{"code", "invalid_argument"},
+                  {"message", "the options do not fit"},
+                  {"faults", std::move(list)}}}});
+  }
+  return finish_output(exit_bad_input);
 }
 
 std::string process_name(int pid) {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "node/exit_codes.hpp"
 #include "node/json_output.hpp"
@@ -25,6 +26,8 @@ struct common_options {
 /// Writes to stdout. Once that has failed (a full disk, say) everything after is dropped.
 void print(std::string_view text);
 void print_line(const json& value);
+/// JSON that is text already.
+void print_line(const std::string& text);
 [[nodiscard]] bool output_failed();
 /// Flushes; when anything could not be written, exit_closed_pipe in silence or exit_engine_error
 /// with a message, else `code`.
@@ -43,6 +46,9 @@ void complain_at(std::string_view place_and_message);
 /// Tells what went wrong while doing `what` (on stderr, and with --output json on stdout too), and
 /// returns the exit code.
 int report_error(const common_options& common, std::string_view what, const error& e);
+
+/// The same of options that do not fit, one sentence each.
+int report_usage(const common_options& common, const std::vector<std::string>& faults);
 
 /// "process 1234 (tenax)"; of a data_dir_owner.
 [[nodiscard]] std::string process_name(int pid);

@@ -6,8 +6,10 @@
 #include "node/export_commands.hpp"
 #include "node/read_commands.hpp"
 #include "node/run_command.hpp"
+#include "node/serve_command.hpp"
 #include "storage/standard_descriptors.hpp"
 #include "tenax/limits.hpp"
+#include "tenax/server.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -140,6 +142,48 @@ void add_engine(CLI::App& command, run_options& o) {
       ->group("");  // for tests
 }
 
+/// What attempts are made under.
+void add_policy(CLI::App& command, run_options& o) {
+  command.add_option("--max-attempts", o.max_attempts, "Per action, the first included")
+      ->check(whole(1, tenax::limits{}.attempts_max));
+  command.add_option("--min-wait-ms", o.min_wait_ms, "Before the first retry")
+      ->check(whole(0, ms_max));
+  command.add_option("--max-wait-ms", o.max_wait_ms, "Before any retry, jitter not included")
+      ->check(whole(0, ms_max));
+  command
+      .add_option(
+          "--on-exhausted", o.on_exhausted,
+          "After the last attempt: fail the workflow, pause for a decision, skip the action")
+      ->check(CLI::IsMember({"fail", "pause", "skip"}))
+      ->capture_default_str();
+  auto* at_most_once = command.add_option(
+      "--at-most-once", o.at_most_once,
+      "Action type whose attempts are never made again when nobody knows how they ended "
+      "(a crash, a time-out, an exception): they wait for a decision");
+  at_most_once->expected(1)->take_all()->type_name("TYPE");
+}
+
+/// The action type exec.
+void add_exec(CLI::App& command, run_options& o) {
+  command.add_flag("--allow-exec", o.allow_exec, "Let specs run programs (action type exec)");
+  auto* programs = command.add_option("--exec-program", o.exec_programs,
+                                      "The only programs they may run; repeatable");
+  programs->expected(1)->take_all()->type_name("PATH");
+  auto* env = command.add_option("--exec-env", o.exec_env,
+                                 "A variable of tenax's environment that they get too; repeatable");
+  env->expected(1)->take_all()->type_name("NAME");
+  command.add_option("--exec-timeout-ms", o.exec_timeout_ms, "Per attempt")
+      ->check(whole(1, ms_max))
+      ->capture_default_str();
+}
+
+/// CLI11's own conversion reads more into some words.
+void take_words(const CLI::App& command, run_options& o) {
+  o.at_most_once = command.get_option("--at-most-once")->results();
+  o.exec_programs = command.get_option("--exec-program")->results();
+  o.exec_env = command.get_option("--exec-env")->results();
+}
+
 void add_run(CLI::App& app, const common_options& common, action& chosen) {
   static run_options o;
   auto& run = *app.add_subcommand("run", "Run workflows to their end; run again to go on");
@@ -151,47 +195,22 @@ void add_run(CLI::App& app, const common_options& common, action& chosen) {
   run.add_option("--seed", o.faults.seed, "Which attempts these are")
       ->check(whole(0, std::numeric_limits<std::uint64_t>::max()))
       ->capture_default_str();
-  run.add_option("--max-attempts", o.max_attempts, "Per action, the first included")
-      ->check(whole(1, tenax::limits{}.attempts_max));
-  run.add_option("--min-wait-ms", o.min_wait_ms, "Before the first retry")->check(whole(0, ms_max));
-  run.add_option("--max-wait-ms", o.max_wait_ms, "Before any retry, jitter not included")
-      ->check(whole(0, ms_max));
-  run.add_option("--on-exhausted", o.on_exhausted,
-                 "After the last attempt: fail the workflow, pause for a decision, skip the action")
-      ->check(CLI::IsMember({"fail", "pause", "skip"}))
-      ->capture_default_str();
-  auto* at_most_once = run.add_option(
-      "--at-most-once", o.at_most_once,
-      "Action type whose attempts are never made again when nobody knows how they ended "
-      "(a crash, a time-out, an exception): they wait for a decision");
-  at_most_once->expected(1)->take_all()->type_name("TYPE");
+  add_policy(run, o);
   run.add_flag("--change-options", o.change_options,
                "Go on with workflows that began under other options, under these");
   run.add_flag("--new", o.another, "Start another workflow, even if this one exists");
   run.add_option("--repeat", o.repeat, "Run each file N times, as ID-1 to ID-N")
       ->check(whole(1, 10'000'000))
       ->type_name("N");
-  run.add_flag("--allow-exec", o.allow_exec, "Let specs run programs (action type exec)");
-  auto* programs = run.add_option("--exec-program", o.exec_programs,
-                                  "The only programs they may run; repeatable");
-  programs->expected(1)->take_all()->type_name("PATH");
-  auto* env = run.add_option("--exec-env", o.exec_env,
-                             "A variable of tenax's environment that they get too; repeatable");
-  env->expected(1)->take_all()->type_name("NAME");
-  run.add_option("--exec-timeout-ms", o.exec_timeout_ms, "Per attempt")
-      ->check(whole(1, ms_max))
-      ->capture_default_str();
+  add_exec(run, o);
   add_engine(run, o);
   run.footer(
       "A file without `id` gets one from its name and content, so the same command goes on with\n"
       "the same workflow. Its options are recorded with it, and others are refused later. All\n"
       "other workflows of the directory are left at rest.");
-  run.callback([=, &common, &chosen] {
-    // CLI11's own conversion reads more into some words.
+  run.callback([=, &run, &common, &chosen] {
     o.files = files->results();
-    o.at_most_once = at_most_once->results();
-    o.exec_programs = programs->results();
-    o.exec_env = env->results();
+    take_words(run, o);
     chosen = [&common] { return run_command(common, o); };
   });
 
@@ -203,6 +222,29 @@ void add_run(CLI::App& app, const common_options& common, action& chosen) {
   resume.callback([=, &common, &chosen] {
     resume_o.ids = ids->results();
     chosen = [&common] { return resume_command(common, resume_o); };
+  });
+}
+
+void add_serve(CLI::App& app, const common_options& common, action& chosen) {
+  static serve_options o;
+  auto& serve = *app.add_subcommand("serve", "Serve the HTTP API until SIGTERM (docs/server.md)");
+  auto* listen =
+      serve.add_option("--listen", o.listen, "HOST:PORT on loopback, port 0 for any; repeatable");
+  listen->expected(1)->take_all()->type_name("ADDRESS")->default_str(
+      "127.0.0.1:" + std::to_string(tenax::server_options::default_port));
+  serve.add_option("--socket", o.socket, "A Unix socket for this user; else DIR/api.sock")
+      ->check([](const std::string& path) { return path.empty() ? "the path is empty" : ""; })
+      ->type_name("PATH");
+  serve.add_option("--drain-ms", o.drain_ms, "After SIGTERM: for handlers that run")
+      ->check(whole(0, ms_max))
+      ->capture_default_str();
+  add_policy(serve, o.how);
+  add_exec(serve, o.how);
+  add_engine(serve, o.how);
+  serve.callback([=, &serve, &common, &chosen] {
+    o.listen = listen->results();
+    take_words(serve, o.how);
+    chosen = [&common] { return serve_command(common, o); };
   });
 }
 
@@ -394,6 +436,7 @@ int main(int argc, char** argv) {
     app.footer(exit_codes_text);
     add_common(app, common);
     add_run(app, common, chosen);
+    add_serve(app, common, chosen);
     add_reading(app, common, chosen);
     add_changing(app, common, chosen);
     add_retry(app, common, chosen);

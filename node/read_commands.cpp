@@ -70,6 +70,24 @@ std::string holder(const common_options& common) {
   return pid ? process_name(*pid) : std::string{};
 }
 
+/// One line: an object whose members `put` adds.
+template <class Put>
+std::string object_line(Put put) {
+  std::string text;
+  model::json_writer out(text);
+  out.begin_object();
+  put(out);
+  out.end_object();
+  return text;
+}
+
+template <class View>
+void put_list(model::json_writer& out, std::string_view name, const std::vector<View>& views) {
+  out.begin_array(name);
+  for (const auto& view : views) put_object(out, view);
+  out.end_array();
+}
+
 /// Calls `use` with the history in pieces.
 template <class Use>
 std::optional<error> each_page(const reader& from, const std::string& id, std::uint64_t after,
@@ -122,9 +140,10 @@ int list_command(const common_options& common, const list_options& o) {
   } while (!query->page_token.empty() && found.size() < o.limit);
 
   if (common.json) {
-    json out{{"workflows", json::array()}, {"next_page_token", query->page_token}};
-    for (const auto& w : found) out["workflows"].push_back(to_json(w));
-    print_line(out);
+    print_line(object_line([&](model::json_writer& out) {
+      put_list(out, "workflows", found);
+      out.string("next_page_token", query->page_token);
+    }));
   } else {
     print(render_list(found, now()));
     if (!query->page_token.empty())
@@ -171,9 +190,10 @@ int history_command(const common_options& common, const history_options& o) {
   });
   if (failed) return report_error(common, about(o.id), *failed);
   if (common.json) {
-    json out{{"workflow", o.id}, {"events", json::array()}};
-    for (const auto& e : events) out["events"].push_back(to_json(e));
-    print_line(out);
+    print_line(object_line([&](model::json_writer& out) {
+      out.string("workflow", o.id);
+      put_list(out, "events", events);
+    }));
   } else {
     print(render_history(events));
   }

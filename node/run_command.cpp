@@ -34,19 +34,6 @@ std::string make_stamp() {
   return out.data();
 }
 
-int report_usage(const common_options& common, const std::vector<std::string>& faults) {
-  for (const auto& f : faults) complain(f);
-  if (common.json) {
-    json list = json::array();
-    for (const auto& f : faults) list.push_back({{"path", ""}, {"message", f}});
-    print_line({{"error",
-                 {{"code", "invalid_argument"},
-                  {"message", "the options do not fit"},
-                  {"faults", std::move(list)}}}});
-  }
-  return finish_output(exit_bad_input);
-}
-
 int report_faults(const common_options& common, const std::vector<file_fault>& faults) {
   std::uint64_t more = 0;
   for (std::size_t i = 0; i < faults.size(); ++i) {

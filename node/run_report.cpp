@@ -156,7 +156,7 @@ json report_json(const run_report& r, const plan& planned) {
              {"existed", w.existed}};
     if (w.submitted_at != wall_time{}) one["submitted_at"] = format_time(w.submitted_at);
     if (w.closed_at) one["closed_at"] = format_time(*w.closed_at);
-    one["actions"] = to_json(w.actions);
+    one["actions"] = parsed(to_json(w.actions));
     if (!w.failed_action.empty()) one["failed_action"] = w.failed_action;
     if (!w.reason.empty()) one["reason"] = w.reason;
     list.push_back(std::move(one));

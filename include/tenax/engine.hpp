@@ -2,8 +2,8 @@
 // Depends on std only. An engine is movable; all its calls are thread safe, except move, close and
 // destruction. One that was moved from answers `closing`, is not healthy and has counted nothing;
 // so does a reader. No call throws. Handlers must not call `close`, `drain` or `await`; handlers
-// that run in place, and callbacks, may call only `submit_async` and queries: the rest waits for
-// the thread that they are on. Any thread may open, move, close and destroy an engine.
+// that run in place, and callbacks, may call only what ends in `_async` and queries: the rest waits
+// for the thread that they are on. Any thread may open, move, close and destroy an engine.
 //
 // An engine or reader that opens finds the descriptors 0 to 2 open, or opens /dev/null on those
 // that are closed, for good: else what is printed would go into the files of a database.
@@ -132,6 +132,14 @@ class engine {
   result<workflow_summary> await(std::string_view id,
                                  std::optional<milliseconds> timeout = std::nullopt);
 
+  /// As await, but does not wait, and if `after` is given also until the history has more than so
+  /// many events. `done` as in submit_async, not null. Returns a ticket for `give_up`; 0: `done`
+  /// was called. Errors as await, but timed_out.
+  std::uint64_t await_async(std::string_view id, std::function<void(result<workflow_summary>)> done,
+                            std::optional<std::uint64_t> after = std::nullopt);
+  /// Takes an await_async back. False: `done` was called, or is being called.
+  bool give_up(std::string_view id, std::uint64_t ticket);
+
   /// Reads the last durable state. An id that none can have is not_found at once, here and in every
   /// other call but submit. Errors of all queries: not_found, corrupt, storage_unavailable;
   /// of `list` and `count` also invalid_argument (a limit, filter or token that is none).
@@ -211,6 +219,14 @@ class engine {
   /// As signal, but does not wait. `done` as in submit_async.
   void signal_async(std::string_view id, std::string name, std::string payload, std::string key,
                     std::function<void(result<void>)> done);
+  /// As cancel, resolve, retry and remove, but do not wait. `done` as in submit_async.
+  void cancel_async(std::string_view id, std::string reason,
+                    std::function<void(result<void>)> done);
+  void resolve_async(std::string_view id, std::string_view action_key, resolution decision,
+                     std::function<void(result<void>)> done);
+  void retry_async(std::string_view id, std::string_view action_key, std::string reason,
+                   std::function<void(result<void>)> done);
+  void remove_async(std::string_view id, std::function<void(result<void>)> done);
   /// Records other terms with an open workflow, in place of those that it had; the history keeps
   /// both. Returns once durable. Errors: not_found, wrong_state (it is over), invalid_argument (too
   /// long, or empty), corrupt, closing, stopped; storage_unavailable (unknown).
@@ -259,6 +275,8 @@ class engine {
   [[nodiscard]] engine_stats stats() const;
   /// For a dashboard: all registered types, by name. Costs a few microseconds a type.
   [[nodiscard]] std::vector<action_type_stats> type_stats() const;
+  /// What it was opened with.
+  [[nodiscard]] tenax::limits bounds() const noexcept;
   /// False after a failed commit or read: everything answers `stopped` until the data directory is
   /// opened again.
   [[nodiscard]] bool healthy() const noexcept;

@@ -1,8 +1,7 @@
 #include "model/documents/event_json.hpp"
 
-#include "model/documents/json_text.hpp"
 #include "model/documents/json_tree.hpp"
-#include "model/documents/timestamp.hpp"
+#include "model/documents/json_writer.hpp"
 
 namespace tenax::model {
 
@@ -81,45 +80,45 @@ event_fields fields_of(const event& e) noexcept {
 
 namespace {
 
-/// Builds {"name":value,...} of what is to be shown.
+/// An event's data: what is to be shown.
 class shown_fields {
  public:
+  shown_fields() { out_.begin_object(); }
   void number(std::string_view name, field_use use, std::int64_t value) {
-    if (begin(name, use, value != 0)) out_.append(std::to_string(value));
+    if (is_shown(use, value != 0)) out_.number(name, value);
   }
   void time(std::string_view name, field_use use, time_ms at) {
-    if (begin(name, use, at != 0)) {
-      append_json_string(out_, print_timestamp(wall_time(milliseconds(at))));
-    }
+    if (is_shown(use, at != 0)) out_.time(name, wall_time(milliseconds(at)));
   }
   void delivery(std::string_view name, field_use use, tenax::delivery d) {
-    if (begin(name, use, d != tenax::delivery::at_least_once)) {
-      append_json_string(out_, to_string(d));
-    }
+    if (is_shown(use, d != tenax::delivery::at_least_once)) out_.string(name, to_string(d));
   }
   void secret(std::string_view, field_use, const attempt_secret&) {}
   void text(std::string_view name, field_use use, std::string_view value) {
-    if (begin(name, use, !value.empty())) append_json_string(out_, value);
+    if (is_shown(use, !value.empty())) out_.string(name, value);
   }
   void json(std::string_view name, field_use use, std::string_view bytes) {
-    if (!begin(name, use, !bytes.empty())) return;
+    if (!is_shown(use, !bytes.empty())) return;
+    std::string document;
     const auto parsed = parse_json(bytes, {.depth_max = 64, .unique_keys = false});
-    if (parsed.failure != json_failure::none || !append_json(out_, parsed.tree, json_tree::root)) {
-      append_json_string(out_, bytes);
+    if (parsed.failure == json_failure::none &&
+        append_json(document, parsed.tree, json_tree::root)) {
+      out_.raw(name, document);
+    } else {
+      out_.string(name, bytes);
     }
   }
-  [[nodiscard]] std::string take() { return std::move(out_.append("}")); }
+  [[nodiscard]] std::string take() {
+    out_.end_object();
+    return std::move(text_);
+  }
 
  private:
-  /// Whether the field is shown; its name is then.
-  bool begin(std::string_view name, field_use use, bool set) {
-    if (use == field_use::unused || (use == field_use::if_set && !set)) return false;
-    if (out_.size() > 1) out_.push_back(',');
-    append_json_string(out_, name);
-    out_.push_back(':');
-    return true;
+  static bool is_shown(field_use use, bool set) {
+    return use == field_use::always || (use == field_use::if_set && set);
   }
-  std::string out_ = "{";
+  std::string text_;
+  json_writer out_{text_};
 };
 
 }  // namespace

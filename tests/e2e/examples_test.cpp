@@ -114,6 +114,20 @@ BOOST_AUTO_TEST_CASE(typed_handlers_check_shapes_and_pass_values_on) {
   check_clean(s.at("data"));
 }
 
+BOOST_AUTO_TEST_CASE(an_approval_and_a_delivery_come_whenever_they_come) {
+  const scratch s;
+  const auto waiting = run("approval", s.at("data"));
+  BOOST_TEST((waiting.out.find("waits for the signal approve") != std::string::npos), waiting.out);
+  const auto ordered = run("approval", s.at("data") + " approve ann");
+  const auto at = ordered.out.find("the token ");
+  BOOST_TEST_REQUIRE(at != std::string::npos, ordered.out);
+  BOOST_TEST((ordered.out.find("waits for somebody outside to end attempt 1") != std::string::npos),
+             ordered.out);
+  const auto token = ordered.out.substr(at + 10, ordered.out.find('\n', at) - at - 10);
+  const auto done = run("approval", s.at("data") + " delivered " + token);
+  BOOST_TEST((done.out.find("completed") != std::string::npos), done.out);
+}
+
 BOOST_AUTO_TEST_CASE(two_engines_live_in_one_process) {
   const scratch s;
   const auto r = run("two_engines", s.at("data"));

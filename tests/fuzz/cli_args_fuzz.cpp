@@ -14,6 +14,7 @@
 #include "node/read_commands.hpp"
 #include "node/run_command.hpp"
 #include "node/run_terms.hpp"
+#include "node/serve_command.hpp"
 
 /// node/main.cpp's `main`, renamed by the build.
 int tenax_cli_main(int argc, char** argv);
@@ -60,6 +61,13 @@ int resume_command(const common_options&, const resume_options& o) {
   require(!o.ids.empty());
   require(o.how.handler_threads <= 4'096);
   require(o.how.durability == "sync" || o.how.durability == "async");
+  return exit_ok;
+}
+int serve_command(const common_options&, const serve_options& o) {
+  called = true;
+  require(!o.socket || !o.socket->empty());
+  require(o.how.files.empty() && o.how.handler_threads <= 4'096);
+  (void)faults_of(o.how);
   return exit_ok;
 }
 int remove_command(const common_options&, const remove_options&) {

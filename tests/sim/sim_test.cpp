@@ -15,7 +15,7 @@ BOOST_AUTO_TEST_SUITE(simulation)
 
 /// I1-I16, I18 over random workflows, faults, crashes and clocks, then a time without faults (I11).
 BOOST_AUTO_TEST_CASE(no_world_breaks_an_invariant) {
-  BOOST_TEST(simulate("--worlds " + support::amount("TENAX_WORLDS", "5000") + " --seed " +
+  BOOST_TEST(simulate("--worlds " + support::amount("TENAX_WORLDS", "2500") + " --seed " +
                       support::amount("TENAX_SEED", "1")) == 0);
 }
 

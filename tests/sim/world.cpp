@@ -685,8 +685,10 @@ void world::send(const sent_signal& what) {
 
 void world::signal_what_waits() {
   for (const auto& [id, e] : oracle_.ledger()) {
+    const auto header = engine_.store().load_header(id);
+    if (!header || header->state.count(model::phase::outside) == 0) continue;
     const auto w = engine_.store().load(id);
-    if (!w || w->state.terminal()) continue;
+    if (!w) return oracle_.fail("I1 " + id + ": " + w.error().to_string());
     for (const auto& action : w->state.actions) {
       if (action.phase == model::phase::outside && !action.signal.empty()) {
         signal(id, action.signal);

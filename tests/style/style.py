@@ -15,12 +15,13 @@ import subprocess
 import sys
 import tempfile
 
-CODE = ("include", "model", "storage", "messages", "actors", "handlers", "testing", "node",
+CODE = ("include", "http", "model", "storage", "messages", "actors", "handlers", "testing", "node",
         "examples", "bench", "tests")
 
 # Which project folders a folder may include (besides itself). Absent: any.
 ARROWS = {
     "include": [],
+    "http": ["tenax"],  # of tenax no more than tenax/result.hpp, see below
     "model": ["tenax"],
     "storage": ["tenax", "model"],
     "messages": ["tenax", "model"],
@@ -34,6 +35,8 @@ ROOMS = {
     # How documents are read and written: they know a workflow's data, not its rules.
     "model/documents": ["model/assert.hpp", "model/definition.hpp", "model/event.hpp",
                         "model/validate.hpp"],
+    # A library of its own: nothing of the program.
+    "node/api": [],
 }
 
 # Where each third-party library may appear. bench/ measures CAF and RocksDB alone, as the limit.
@@ -46,7 +49,8 @@ THIRD_PARTY = {
     "nlohmann": ["model", "handlers", "node", "bench", "examples", "tests"],
     "spdlog": ["actors", "node", "bench", "tests"],
     "CLI": ["node", "bench", "tests"],
-    "boost": ["tests"],
+    "boost": ["http", "tests"],
+    "openssl": ["http", "tests/unit/http"],
     "fuzzer": ["tests/fuzz"],
 }
 # For programs that have the library; no other header of ours includes it.
@@ -64,6 +68,7 @@ WORDS = [
          "actors/engine.*": "drain's timeout runs in its caller's time",
          "storage/journal.*": "how long the writer thread looks for more before it sleeps",
          "actors/pool_executor.*": "how long a handler has run",
+         "http/*": "deadlines of clients, and the date of answers",
          "node/*": "a program: durations for people",
          "testing/*": "fakes of the seam",
          **TESTS}),
@@ -80,6 +85,7 @@ WORDS = [
          "actors/engine.*": "drain waits on its caller's thread",
          "actors/scheduler.*": "CAF's clock thread",
          "handlers/exec*": "waits for a child process",
+         "http/server.*": "the io threads",
          "node/*": "a program: signals, serving",
          **TESTS}),
     ("locale", r"\b(std::locale|setlocale|uselocale|newlocale|localeconv)\b|\batof\s*\("
@@ -188,6 +194,8 @@ def check_includes(root, _compiler):
                     yield f"{where}: {room}/ may not include {name}"
                 if allowed is not None and first != mine and first not in allowed:
                     yield f"{where}: {folder}/ may not include {first}/"
+                elif folder == "http" and first == "tenax" and name != "tenax/result.hpp":
+                    yield f"{where}: http/ may not include {name}"
                 elif folder == "actors" and first == "storage" and stored(name, set()):
                     yield f"{where}: actors/ may include storage interfaces only; {name} reaches RocksDB"
                 continue
@@ -277,6 +285,10 @@ PLANTED = [  # (check, file, text, what must be found)
     ("includes", "storage/a.cpp", "#include <caf/actor.hpp>\n", "caf may not appear"),
     ("includes", "actors/a.cpp", '#include "storage/rocks.hpp"\n', "reaches RocksDB"),
     ("includes", "actors/a.cpp", '#include "storage/two_steps.hpp"\n', "reaches RocksDB"),
+    ("includes", "http/a.cpp", '#include "tenax/engine.hpp"\n', "may not include tenax/engine.hpp"),
+    ("includes", "http/a.cpp", '#include "model/state.hpp"\n', "may not include model"),
+    ("includes", "model/a.cpp", '#include "http/server.hpp"\n', "may not include http"),
+    ("includes", "actors/a.cpp", "#include <boost/asio/post.hpp>\n", "boost may not appear"),
     ("includes", "handlers/a.cpp", '#include "model/state.hpp"\n', "may not include model"),
     ("includes", "actors/a.cpp", "#include <nlohmann/json.hpp>\n", "nlohmann may not appear"),
     ("includes", "model/a.cpp", "#include <curl/curl.h>\n", "unknown library"),

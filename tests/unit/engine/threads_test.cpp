@@ -8,6 +8,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <functional>
+#include <future>
 #include <limits>
 #include <mutex>
 #include <string>
@@ -459,6 +460,47 @@ BOOST_AUTO_TEST_CASE(a_deferral_from_outside_comes_before_what_its_handler_retur
   }
   BOOST_TEST(wrong == 0);
   here.verify_clean();
+}
+
+BOOST_AUTO_TEST_CASE(an_early_word_that_defers_or_fails_has_the_handler_called_again) {
+  constexpr int rounds = 16;  // the word races with what the engine's threads say of the first call
+  for (int round = 0; round < rounds; ++round) {
+    const bool defers = round % 4 != 0;
+    // The first call returns only once the second has begun.
+    std::promise<std::string> first, second;
+    std::promise<void> second_has_begun;
+    std::atomic<int> calls = 0;
+    options o;
+    o.log = [](log_level, std::string_view) {};
+    o.retry = retry_policy::fixed(milliseconds(1), 3);
+    o.handlers.add("ask", [&](const action_context& c) {
+      if (++calls == 1) {
+        first.set_value(c.token());
+        second_has_begun.get_future().wait_for(std::chrono::seconds(10));
+      } else {
+        second.set_value(c.token());
+        second_has_begun.set_value();
+      }
+      return outcome::pending();
+    });
+    support::temporary_directory here("tenax-early");
+    auto e = engine::open(here.path() / "early", std::move(o));
+    BOOST_TEST_REQUIRE(e.has_value());
+    BOOST_TEST_REQUIRE(e->submit(workflow_builder("early").id("w").action("a", "ask")).has_value());
+    const auto word = defers ? outcome::defer(wall_time(milliseconds(1)))
+                             : outcome::failure("early", "no", milliseconds(1));
+    BOOST_TEST(e->end_attempt(first.get_future().get(), word).has_value());
+    auto told = second.get_future();
+    BOOST_TEST_REQUIRE((told.wait_for(std::chrono::seconds(30)) == std::future_status::ready));
+    BOOST_TEST(e->end_attempt(told.get(), outcome::success("7")).has_value());
+    const auto end = e->await("w", milliseconds(30'000));
+    BOOST_TEST_REQUIRE(end.has_value());
+    BOOST_TEST((end->status == workflow_status::completed));
+    BOOST_TEST(calls == 2);
+    BOOST_TEST((*e->get("w")).actions[0].attempts == (defers ? 1U : 2U));
+    e->close();
+    BOOST_TEST((*verify(here.path() / "early")).findings_total == 0U);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

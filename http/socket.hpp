@@ -1,0 +1,80 @@
+// socket.hpp - the system calls of listening, so that each descriptor is closed on exec from its
+// first moment (Asio 1.74 does not do that) and Unix sockets are nobody else's. POSIX.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "tenax/result.hpp"
+
+namespace tenax::http {
+
+/// Owns a descriptor.
+class file_descriptor {
+ public:
+  file_descriptor() = default;
+  explicit file_descriptor(int fd) noexcept : fd_(fd) {}
+  file_descriptor(file_descriptor&& other) noexcept : fd_(other.release()) {}
+  file_descriptor& operator=(file_descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~file_descriptor();
+
+  [[nodiscard]] int get() const noexcept { return fd_; }
+  [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
+  explicit operator bool() const noexcept { return fd_ >= 0; }
+
+ private:
+  int fd_ = -1;
+};
+
+/// "HOST:PORT" with an address, "[ADDRESS]" or "localhost"; port 0 is any free one.
+result<file_descriptor> listen_on_address(const std::string& address);
+/// The address that a socket has: "127.0.0.1:8080".
+[[nodiscard]] std::string local_address(int fd);
+
+/// The file of a listening Unix socket, removed with this object, unless another one is there now.
+class unix_file {
+ public:
+  unix_file() = default;
+  unix_file(std::string path, dev_t device, ino_t inode)
+      : path_(std::move(path)), device_(device), inode_(inode) {}
+  unix_file(unix_file&& other) noexcept { *this = std::move(other); }
+  unix_file& operator=(unix_file&& other) noexcept;
+  ~unix_file();
+
+ private:
+  std::string path_;
+  dev_t device_ = 0;
+  ino_t inode_ = 0;
+};
+struct unix_listener {
+  file_descriptor socket;
+  unix_file file;
+};
+/// Mode 0600 from its first moment. The socket of a dead process is replaced; refused if somebody
+/// listens there, or if it is anything else, a symlink too.
+result<unix_listener> listen_on_unix(const std::string& path);
+
+/// Who came.
+struct accepted {
+  file_descriptor socket;
+  int family = 0;
+  std::string address;  ///< for people: "127.0.0.1", "unix"
+  std::string counted;  ///< for limits: the address, an IPv6 one's /64; "" for a Unix socket
+};
+/// The next one that waits, as a non-blocking socket; nullopt with errno if there is none.
+std::optional<accepted> accept_from(int listening);
+
+/// A TCP client that does not acknowledge what it was sent for so long is taken for gone.
+void set_patience(const accepted& a, std::chrono::milliseconds time) noexcept;
+
+/// Sends a few bytes if the socket takes them now.
+void send_now(int fd, const std::string& bytes) noexcept;
+
+}  // namespace tenax::http

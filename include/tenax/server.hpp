@@ -1,0 +1,64 @@
+// server.hpp - gives an engine an HTTP API (docs/server.md), in the program that embeds it. In a
+// library of its own, tenax::server: who does not link it pays nothing. Depends on std only.
+//
+//   auto engine = tenax::engine::open("data", std::move(options));
+//   auto server = tenax::server::start(*engine, {.unix_socket = "data/api.sock"});
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tenax/engine.hpp"
+
+namespace tenax {
+
+struct server_options {
+  static constexpr int default_port = 8362;  ///< TENA on a telephone's keys
+
+  /// "127.0.0.1:8362", "[::1]:8362", "localhost:8362"; port 0 is any free one. Loopback only: who
+  /// reaches the API may do everything, until it has tokens and TLS.
+  std::vector<std::string> listen = {};
+  /// A Unix socket of mode 0600; empty: none. One that a dead process left is replaced. At most 107
+  /// bytes.
+  std::filesystem::path unix_socket = {};
+  int io_threads = 1;               ///< 1 to 64; they read requests and write answers
+  std::size_t request_threads = 2;  ///< 1 to 64; queries and large documents are for them
+  std::size_t connections_max = 10'000;
+  log_sink log = {};  ///< what went wrong with nobody to be told; null: nothing is written
+};
+
+/// A running server. Its calls are thread safe, except move and destruction.
+class server {
+ public:
+  /// Serves when it returns. The engine must neither be moved nor destroyed while this lives; it
+  /// may be closed: requests are then answered 503. Errors: invalid_argument (an address or a
+  /// number that is none, or beyond loopback; nothing to listen on), wrong_state (somebody listens
+  /// there).
+  static result<server> start(engine& target, server_options options);
+
+  server(server&&) noexcept;
+  server& operator=(server&&) noexcept;
+  /// stop(0).
+  ~server();
+
+  /// server_options::listen with the ports that were taken.
+  [[nodiscard]] const std::vector<std::string>& addresses() const noexcept;
+
+  /// Says at /readyz that no more should come, and answers those who wait for news. Everything else
+  /// goes on. To be followed by engine::drain and `stop`.
+  void drain();
+  /// Drains, takes no new connection, lets requests that have begun be answered for `grace`, closes
+  /// the rest, and returns when its threads have ended. What the engine was told to do it does all
+  /// the same.
+  void stop(milliseconds grace);
+
+ private:
+  class impl;
+  explicit server(std::unique_ptr<impl> p) noexcept;
+  std::unique_ptr<impl> impl_;
+};
+
+}  // namespace tenax

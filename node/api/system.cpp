@@ -1,0 +1,123 @@
+// About the server and its engine as a whole.
+#include <string>
+#include <utility>
+
+#include "model/documents/json_writer.hpp"
+#include "node/api/openapi.hpp"
+#include "node/api/routes.hpp"
+
+namespace tenax::api {
+
+using model::json_writer;
+
+namespace {
+
+template <class Put>
+std::string object_text(Put put) {
+  std::string text;
+  json_writer out(text);
+  out.begin_object();
+  put(out);
+  out.end_object();
+  return text;
+}
+
+void put_histogram(json_writer& out, std::string_view name, const time_histogram& h) {
+  out.begin_object(name);
+  out.begin_array("counts");
+  for (const auto n : h.counts) out.number({}, n);
+  out.end_array();
+  out.number("total_ms", h.total.count());
+  out.end_object();
+}
+
+void put_type(json_writer& out, const action_type_stats& t) {
+  out.begin_object();
+  out.string("type", t.type);
+  out.number("started", t.started);
+  out.number("succeeded", t.succeeded);
+  out.number("failed", t.failed);
+  out.number("fatal", t.fatal);
+  out.number("deferred", t.deferred);
+  out.number("opened", t.opened);
+  out.number("unknown", t.unknown);
+  out.number("timed_out", t.timed_out);
+  out.number("running", t.running);
+  out.number("running_max", t.running_max);
+  out.number("let_in", t.let_in);
+  out.number("in_row", t.in_row);
+  put_histogram(out, "to_start", t.to_start);
+  put_histogram(out, "handling", t.handling);
+  out.end_object();
+}
+
+void answer_state(const call& c, bool is_good, std::string_view why) {
+  c.answer(is_good ? 200 : 503,
+           object_text([&](json_writer& out) { out.string("status", is_good ? "ok" : why); }));
+}
+
+}  // namespace
+
+void show_stats(const call& c) {
+  const auto s = c.target().stats();
+  c.answer(200, object_text([&](json_writer& out) {
+             out.number("submitted", s.submitted);
+             out.number("open", s.open);
+             out.number("completed", s.completed);
+             out.number("failed", s.failed);
+             out.number("cancelled", s.cancelled);
+             out.number("removed", s.removed);
+             out.number("active", s.active);
+             out.number("commits", s.commits);
+             out.number("syncs", s.syncs);
+             out.number("attempts", s.attempts);
+             out.number("late_results", s.late_results);
+             out.number("epoch", s.epoch);
+             out.number("handlers_running", s.handlers_running);
+             out.number("handlers_stuck", s.handlers_stuck);
+             out.number("actions_waiting", s.actions_waiting);
+             out.number("bytes_to_disk", s.bytes_to_disk);
+             out.number("bytes_in_flight", s.bytes_in_flight);
+           }));
+}
+
+void show_types(const call& c) {
+  c.answer(200, object_text([&](json_writer& out) {
+             out.begin_array("types");
+             for (const auto& t : c.target().type_stats()) put_type(out, t);
+             out.end_array();
+           }));
+}
+
+void show_metrics(const call& c) {
+  server_figures server;
+  if (const auto* front = c.at().front.load()) server.connections = front->connections();
+  server.waits = c.at().parked->size();
+  for (const auto& f : c.at().figures) server.routes.push_back(&f);
+  c.answer({200,
+            {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}},
+            print_metrics(c.target(), server)});
+}
+
+void show_version(const call& c) {
+  c.answer(200, object_text([](json_writer& out) {
+             out.string("version", TENAX_VERSION);
+             out.string("api", "v1");
+           }));
+}
+
+void show_openapi(const call& c) {
+  c.answer(200, std::string(openapi_document.substr(0, openapi_document.size() - 1)));
+}
+
+void check_health(const call& c) {
+  answer_state(c, c.target().healthy(), "the engine has stopped");
+}
+
+void check_ready(const call& c) {
+  const bool is_healthy = c.target().healthy();
+  answer_state(c, is_healthy && !c.at().draining,
+               is_healthy ? "draining" : "the engine has stopped");
+}
+
+}  // namespace tenax::api

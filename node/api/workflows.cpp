@@ -1,0 +1,310 @@
+// What is asked about workflows, and what is done to them: /v1/workflows and below.
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "model/documents/view_json.hpp"
+#include "node/api/reading.hpp"
+#include "node/api/routes.hpp"
+
+namespace tenax::api {
+
+using model::json_writer;
+
+namespace {
+
+constexpr std::uint64_t wait_ms_max = 60'000;
+constexpr std::size_t page_max = 1'000;
+/// An answer of so much ends, with where to go on.
+constexpr std::size_t answer_bytes = 4u << 20;
+
+std::string id_of(const call& c) { return std::string(c.param("id")); }
+
+/// Not one of the state alone: progress and stuck attempts are no events.
+std::string etag_of(const workflow_summary& w) { return "W/\"" + std::to_string(w.events) + "\""; }
+
+/// Whether the client has this one.
+bool has(const call& c, const std::string& etag) {
+  const auto known = c.request().find_header("if-none-match");
+  if (!known) return false;
+  const std::string_view strong = std::string_view(etag).substr(2);
+  return *known == "*" || known->find(strong) != std::string_view::npos;
+}
+
+void answer_summary(const call& c) {
+  const auto w = c.target().summary(c.param("id"));
+  if (!w) return c.refuse(w.error());
+  const auto etag = etag_of(*w);
+  if (has(c, etag)) return c.answer({304, {{"ETag", etag}}, {}});
+  std::string body = R"({"workflow":)";
+  json_writer out(body);
+  model::put_object(out, *w);
+  out.end_object();
+  c.answer(200, std::move(body), {{"ETag", etag}});
+}
+
+void answer_view(const call& c) {
+  if (c.request().find_header("if-none-match")) {
+    const auto w = c.target().summary(c.param("id"));
+    if (w && has(c, etag_of(*w))) return c.answer({304, {{"ETag", etag_of(*w)}}, {}});
+  }
+  const auto w = c.target().get(c.param("id"));
+  if (!w) return c.refuse(w.error());
+  c.answer(200, model::to_json(*w), {{"ETag", etag_of(w->summary)}});
+}
+
+/// What became of it.
+std::function<void(result<void>)> answer_done(const call& c) {
+  return [c](const result<void>& r) {
+    if (!r) return c.refuse(r.error());
+    c.go_on([](const call& self) {
+      const auto w = self.target().summary(self.param("id"));
+      if (!w) return self.refuse(w.error());
+      self.answer(200, R"({"workflow":)" + model::to_json(*w) + "}");
+    });
+  };
+}
+
+list_query read_list(query_reader& query) {
+  list_query q;
+  q.status = query.word("status", "pending, in_progress, completed, failed or cancelled",
+                        parse_workflow_status);
+  q.open = query.flag("open");
+  q.name = query.text("name");
+  q.reference = query.text("reference");
+  q.error_class = query.text("error_class");
+  q.waiting = query.word(
+      "waiting", "dependencies, schedule, retry, timer, thread, decision, outside or nothing",
+      parse_waiting_for);
+  q.from = query.time("from");
+  q.until = query.time("until");
+  q.newest_first = query.flag("newest_first");
+  q.page_token = query.text("cursor").value_or("");
+  for (char& c : q.page_token) c = c == '-' ? '+' : c == '_' ? '/' : c;
+  return q;
+}
+
+/// As it may stand in a URL: base64 in the alphabet of RFC 4648 section 5.
+void put_cursor(json_writer& out, std::string token) {
+  for (char& c : token) c = c == '+' ? '-' : c == '/' ? '_' : c;
+  token.empty() ? out.null("next_cursor") : out.string("next_cursor", token);
+}
+
+/// Says what was asked for first if it is faulty: nothing was looked up then.
+template <class Reader>
+bool is_faulty(const call& c, Reader& reader) {
+  const auto wrong = reader.fault();
+  if (wrong) c.refuse(*wrong);
+  return wrong.has_value();
+}
+
+}  // namespace
+
+// --- queries -----------------------------------------------------------------------------------
+
+void list(const call& c) {
+  query_reader query(c.request().query);
+  auto q = read_list(query);
+  q.limit = query.number("limit", 1, page_max).value_or(100);
+  if (is_faulty(c, query)) return;
+  c.later([q = std::move(q)](const call& self) {
+    const auto page = self.target().list(q);
+    if (!page) return self.refuse(page.error());
+    std::string body;
+    json_writer out(body);
+    out.begin_object();
+    out.begin_array("workflows");
+    for (const auto& w : page->items) model::put_object(out, w);
+    out.end_array();
+    put_cursor(out, page->next_page_token);
+    out.end_object();
+    self.answer(200, std::move(body));
+  });
+}
+
+void count(const call& c) {
+  query_reader query(c.request().query);
+  auto q = read_list(query);
+  if (is_faulty(c, query)) return;
+  c.later([q = std::move(q)](const call& self) mutable {
+    constexpr int steps_max = 100;  // then the client may go on
+    std::uint64_t sum = 0;
+    for (int i = 0; i < steps_max; ++i) {
+      auto some = self.target().count(q);
+      if (!some) return self.refuse(some.error());
+      sum += some->count;
+      q.page_token = std::move(some->next_page_token);
+      if (q.page_token.empty()) break;
+    }
+    std::string body;
+    json_writer out(body);
+    out.begin_object();
+    out.number("count", sum);
+    put_cursor(out, q.page_token);
+    out.end_object();
+    self.answer(200, std::move(body));
+  });
+}
+
+void show(const call& c) {
+  query_reader query(c.request().query);
+  const bool is_short = query.flag("summary");
+  const auto wait_ms = query.number("wait_ms", 0, wait_ms_max).value_or(0);
+  const auto after = query.number("after", 0, std::numeric_limits<std::uint64_t>::max());
+  const auto until = query.text("until");
+  if (until && *until != "terminal") query.fault_at("until", "must be terminal");
+  if (until && after) query.fault_at("until", "does not go with after");
+  if (is_faulty(c, query)) return;
+  const auto answer = is_short ? answer_summary : answer_view;
+  if (wait_ms == 0) return c.later(answer);
+  c.wait(id_of(c), after, milliseconds(wait_ms), [c, answer] { c.go_on(answer); });
+}
+
+void show_history(const call& c) {
+  query_reader query(c.request().query);
+  const auto after =
+      query.number("after", 0, std::numeric_limits<std::uint64_t>::max()).value_or(0);
+  const auto limit = query.number("limit", 1, page_max).value_or(page_max);
+  if (is_faulty(c, query)) return;
+  c.later([after, limit](const call& self) {
+    constexpr std::size_t step = 50;
+    const auto id = id_of(self);
+    std::string body;
+    json_writer out(body);
+    out.begin_object();
+    out.string("workflow", id);
+    out.begin_array("events");
+    auto last = after;
+    bool is_more = true;
+    for (auto left = limit; left > 0 && is_more && body.size() < answer_bytes;) {
+      const auto wanted = std::min<std::size_t>(left, step);
+      const auto events = self.target().history(id, last, wanted);
+      if (!events) return self.refuse(events.error());
+      for (const auto& e : *events) model::put_object(out, e);
+      if (!events->empty()) last = events->back().seq;
+      left -= events->size();
+      is_more = events->size() == wanted;
+    }
+    out.end_array();
+    is_more ? out.number("next_after", last) : out.null("next_after");
+    out.end_object();
+    self.answer(200, std::move(body));
+  });
+}
+
+void show_terms(const call& c) {
+  c.later([](const call& self) {
+    const auto terms = self.target().terms(self.param("id"));
+    if (!terms) return self.refuse(terms.error());
+    std::string body;
+    json_writer out(body);
+    out.begin_object();
+    terms->empty() ? out.null("terms") : model::put_bytes(out, "terms", *terms);
+    out.end_object();
+    self.answer(200, std::move(body));
+  });
+}
+
+void explain(const call& c) {
+  c.later([](const call& self) {
+    const auto why = self.target().explain(self.param("id"));
+    if (!why) return self.refuse(why.error());
+    self.answer(200, model::to_json(*why));
+  });
+}
+
+// --- commands ----------------------------------------------------------------------------------
+
+void cancel(const call& c) {
+  body_reader body(c.request().body, c.at().bounds);
+  std::string reason;
+  if (body.is_open()) {
+    fields f(body.doc, model::json_tree::root, {});
+    reason = f.text("reason").value_or("");
+  }
+  if (is_faulty(c, body)) return;
+  c.target().cancel_async(c.param("id"), std::move(reason), answer_done(c));
+}
+
+void retry(const call& c) {
+  body_reader body(c.request().body, c.at().bounds);
+  std::string reason;
+  std::string action;
+  if (body.is_open()) {
+    fields f(body.doc, model::json_tree::root, {});
+    action = f.text("action").value_or("");
+    reason = f.text("reason").value_or("");
+  }
+  if (is_faulty(c, body)) return;
+  c.target().retry_async(c.param("id"), action, std::move(reason), answer_done(c));
+}
+
+void send_signal(const call& c) {
+  body_reader body(c.request().body, c.at().bounds);
+  std::string name;
+  std::string payload;
+  std::string key;
+  if (body.is_open()) {
+    fields f(body.doc, model::json_tree::root, {});
+    name = f.required_text("name");
+    payload = f.json("payload").value_or("null");
+    key = f.text("key").value_or("");
+  }
+  if (is_faulty(c, body)) return;
+  c.target().signal_async(c.param("id"), std::move(name), std::move(payload), std::move(key),
+                          answer_done(c));
+}
+
+namespace {
+
+resolution read_resolution(fields& f) {
+  using kind = resolution::kind;
+  resolution out;
+  const auto decision = f.required_text("decision");
+  const auto value = f.json("value");
+  const auto message = f.text("message");
+  if (decision == "retry") {
+    out.what = kind::retry;
+  } else if (decision == "skip") {
+    out.what = kind::skip;
+  } else if (decision == "complete") {
+    out.what = kind::complete;
+    f.require("value", value.has_value());
+    out.value = value.value_or("null");
+  } else if (decision == "fail") {
+    out.what = kind::fail;
+    out.value = message.value_or("failed by decision");
+  } else if (!decision.empty()) {
+    f.fault_at("decision", "must be retry, skip, complete or fail");
+  }
+  if (value && out.what != kind::complete) f.fault_at("value", "goes with complete");
+  if (message && out.what != kind::fail) f.fault_at("message", "goes with fail");
+  return out;
+}
+
+}  // namespace
+
+void resolve(const call& c) {
+  body_reader body(c.request().body, c.at().bounds);
+  resolution decision;
+  if (body.is_open()) {
+    fields f(body.doc, model::json_tree::root, {});
+    decision = read_resolution(f);
+  }
+  if (is_faulty(c, body)) return;
+  c.target().resolve_async(c.param("id"), c.param("key"), std::move(decision), answer_done(c));
+}
+
+void remove(const call& c) {
+  c.target().remove_async(c.param("id"), [c](const result<void>& r) {
+    if (!r) return c.refuse(r.error());
+    std::string body;
+    json_writer out(body);
+    out.begin_object();
+    out.string("removed", c.param("id"));
+    out.end_object();
+    c.answer(200, std::move(body));
+  });
+}
+
+}  // namespace tenax::api

@@ -1,0 +1,24 @@
+// serve_command.hpp - the command that gives a data directory an HTTP API.
+// Depends on node/. Main thread only.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "node/command.hpp"
+#include "node/run_options.hpp"
+
+namespace tenax::node {
+
+struct serve_options {
+  std::vector<std::string> listen;    ///< empty: loopback at the default port
+  std::optional<std::string> socket;  ///< default: DIR/api.sock
+  std::uint64_t drain_ms = 10'000;    ///< for handlers that run, and for requests
+  run_options how;                    ///< what workflows run under; no files
+};
+
+/// Serves until SIGINT, SIGTERM or SIGHUP, then ends in order: 0.
+int serve_command(const common_options& common, const serve_options& o);
+
+}  // namespace tenax::node

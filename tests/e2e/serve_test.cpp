@@ -1,0 +1,130 @@
+// tenax serve: kill -9, SIGTERM, its socket and its address.
+#include "tests/e2e/program.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <csignal>
+#include <filesystem>
+#include <memory>
+
+#include "tests/unit/http/support.hpp"
+
+using e2e::contains;
+using e2e::json;
+using e2e::world;
+using std::chrono::seconds;
+using tenax::http::tests::answer;
+using tenax::http::tests::client;
+
+namespace {
+
+class serving : public world {
+ public:
+  void start(e2e::arguments more = {}) {
+    e2e::arguments args{"serve", "--listen", "127.0.0.1:0", "--output", "json"};
+    args.insert(args.end(), more.begin(), more.end());
+    running = std::make_unique<e2e::process>(command(args));
+    std::string line;
+    BOOST_REQUIRE(e2e::eventually([&] {
+      line += running->take_output(std::chrono::milliseconds(20));
+      return contains(line, "\n");
+    }));
+    address = json::parse(line)["listening"][0];
+  }
+  answer ask(std::string_view method, std::string_view path, std::string_view body = "") const {
+    client c(address);
+    c.request(method, path, "", body);
+    return c.read();
+  }
+  json get(std::string_view path) const {
+    const auto a = ask("GET", path);
+    BOOST_REQUIRE_MESSAGE(a.status == 200, a.body);
+    return json::parse(a.body);
+  }
+  void submit(const std::string& id, const std::string& type, const std::string& input) const {
+    const auto a = ask("POST", "/v1/workflows",
+                       R"({"id":")" + id + R"(","name":"n","actions":[{"key":"a","type":")" + type +
+                           R"(","input":)" + input + "}]}");
+    BOOST_REQUIRE_MESSAGE(a.status == 201, a.body);
+  }
+  std::string status_at_end(const std::string& id) const {
+    return get("/v1/workflows/" + id + "?summary&wait_ms=10000")["workflow"]["status"];
+  }
+  e2e::outcome stop(int signal) const {
+    running->send(signal);
+    return running->wait();
+  }
+
+  std::unique_ptr<e2e::process> running;
+  std::string address;
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(serve, serving)
+
+BOOST_AUTO_TEST_CASE(kill_9_loses_nothing_that_was_answered) {
+  start();
+  for (int i = 0; i < 50; ++i) submit("w" + std::to_string(i), "noop", "{}");
+  submit("slow", "wait", R"({"seconds":1.5})");
+  BOOST_TEST(stop(SIGKILL).signal == SIGKILL);
+  start();  // its sockets are of a dead process
+  BOOST_TEST(get("/v1/workflows:count")["count"] == 51);
+  for (int i = 0; i < 50; ++i) BOOST_TEST(status_at_end("w" + std::to_string(i)) == "completed");
+  BOOST_TEST(status_at_end("slow") == "completed");
+  BOOST_TEST(stop(SIGTERM).exit_code == 0);
+}
+
+BOOST_AUTO_TEST_CASE(sigterm_lets_handlers_end_and_answers_those_who_wait) {
+  start({"--allow-exec"});
+  submit("w", "exec", R"({"argv":["sleep","1"]})");
+  submit("far", "wait", R"({"seconds":3600})");
+  BOOST_REQUIRE(e2e::eventually([&] { return get("/v1/stats")["handlers_running"] == 1; }));
+  BOOST_REQUIRE(e2e::eventually(
+      [&] { return get("/v1/workflows/far?summary")["workflow"]["actions"]["timer"] == 1; }));
+  client waits(address);
+  waits.get("/v1/workflows/far?summary&wait_ms=60000");
+  BOOST_REQUIRE(e2e::eventually(
+      [&] { return contains(ask("GET", "/metrics").body, "tenax_http_waits 1\n"); }));
+  running->send(SIGTERM);
+  BOOST_TEST(json::parse(waits.read().body)["workflow"]["status"] == "in_progress");
+  const auto end = running->wait();
+  BOOST_TEST(end.exit_code == 0, end.err);
+  BOOST_TEST(!std::filesystem::exists(data() + "/api.sock"));
+  const auto shown = tenax_json({"show", "w"});
+  BOOST_TEST(shown["actions"][0]["result"]["exit_code"] == 0);  // it was not stopped
+  BOOST_TEST(shown["actions"][0]["attempts"] == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_second_signal_ends_it_at_once) {
+  start({"--allow-exec"});
+  submit("w", "exec", R"({"argv":["sleep","100"]})");
+  BOOST_REQUIRE(e2e::eventually([&] { return get("/v1/stats")["handlers_running"] == 1; }));
+  running->send(SIGTERM);
+  BOOST_REQUIRE(e2e::eventually([&] { return ask("GET", "/readyz").status == 503; }));
+  running->send(SIGTERM);
+  BOOST_TEST(running->wait(seconds(5)).exit_code == 130);
+}
+
+BOOST_AUTO_TEST_CASE(the_socket_is_in_the_directory_and_a_backup_can_be_asked_for) {
+  start();
+  submit("w", "noop", "{}");
+  client c(client::at_path{data() + "/api.sock"});
+  c.get("/v1/workflows/w");
+  BOOST_TEST(c.read().status == 200);
+  BOOST_TEST(tenax({"backup", path("copy")}).exit_code == 0);
+  BOOST_TEST(stop(SIGINT).exit_code == 0);
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_served_is_said) {
+  const auto far = tenax({"serve", "--listen", "0.0.0.0:0"});
+  BOOST_TEST(far.exit_code == 2);
+  BOOST_TEST(contains(far.err, "only loopback"));
+  BOOST_TEST(tenax({"serve", "--exec-program", "/bin/true"}).exit_code == 2);
+  start();
+  const auto taken = tenax({"serve", "--listen", "127.0.0.1:0"});
+  BOOST_TEST(taken.exit_code == 3);  // the directory is open
+  BOOST_TEST(stop(SIGTERM).exit_code == 0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
