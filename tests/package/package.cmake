@@ -12,7 +12,7 @@ cmake_path(GET source PARENT_PATH source)
 file(REMOVE_RECURSE "${work}")
 
 function(run)
-  execute_process(COMMAND ${ARGV} COMMAND_ECHO STDOUT TIMEOUT 180
+  execute_process(COMMAND ${ARGV} COMMAND_ECHO STDOUT TIMEOUT 600
                   COMMAND_ERROR_IS_FATAL ANY)
 endfunction()
 
@@ -125,7 +125,8 @@ endif()
 # By add_subdirectory (and FetchContent, which is the same): the targets are there, and the project's
 # own tests, programs and examples are not.
 run(${CMAKE_COMMAND} -S "${consumer}" -B "${work}/subdirectory" -G "${generator}"
-    -D CMAKE_CXX_COMPILER=${compiler} -D CMAKE_BUILD_TYPE=${build_type} -D tenax_source=${source})
+    -D CMAKE_CXX_COMPILER=${compiler} -D CMAKE_BUILD_TYPE=${build_type} -D tenax_source=${source}
+    -D CMAKE_UNITY_BUILD=ON -D CMAKE_UNITY_BUILD_BATCH_SIZE=12)
 execute_process(COMMAND ${CMAKE_COMMAND} --build "${work}/subdirectory" --target help
                 OUTPUT_VARIABLE targets COMMAND_ERROR_IS_FATAL ANY)
 if(NOT targets MATCHES "libtenax")
