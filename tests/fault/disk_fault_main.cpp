@@ -195,7 +195,7 @@ class fault_loop {
     // After a failed read the journal still writes what it had: that was decided before.
     for (std::uint64_t last = 0; f.which == operation::read && one.core().stats().syncs != last;) {
       last = one.core().stats().syncs;
-      workload::take_ms(30);
+      workload::take_ms(100);
     }
     const auto before = one.core().stats().attempts;
     const auto syncs = one.core().stats().syncs;
