@@ -279,7 +279,9 @@ result<begun> begin_epoch(rocksdb::DB& db, const std::filesystem::path& dir, end
   if (*format && **format < format_version) {
     if (auto upgraded = upgrade(db, reads, **format); !upgraded) return upgraded.error();
   }
-  const auto ends = prepare_ends(db, reads, wanted);
+  // Of a new database this batch is the first write: rows without a format are not opened.
+  const auto ends =
+      *format ? prepare_ends(db, reads, wanted) : result<bool>(wanted == ends_index::kept);
   if (!ends) return ends.error();
   const begun out{last->value_or(0) + 1, *ends};
   rocksdb::WriteBatch batch;

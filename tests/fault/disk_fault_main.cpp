@@ -133,6 +133,8 @@ class fault_loop {
     o.data_dir = dir;
     o.workload_seed = s_.seed;
     o.life_seed = s_.seed;
+    // A directory without the index of ends gets one while the disk fails.
+    o.keeps_ends = workflows == with_fault;
     o.workflows = workflows;
     o.write_buffer_bytes = 64u << 10;  // flushes happen in each run
     return o;

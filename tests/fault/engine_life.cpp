@@ -15,8 +15,8 @@ result<void> engine_life::open() {
     if (c.action_type == "once") known_.once_called(c);
     return run();
   });
-  // That removes nothing, in every other life: so the index of ends is made, and removed.
-  if (options_.life_seed % 2 == 0) o.retention.failed.age = milliseconds::max();
+  // That removes nothing, in some lives: so the index of ends is made, and removed.
+  if (options_.keeps_ends) o.retention.failed.age = milliseconds::max();
   o.durability = options_.durability;
   o.write_buffer_bytes = options_.write_buffer_bytes;
   o.log = [this](log_level level, std::string_view message) {

@@ -17,6 +17,7 @@ struct life_options {
   std::filesystem::path data_dir;
   std::uint64_t workload_seed = 1;
   std::uint64_t life_seed = 1;
+  bool keeps_ends = false;                  ///< with an index of what has ended
   std::uint32_t workflows = workflows_max;  ///< submits no more than these
   std::size_t write_buffer_bytes = 4u << 20;
   tenax::durability durability = tenax::durability::sync;

@@ -45,6 +45,8 @@ std::string_view to_string(loss mode) noexcept {
       return "torn";
     case loss::garbage:
       return "garbage";
+    case loss::nothing:
+      return "nothing";
   }
   return "unknown";
 }
@@ -437,13 +439,18 @@ void power_loss_fs::cut_file(const std::string& name, std::uint64_t keep,
   rocksdb::WriteStringToFile(target_.get(), all, name, false);
 }
 
+std::uint64_t power_loss_fs::kept_of(loss mode, std::uint64_t n) {
+  if (mode == loss::clean) return 0;
+  return mode == loss::nothing ? n : random(n + 1);
+}
+
 power_loss_fs::damage power_loss_fs::apply(loss mode) {
   const std::lock_guard lock(mutex_);
   damage done;
   // Which directory changes had reached the disk: for each directory, the first few.
   std::map<std::string, std::uint64_t> survive;
   for (const auto& c : changes_) ++survive[c.dir];
-  for (auto& [dir, n] : survive) n = mode == loss::clean ? 0 : random(n + 1);
+  for (auto& [dir, n] : survive) n = kept_of(mode, n);
   std::vector<const name_change*> lost;
   for (const auto& c : changes_) {
     auto& left = survive[c.dir];
@@ -465,7 +472,7 @@ power_loss_fs::damage power_loss_fs::apply(loss mode) {
   for (std::size_t i = 0; i < unsafe.size(); ++i) {
     const auto& [name, books] = unsafe[i];
     const std::uint64_t tail = books->written - books->synced;
-    const std::uint64_t kept = mode == loss::clean ? 0 : random(tail + 1);
+    const std::uint64_t kept = kept_of(mode, tail);
     std::optional<std::uint64_t> flip_at;
     if (i == flipped && kept > 0) flip_at = books->synced + random(kept);
     cut_file(name, books->synced + kept, flip_at);

@@ -29,7 +29,9 @@ enum class loss : std::uint8_t {
   clean,    ///< all of it is gone
   torn,     ///< a random part survives: a prefix of each tail, a prefix of each directory's changes
   garbage,  ///< torn, and one byte of a surviving unsynced tail is flipped (if there is one)
+  nothing,  ///< all of it had reached the disk
 };
+inline constexpr std::uint64_t losses = 4;
 [[nodiscard]] std::string_view to_string(loss mode) noexcept;
 
 class power_loss_fs final : public rocksdb::FileSystemWrapper {
@@ -136,6 +138,8 @@ class power_loss_fs final : public rocksdb::FileSystemWrapper {
   void sync_directory(const std::string& dir);
   [[nodiscard]] std::string backup_name(const std::string& dir);
   rocksdb::IOStatus set_aside(const std::string& name, name_change& change);
+  /// Of n that had not been synced, so many survive.
+  [[nodiscard]] std::uint64_t kept_of(loss mode, std::uint64_t n);
   void undo(const name_change& change);
   void remove_tree(const std::string& dir);
   void cut_file(const std::string& name, std::uint64_t keep, std::optional<std::uint64_t> flip_at);

@@ -159,7 +159,7 @@ class world {
     workload::random_numbers r(plan.seed);
     auto fs = std::make_shared<power_loss_fs>(rocksdb::FileSystem::Default(), r.next());
     const auto env = rocksdb::NewCompositeEnv(fs);
-    auto one = std::make_unique<engine_life>(memory_.ledger, options(env.get(), r.next()));
+    auto one = std::make_unique<engine_life>(memory_.ledger, options(env.get(), r.next(), plan));
     fs->cut_at(plan.cut_at.value_or(0));
     const auto opened = one->open();
     if (!opened && !fs->is_cut()) {
@@ -172,7 +172,7 @@ class world {
     if (opened && !plan.cut_at) bad = finish(*one);
     memory_.was_cut = fs->is_cut();
     fs->cut();
-    const auto damage = fs->apply(plan.mode.value_or(static_cast<loss>(r.below(3))));
+    const auto damage = fs->apply(plan.mode.value_or(static_cast<loss>(r.below(losses))));
     all_.bytes_lost += damage.bytes_lost;
     all_.names_undone += damage.names_undone;
     all_.flips += damage.flipped ? 1 : 0;
@@ -184,11 +184,12 @@ class world {
     ::_exit(bad + static_cast<int>(memory_.ledger.broken > 0));
   }
 
-  life_options options(rocksdb::Env* env, std::uint64_t seed) const {
+  life_options options(rocksdb::Env* env, std::uint64_t seed, const life_plan& plan) const {
     life_options o;
     o.data_dir = data_dir();
     o.workload_seed = workload_seed();
     o.life_seed = seed;
+    o.keeps_ends = s_.exhaustive ? plan.mode == loss::nothing : seed % 2 == 0;
     o.env = env;
     // Every third world flushes and compacts all the time.
     if (number_ % 3 == 0) o.write_buffer_bytes = 64u << 10;
@@ -232,7 +233,7 @@ class world {
 
 /// Cuts number + 1, number + 1 + jobs, ... until the run passes untouched.
 void run_small_ones(const settings& s, counters& all, std::uint64_t number, world_memory& memory) {
-  for (const auto mode : {loss::clean, loss::torn, loss::garbage}) {
+  for (const auto mode : {loss::clean, loss::torn, loss::garbage, loss::nothing}) {
     for (std::uint64_t k = number + 1; all.violations == 0; k += s.jobs) {
       if (!world(s, all, memory, k).run_small(k, mode)) break;
       if (all.k_max < k) all.k_max = k;
