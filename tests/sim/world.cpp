@@ -796,11 +796,13 @@ time_ms world::time_needed() {
   time_ms sum = 30'000;
   for (const auto& [id, e] : oracle_.ledger()) {
     const auto w = engine_.store().load(id);
-    if (!w || w->state.terminal()) continue;
+    // A retry that was asked for may still be on its way.
+    const bool may_go_on = w && e.retried && w->state.status == workflow_status::failed;
+    if (!w || (w->state.terminal() && !may_go_on)) continue;
     for (model::action_index a = 0; a < w->state.actions.size(); ++a) {
       const auto& action = w->state.actions[a];
       const auto& spec = e.spec.actions[a];
-      if (model::is_over(action.phase)) continue;
+      if (model::is_over(action.phase) && !may_go_on) continue;
       const auto& policy = work_.policy_of(spec.type);
       sum += std::max<time_ms>(action.due_at_ms - now, 0);
       if (spec.scheduled_at) {
