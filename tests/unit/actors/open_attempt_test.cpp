@@ -32,11 +32,6 @@ struct open_fixture : engine_fixture {
   void wait_for(milliseconds ms) { engine->advance(ms); }
 };
 
-template <class T>
-std::string told(const result<T>& r) {
-  return r ? "" : std::string(to_string(r.error().code()));
-}
-
 const auto forever = hours(24 * 365);
 
 }  // namespace

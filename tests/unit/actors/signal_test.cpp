@@ -16,11 +16,6 @@ struct signal_fixture : engine_fixture {
   }
 };
 
-template <class T>
-std::string told(const result<T>& r) {
-  return r ? "" : std::string(to_string(r.error().code()));
-}
-
 }  // namespace
 
 BOOST_FIXTURE_TEST_SUITE(signals, signal_fixture)

@@ -53,6 +53,12 @@ errc code_of(const result<T>& r) {
   return r.error().code();
 }
 
+/// The name of the error's code; "" if there is none.
+template <class T>
+std::string told(const result<T>& r) {
+  return r ? "" : std::string(to_string(r.error().code()));
+}
+
 /// One call of a handler.
 struct handled {
   std::string workflow_id;
