@@ -6,6 +6,7 @@
 
 #include "model/assert.hpp"
 #include "model/failpoint.hpp"
+#include "model/fnv.hpp"
 #include "model/references.hpp"
 
 namespace tenax::model {
@@ -18,11 +19,8 @@ std::optional<action_index> definition::find(std::string_view key) const {
   return *found;
 }
 
-/// FNV-1a (www.isthe.com/chongo/tech/comp/fnv).
 std::uint8_t lane_bit(std::string_view type) noexcept {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  for (const char c : type) hash = (hash ^ static_cast<std::uint8_t>(c)) * 0x100000001b3;
-  return static_cast<std::uint8_t>(hash % lane_bits);
+  return static_cast<std::uint8_t>(fnv1a(type) % lane_bits);
 }
 
 namespace {

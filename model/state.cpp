@@ -6,6 +6,7 @@
 
 #include "model/assert.hpp"
 #include "model/failpoint.hpp"
+#include "model/fnv.hpp"
 
 namespace tenax::model {
 
@@ -21,13 +22,10 @@ bool action_state::same_record(const action_state& o) const noexcept {
 }
 
 namespace {
-/// FNV-1a of the texts, 64 bits, never 0.
+/// Of all texts, each with its end; never 0.
 std::uint64_t hash_of(std::initializer_list<std::string_view> texts) noexcept {
-  std::uint64_t hash = 14'695'981'039'346'656'037U;
-  for (const auto text : texts) {
-    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1'099'511'628'211U;
-    hash = (hash ^ 0xff) * 1'099'511'628'211U;
-  }
+  std::uint64_t hash = fnv1a({});
+  for (const auto text : texts) hash = fnv1a("\xff", fnv1a(text, hash));
   return hash == 0 ? 1 : hash;
 }
 }  // namespace

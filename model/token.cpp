@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "model/documents/hex.hpp"
 #include "model/seams.hpp"
 #include "model/validate.hpp"
 
@@ -10,20 +11,12 @@ namespace tenax::model {
 namespace {
 
 constexpr char separator = '~';  // in no id
-constexpr std::size_t secret_digits = 32;
-
-void append_hex(std::string& out, std::uint64_t value) {
-  static constexpr char digits[] = "0123456789abcdef";
-  for (int shift = 60; shift >= 0; shift -= 4) out.push_back(digits[(value >> shift) & 15]);
-}
 
 /// All of `text`, without a sign, and without a zero before it.
-template <class Number>
-bool read(std::string_view text, int base, Number& out) {
+bool read(std::string_view text, std::uint32_t& out) {
   const char* const end = text.data() + text.size();
-  const auto [stop, failure] = std::from_chars(text.data(), end, out, base);
-  return failure == std::errc() && stop == end &&
-         (base != 10 || text == "0" || text.front() != '0');
+  const auto [stop, failure] = std::from_chars(text.data(), end, out);
+  return failure == std::errc() && stop == end && (text == "0" || text.front() != '0');
 }
 
 }  // namespace
@@ -34,6 +27,18 @@ attempt_secret random_secret() {
   return s;
 }
 
+std::string print_secret(const attempt_secret& secret) {
+  return print_hex(secret.high) + print_hex(secret.low);
+}
+
+std::optional<attempt_secret> parse_secret(std::string_view text) {
+  constexpr std::size_t half = 16;
+  const auto high = parse_hex(text.substr(0, half));
+  const auto low = parse_hex(text.size() > half ? text.substr(half) : std::string_view());
+  if (!high || !low) return std::nullopt;
+  return attempt_secret{*high, *low};
+}
+
 std::string print_token(std::string_view workflow_id, action_index action, std::uint32_t attempt,
                         const attempt_secret& secret) {
   std::string out(workflow_id);
@@ -42,9 +47,7 @@ std::string print_token(std::string_view workflow_id, action_index action, std::
   out.push_back(separator);
   out += std::to_string(attempt);
   out.push_back(separator);
-  append_hex(out, secret.high);
-  append_hex(out, secret.low);
-  return out;
+  return out + print_secret(secret);
 }
 
 std::optional<attempt_token> parse_token(std::string_view text) {
@@ -58,16 +61,12 @@ std::optional<attempt_token> parse_token(std::string_view text) {
   }
   attempt_token out;
   out.workflow_id = parts[0];
-  const bool is_lower = parts[3].find_first_of("ABCDEF") == std::string_view::npos;
-  if (!valid_id(out.workflow_id) || parts[3].size() != secret_digits || !is_lower) {
+  const auto secret = parse_secret(parts[3]);
+  if (!valid_id(out.workflow_id) || !read(parts[1], out.action) || !read(parts[2], out.attempt) ||
+      !secret || secret->empty()) {
     return std::nullopt;
   }
-  if (!read(parts[1], 10, out.action) || !read(parts[2], 10, out.attempt) ||
-      !read(parts[3].substr(0, 16), 16, out.secret.high) ||
-      !read(parts[3].substr(16), 16, out.secret.low)) {
-    return std::nullopt;
-  }
-  if (out.secret.empty()) return std::nullopt;
+  out.secret = *secret;
   return out;
 }
 

@@ -24,6 +24,11 @@ struct attempt_secret {
   [[nodiscard]] bool empty() const noexcept { return high == 0 && low == 0; }
 };
 
+/// 32 hexadecimal digits, lower case.
+[[nodiscard]] std::string print_secret(const attempt_secret& secret);
+/// Nothing unless it is exactly what print_secret makes.
+[[nodiscard]] std::optional<attempt_secret> parse_secret(std::string_view text);
+
 /// From the operating system's generator, never empty. Thread safe.
 [[nodiscard]] attempt_secret random_secret();
 

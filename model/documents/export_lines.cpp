@@ -9,8 +9,10 @@
 
 #include "model/documents/base64.hpp"
 #include "model/documents/event_json.hpp"
+#include "model/documents/hex.hpp"
 #include "model/documents/json_text.hpp"
 #include "model/documents/json_tree.hpp"
+#include "model/documents/json_writer.hpp"
 #include "model/documents/spec_json.hpp"
 #include "model/documents/timestamp.hpp"
 
@@ -35,34 +37,17 @@ std::string field(std::string_view name) { return "field " + shown(name); }
 
 wall_time to_time(time_ms at) { return wall_time(milliseconds(at)); }
 
-std::string hex(std::uint64_t value) {
-  std::string digits(16, '0');
-  for (std::size_t i = 16; i-- > 0; value >>= 4) digits[i] = "0123456789abcdef"[value & 15];
-  return digits;
-}
-
-/// Of what `hex` makes.
-std::optional<std::uint64_t> from_hex(std::string_view digits) {
-  std::uint64_t value = 0;
-  std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
-  return hex(value) == digits ? std::optional(value) : std::nullopt;
-}
-
 /// Builds {"name":value,...} so that nothing is lost.
 class exact_object {
  public:
   explicit exact_object(std::string_view type = "") {
+    out_.begin_object();
     if (!type.empty()) text("type", type);
   }
-  void raw(std::string_view name, std::string_view json) {
-    if (out_.size() > 1) out_.push_back(',');
-    append_json_string(out_, name);
-    out_.push_back(':');
-    out_.append(json);
-  }
+  void raw(std::string_view name, std::string_view json) { out_.raw(name, json); }
   template <class Int>
   void number(std::string_view name, Int value) {
-    raw(name, std::to_string(value));
+    out_.number(name, value);
   }
   void text(std::string_view name, std::string_view bytes) { put_text(name, bytes, name); }
   /// JSON by convention.
@@ -79,17 +64,21 @@ class exact_object {
       number(name, at);
     }
   }
-  [[nodiscard]] std::string take() { return std::move(out_.append("}")); }
+  [[nodiscard]] std::string take() {
+    out_.end_object();
+    return std::move(text_);
+  }
 
  private:
   void put_text(std::string_view name, std::string_view bytes, std::string_view as_text) {
-    std::string value;
-    const bool fits =
-        bytes.size() <= text_bytes_max && find_invalid_utf8(bytes) == std::string_view::npos;
-    append_json_string(value, fits ? bytes : encode_base64(bytes));
-    raw(fits ? std::string(as_text) : suffixed(name, base64_suffix), value);
+    if (bytes.size() <= text_bytes_max && find_invalid_utf8(bytes) == std::string_view::npos) {
+      out_.string(as_text, bytes);
+    } else {
+      out_.string(suffixed(name, base64_suffix), encode_base64(bytes));
+    }
   }
-  std::string out_ = "{";
+  std::string text_;
+  json_writer out_{text_};
 };
 
 /// The data of an event: what its kind has, and whatever else is set.
@@ -106,7 +95,7 @@ class exact_fields {
     if (shown(use, d != tenax::delivery::at_least_once)) out_.text(name, to_string(d));
   }
   void secret(std::string_view name, field_use use, const attempt_secret& s) {
-    if (shown(use, !s.empty())) out_.text(name, hex(s.high) + hex(s.low));
+    if (shown(use, !s.empty())) out_.text(name, print_secret(s));
   }
   void text(std::string_view name, field_use use, std::string_view bytes) {
     if (shown(use, !bytes.empty())) out_.text(name, bytes);
@@ -153,7 +142,7 @@ std::string print(const export_workflow_end& line) {
   exact_object out("workflow_end");
   out.text("workflow", line.workflow);
   out.number("events", line.events);
-  if (line.checksum) out.text("checksum", hex(*line.checksum));
+  if (line.checksum) out.text("checksum", print_hex(*line.checksum));
   return out.take();
 }
 
@@ -302,11 +291,9 @@ class read_fields {
   void secret(std::string_view name, field_use use, attempt_secret& to) {
     const auto m = find(name, use);
     if (!m) return;
-    const auto text = from_.string(*m);
-    const auto high = from_hex(std::string_view(text).substr(0, 16));
-    const auto low = from_hex(text.size() == 32 ? std::string_view(text).substr(16) : "");
-    if (!high || !low) from_.say(field(name) + " is not 32 hexadecimal digits");
-    to = {high.value_or(0), low.value_or(0)};
+    const auto secret = parse_secret(from_.string(*m));
+    if (!secret) from_.say(field(name) + " is not 32 hexadecimal digits");
+    to = secret.value_or(attempt_secret{});
   }
   void text(std::string_view name, field_use use, std::string& to) { bytes(name, use, false, to); }
   void json(std::string_view name, field_use use, std::string& to) { bytes(name, use, true, to); }
@@ -386,7 +373,7 @@ export_line read_workflow_end(object_reader& in) {
   out.events = in.required_integer<std::uint64_t>("events");
   if (const auto m = in.take("checksum")) {
     const auto digits = in.string(*m);
-    out.checksum = from_hex(digits);
+    out.checksum = parse_hex(digits);
     if (!out.checksum) in.say("the checksum is not 16 hexadecimal digits");
   }
   return out;

@@ -84,7 +84,8 @@ void put_fields(json_writer& out, const workflow_summary& w) {
 
 namespace {
 
-void put_strings(json_writer& out, std::string_view name, const std::vector<std::string>& values) {
+template <class Text>
+void put_strings(json_writer& out, std::string_view name, const std::vector<Text>& values) {
   out.begin_array(name);
   for (const auto& value : values) out.string({}, value);
   out.end_array();
@@ -144,6 +145,15 @@ void put_fields(json_writer& out, const history_event& e) {
 
 namespace {
 
+template <class View>
+void put_array(json_writer& out, std::string_view name, const std::vector<View>& all) {
+  out.begin_array(name);
+  for (const auto& one : all) put_object(out, one);
+  out.end_array();
+}
+
+}  // namespace
+
 void put_fields(json_writer& out, const action_reason& r) {
   out.string("kind", to_string(r.kind));
   out.string("text", r.text);
@@ -158,27 +168,27 @@ void put_fields(json_writer& out, const action_reason& r) {
   }
 }
 
+void put_fields(json_writer& out, const running_attempt& r) {
+  out.number("attempt", r.attempt);
+  out.time("since", r.since);
+}
+
 void put_fields(json_writer& out, const explained_action& a) {
   out.string("key", a.key);
   out.string("type", a.type);
   out.string("status", to_string(a.status));
   out.number("attempts", a.attempts);
-  if (a.running) {
-    out.begin_object("running");
-    out.number("attempt", a.running->attempt);
-    out.time("since", a.running->since);
-    out.end_object();
-  }
-  out.begin_array("reasons");
-  for (const auto& r : a.reasons) {
-    out.begin_object();
-    put_fields(out, r);
-    out.end_object();
-  }
-  out.end_array();
+  if (a.running) put_object(out, *a.running, "running");
+  put_array(out, "reasons", a.reasons);
   put_error(out, a.last_error);
   out.optional_time("deadline_at", a.deadline_at);
   if (a.stuck_attempt) out.number("stuck_attempt", *a.stuck_attempt);
+}
+
+void put_fields(json_writer& out, const root_cause& r) {
+  out.string("key", r.key);
+  out.string("type", r.type);
+  out.number("holds", r.holds);
 }
 
 void put_fields(json_writer& out, const forecast_step& f) {
@@ -187,12 +197,8 @@ void put_fields(json_writer& out, const forecast_step& f) {
   out.number("count", f.count);
   out.string("text", f.text);
   out.optional_string("then", f.then);
-  out.begin_array("events");
-  for (const auto kind : f.events) out.string({}, kind);
-  out.end_array();
+  put_strings(out, "events", f.events);
 }
-
-}  // namespace
 
 void put_fields(json_writer& out, const explanation& e) {
   out.string("workflow", e.workflow_id);
@@ -201,23 +207,10 @@ void put_fields(json_writer& out, const explanation& e) {
   out.boolean("nothing_by_itself", e.nothing_by_itself);
   out.time("now", e.now);
   out.number("events", e.events);
-  const auto objects = [&out](std::string_view name, const auto& all, const auto& put) {
-    out.begin_array(name);
-    for (const auto& one : all) {
-      out.begin_object();
-      put(one);
-      out.end_object();
-    }
-    out.end_array();
-  };
-  objects("actions", e.actions, [&out](const explained_action& a) { put_fields(out, a); });
-  objects("roots", e.roots, [&out](const root_cause& r) {
-    out.string("key", r.key);
-    out.string("type", r.type);
-    out.number("holds", r.holds);
-  });
+  put_array(out, "actions", e.actions);
+  put_array(out, "roots", e.roots);
   out.number("roots_total", e.roots_total);
-  objects("forecast", e.forecast, [&out](const forecast_step& f) { put_fields(out, f); });
+  put_array(out, "forecast", e.forecast);
 }
 
 }  // namespace tenax::model

@@ -19,6 +19,11 @@ void put_fields(json_writer& out, const workflow_summary& w);
 void put_fields(json_writer& out, const action_view& a);
 void put_fields(json_writer& out, const workflow_view& w);
 void put_fields(json_writer& out, const history_event& e);
+void put_fields(json_writer& out, const action_reason& r);
+void put_fields(json_writer& out, const running_attempt& r);
+void put_fields(json_writer& out, const explained_action& a);
+void put_fields(json_writer& out, const root_cause& r);
+void put_fields(json_writer& out, const forecast_step& f);
 void put_fields(json_writer& out, const explanation& e);
 
 /// Adds bytes that are JSON by convention: as `name` when they are (nested no deeper than 100
