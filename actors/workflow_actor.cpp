@@ -701,8 +701,6 @@ void workflow_process::take_report(messages::attempt_report r) {
       break;
     case news::stopped:
     case news::dropped:
-      // Not if a word from outside has deferred the attempt, and it goes on in another call.
-      if (r.deferrals != state_.actions[r.action].deferrals) break;
       process(model::interrupt_attempt{r.action, r.attempt, r.what_happened == news::stopped},
               urgency::now);
       break;
