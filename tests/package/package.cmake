@@ -125,8 +125,7 @@ endif()
 # By add_subdirectory (and FetchContent, which is the same): the targets are there, and the project's
 # own tests, programs and examples are not.
 run(${CMAKE_COMMAND} -S "${consumer}" -B "${work}/subdirectory" -G "${generator}"
-    -D CMAKE_CXX_COMPILER=${compiler} -D CMAKE_BUILD_TYPE=${build_type} -D tenax_source=${source}
-    -D CMAKE_UNITY_BUILD=ON -D CMAKE_UNITY_BUILD_BATCH_SIZE=12)
+    -D CMAKE_CXX_COMPILER=${compiler} -D CMAKE_BUILD_TYPE=${build_type} -D tenax_source=${source})
 execute_process(COMMAND ${CMAKE_COMMAND} --build "${work}/subdirectory" --target help
                 OUTPUT_VARIABLE targets COMMAND_ERROR_IS_FATAL ANY)
 if(NOT targets MATCHES "libtenax")
@@ -137,7 +136,7 @@ foreach(target IN ITEMS unit_model tenax_bench tenax_program example_quickstart)
     message(FATAL_ERROR "add_subdirectory makes ${target}")
   endif()
 endforeach()
-if(DEFINED ENV{TENAX_PACKAGE_FULL})  # compiles the library once more
+if(DEFINED ENV{TENAX_PACKAGE_FULL})  # compiles the library once more, each file alone
   run(${CMAKE_COMMAND} --build "${work}/subdirectory")
   run("${work}/subdirectory/consumer")
 endif()
