@@ -18,6 +18,7 @@
 #include "node/api/metrics.hpp"
 #include "node/api/pool.hpp"
 #include "node/api/problems.hpp"
+#include "node/api/streams.hpp"
 #include "node/api/waits.hpp"
 #include "tenax/engine.hpp"
 
@@ -25,19 +26,30 @@ namespace tenax::api {
 
 /// Outlives the server where the engine still has to call back.
 struct service {
-  service(engine& e, std::size_t threads) : target(e), bounds(e.bounds()), work(threads, 1'000) {}
+  service(engine& e, std::size_t threads, std::size_t most_streams)
+      : target(e), bounds(e.bounds()), streams_max(most_streams), work(threads, 1'000) {}
+
+  /// Who waits for news is answered, streams end; now and later.
+  void release() {
+    draining = true;
+    parked->release();
+    streamed->release();
+  }
 
   /// Nobody waits any more, nothing is begun.
   void stop() {
     draining = true;
     parked->stop();
+    streamed->stop();
     work.stop();
   }
 
   engine& target;
   const limits bounds;
+  const std::size_t streams_max;
   pool work;
   const std::shared_ptr<waits> parked = std::make_shared<waits>(target);
+  const std::shared_ptr<streams> streamed = std::make_shared<streams>(target);
   std::atomic<bool> draining{false};
   std::deque<route_figures> figures{};  ///< one of each route
   std::atomic<const http::server*> front{nullptr};
@@ -60,6 +72,11 @@ class call {
     const auto time = std::chrono::steady_clock::now() - state_->began;
     state_->figures.count(r.status, time, state_->waited);
     state_->to.send(std::move(r));
+  }
+  /// Answers with Server-Sent Events.
+  [[nodiscard]] http::stream begin_events() const {
+    state_->figures.count(200, {}, true);
+    return state_->to.send_events({200, {{"X-Accel-Buffering", "no"}}, {}});  // nginx
   }
   /// A JSON document.
   void answer(int status, std::string body, http::headers headers = {}) const {

@@ -19,6 +19,7 @@ const std::vector<route>& all_routes() {
       {"POST", "/v1/workflows/{id}/actions/{key}/resolve", resolve},
       {"POST", "/v1/attempts/end", end_attempts},
       {"POST", "/v1/attempts/heartbeat", heartbeat},
+      {"GET", "/v1/events", stream_changes},
       {"GET", "/v1/stats", show_stats},
       {"GET", "/v1/types", show_types},
       {"GET", "/v1/version", show_version},

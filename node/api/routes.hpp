@@ -1,13 +1,26 @@
-// routes.hpp - every path of the API. Depends on node/api only.
+// routes.hpp - every path of the API. Depends on node/api and model/documents only.
 #pragma once
 
+#include <string>
 #include <vector>
 
+#include "model/documents/json_writer.hpp"
 #include "node/api/call.hpp"
 
 namespace tenax::api {
 
 [[nodiscard]] const std::vector<route>& all_routes();
+
+/// A JSON object with the members that `put(json_writer&)` adds.
+template <class Put>
+[[nodiscard]] std::string object_text(Put put) {
+  std::string text;
+  model::json_writer out(text);
+  out.begin_object();
+  put(out);
+  out.end_object();
+  return text;
+}
 
 // What they do, by file.
 void submit(const call& c);
@@ -22,6 +35,11 @@ void send_signal(const call& c);
 void explain(const call& c);
 void resolve(const call& c);
 void remove(const call& c);
+
+/// Whether a request for a history asks for a stream of it.
+[[nodiscard]] bool wants_events(const http::request& r);
+void stream_history(const call& c);
+void stream_changes(const call& c);
 
 void end_attempts(const call& c);
 void heartbeat(const call& c);

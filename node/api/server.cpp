@@ -81,7 +81,8 @@ class server::impl {
   static result<std::unique_ptr<impl>> start(engine& target, const server_options& o) {
     if (auto fine = check(o); !fine) return fine.error();
     auto made = std::make_unique<impl>();
-    made->service_ = std::make_shared<api::service>(target, o.request_threads);
+    made->service_ =
+        std::make_shared<api::service>(target, o.request_threads, o.connections_max / 2);
     auto started =
         http::server::start(http_options(o, made->service_->bounds), make_router(made->service_));
     if (!started) return started.error();
@@ -95,10 +96,7 @@ class server::impl {
   ~impl() { stop(milliseconds(0)); }
 
   [[nodiscard]] const std::vector<std::string>& addresses() const { return http_->addresses(); }
-  void drain() {
-    service_->draining = true;
-    service_->parked->release();
-  }
+  void drain() { service_->release(); }
   void stop(milliseconds grace) {
     if (service_) drain();
     if (http_) http_->stop(grace);

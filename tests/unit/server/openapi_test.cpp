@@ -11,6 +11,7 @@ using namespace tenax::api::tests;
 BOOST_FIXTURE_TEST_SUITE(api_contract, fixture,
                          *boost::unit_test::depends_on("api_submit") *
                              boost::unit_test::depends_on("api_workflows") *
+                             boost::unit_test::depends_on("api_streams") *
                              boost::unit_test::depends_on("api_attempts") *
                              boost::unit_test::depends_on("api_server"))
 
