@@ -25,6 +25,7 @@ server_options make_server(const common_options& common, const serve_options& o)
   if (out.listen.empty())
     out.listen = {"127.0.0.1:" + std::to_string(server_options::default_port)};
   out.unix_socket = o.socket ? std::filesystem::path(*o.socket) : common.data_dir / socket_name;
+  if (o.token_file) out.token_file = *o.token_file;
   out.log = make_log(common.log_level);
   return out;
 }
@@ -45,7 +46,7 @@ void tell_places(const common_options& common, const server& front, const std::s
 int serve_command(const common_options& common, const serve_options& o) {
   if (const auto faults = faults_of(o.how); !faults.empty()) return report_usage(common, faults);
   const auto counters = std::make_shared<attempt_counters>();
-  const signals alarm;
+  const signals alarm(signals::hangup::is_asked);
   auto opts = engine_options(o.how, counters);
   opts.log = make_log(common.log_level);
   opts.on_stopped = [&alarm](const error&) { alarm.wake(); };
@@ -62,7 +63,10 @@ int serve_command(const common_options& common, const serve_options& o) {
   if (!control) complain("no backup can be asked for: " + control.error().message());
   tell_places(common, *front, places.unix_socket.string());
 
-  while (!alarm.interrupted() && target.healthy()) alarm.wait(look_every);
+  while (!alarm.interrupted() && target.healthy()) {
+    alarm.wait(look_every);
+    if (alarm.take_hangup()) (void)front->reload();  // it logs what is wrong
+  }
   const bool is_healthy = target.healthy();
   if (is_healthy && !common.json)
     complain("stopping; once more to leave at once, which loses nothing either");

@@ -14,11 +14,12 @@ namespace tenax::node {
 struct serve_options {
   std::vector<std::string> listen;    ///< empty: loopback at the default port
   std::optional<std::string> socket;  ///< default: DIR/api.sock
-  std::uint64_t drain_ms = 10'000;    ///< for handlers that run, and for requests
-  run_options how;                    ///< what workflows run under; no files
+  std::optional<std::string> token_file;
+  std::uint64_t drain_ms = 10'000;  ///< for handlers that run, and for requests
+  run_options how;                  ///< what workflows run under; no files
 };
 
-/// Serves until SIGINT, SIGTERM or SIGHUP, then ends in order: 0.
+/// Serves until SIGINT or SIGTERM, then ends in order: 0. SIGHUP reads the tokens again.
 int serve_command(const common_options& common, const serve_options& o);
 
 }  // namespace tenax::node

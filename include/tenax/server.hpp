@@ -24,6 +24,9 @@ struct server_options {
   /// A Unix socket of mode 0600; empty: none. One that a dead process left is replaced. At most 107
   /// bytes.
   std::filesystem::path unix_socket = {};
+  /// Of `tenax token create`: who comes over TCP needs one of its tokens, with the scope of what is
+  /// asked. Empty: everybody on this machine may do everything. The Unix socket needs none.
+  std::filesystem::path token_file = {};
   int io_threads = 1;               ///< 1 to 64; they read requests and write answers
   std::size_t request_threads = 2;  ///< 1 to 64; queries and large documents are for them
   std::size_t connections_max = 10'000;
@@ -35,7 +38,8 @@ class server {
  public:
   /// Serves when it returns. The engine must neither be moved nor destroyed while this lives; it
   /// may be closed: requests are then answered 503. Errors: invalid_argument (an address or a
-  /// number that is none, or beyond loopback; nothing to listen on), wrong_state (somebody listens
+  /// number that is none, or beyond loopback; nothing to listen on; a token file that is faulty or
+  /// not its owner's alone), wrong_state (somebody listens
   /// there).
   static result<server> start(engine& target, server_options options);
 
@@ -46,6 +50,11 @@ class server {
 
   /// server_options::listen with the ports that were taken.
   [[nodiscard]] const std::vector<std::string>& addresses() const noexcept;
+
+  /// Reads the token file again: for a SIGHUP. What it allows, and what it does not any more, holds
+  /// for requests that begin from now on. Error: invalid_argument, also logged, and then all goes
+  /// on with what was read before.
+  result<void> reload();
 
   /// Says at /readyz that no more should come, and answers those who wait for news. Everything else
   /// goes on. To be followed by engine::drain and `stop`.

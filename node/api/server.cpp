@@ -3,10 +3,12 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "http/router.hpp"
 #include "http/server.hpp"
+#include "node/api/gate.hpp"
 #include "node/api/routes.hpp"
 
 namespace tenax {
@@ -29,8 +31,8 @@ result<void> check(const server_options& o) {
     if (!is_loopback(address)) {
       return error(errc::invalid_argument,
                    "cannot listen on " + address +
-                       ": only loopback (127.0.0.1, [::1], localhost) is allowed, because who "
-                       "reaches the API may do everything: it has no tokens and no TLS yet");
+                       ": only loopback (127.0.0.1, [::1], localhost) is allowed, because there "
+                       "is no TLS yet");
     }
   }
   if (o.request_threads < 1 || o.request_threads > 64) {
@@ -57,21 +59,36 @@ http::options http_options(const server_options& o, const limits& bounds) {
   return h;
 }
 
-http::router make_router(const std::shared_ptr<api::service>& at) {
-  http::router router;
+/// Who may ask it, before a body is read. What is refused counts, too.
+http::router::guard make_guard(const std::shared_ptr<const api::gate>& locks, api::scope needs,
+                               api::route_figures& figures) {
+  return [locks, needs, &figures](const http::request& head) {
+    auto refused = locks->check(head, needs);
+    if (refused) figures.count(refused->status, std::chrono::nanoseconds(0), false);
+    return refused;
+  };
+}
+
+std::shared_ptr<http::router> make_router(const std::shared_ptr<api::service>& at,
+                                          const std::shared_ptr<const api::gate>& locks) {
+  auto made = std::make_shared<http::router>();
+  auto& router = *made;
   router.set_refusal(api::refusal);
+  router.set_guard([locks](const http::request& head) { return locks->check(head, std::nullopt); });
   for (const auto& r : api::all_routes()) {
     auto& figures = at->figures.emplace_back(r.method, r.path);
-    router.add(std::string(r.method), r.path,
-               [at, &figures, &r](http::request asked, http::responder to) {
-                 const api::call c(at, figures, std::move(asked), std::move(to));
-                 if (r.takes == api::route::query::none && !c.request().query.empty()) {
-                   return c.refuse(error(errc::invalid_argument, "this takes no query parameters"));
-                 }
-                 r.run(c);
-               });
+    router.add(
+        std::string(r.method), r.path,
+        [at, &figures, &r](http::request asked, http::responder to) {
+          const api::call c(at, figures, std::move(asked), std::move(to));
+          if (r.takes == api::route::query::none && !c.request().query.empty()) {
+            return c.refuse(error(errc::invalid_argument, "this takes no query parameters"));
+          }
+          r.run(c);
+        },
+        make_guard(locks, r.needs, figures));
   }
-  return router;
+  return made;
 }
 
 }  // namespace
@@ -80,21 +97,36 @@ class server::impl {
  public:
   static result<std::unique_ptr<impl>> start(engine& target, const server_options& o) {
     if (auto fine = check(o); !fine) return fine.error();
-    auto made = std::make_unique<impl>();
+    auto made = std::make_unique<impl>(o);
+    if (auto read = made->locks_->load(); !read) return read.error();
     made->service_ = std::make_shared<api::service>(target, o.request_threads);
-    auto started =
-        http::server::start(http_options(o, made->service_->bounds), make_router(made->service_));
+    const auto router = make_router(made->service_, made->locks_);
+    auto with = http_options(o, made->service_->bounds);
+    if (!made->locks_->is_open()) {
+      with.admit = [router](const http::request& head) { return router->admit(head); };
+    }
+    auto started = http::server::start(
+        std::move(with),
+        [router](http::request r, http::responder to) { (*router)(std::move(r), std::move(to)); });
     if (!started) return started.error();
     made->http_ = std::make_unique<http::server>(std::move(*started));
     made->service_->front = made->http_.get();
     return made;
   }
-  impl() = default;
+  explicit impl(const server_options& o)
+      : log_(o.log), locks_(std::make_shared<api::gate>(o.token_file)) {}
   impl(const impl&) = delete;
   impl& operator=(const impl&) = delete;
   ~impl() { stop(milliseconds(0)); }
 
   [[nodiscard]] const std::vector<std::string>& addresses() const { return http_->addresses(); }
+  result<void> reload() {
+    auto read = locks_->load();
+    if (!read && log_) {
+      log_(log_level::error, "server: the tokens stay as they were: " + read.error().message());
+    }
+    return read;
+  }
   void drain() {
     service_->draining = true;
     service_->parked->release();
@@ -106,6 +138,8 @@ class server::impl {
   }
 
  private:
+  const log_sink log_;
+  const std::shared_ptr<api::gate> locks_;
   std::shared_ptr<api::service> service_;
   std::unique_ptr<http::server> http_;
 };
@@ -122,6 +156,7 @@ server& server::operator=(server&&) noexcept = default;
 server::~server() = default;
 
 const std::vector<std::string>& server::addresses() const noexcept { return impl_->addresses(); }
+result<void> server::reload() { return impl_->reload(); }
 void server::drain() { impl_->drain(); }
 void server::stop(milliseconds grace) { impl_->stop(grace); }
 

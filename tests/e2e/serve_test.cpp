@@ -31,9 +31,10 @@ class serving : public world {
     }));
     address = json::parse(line)["listening"][0];
   }
-  answer ask(std::string_view method, std::string_view path, std::string_view body = "") const {
+  answer ask(std::string_view method, std::string_view path, std::string_view body = "",
+             const std::string& token = "") const {
     client c(address);
-    c.request(method, path, "", body);
+    c.request(method, path, token.empty() ? "" : "Authorization: Bearer " + token + "\r\n", body);
     return c.read();
   }
   json get(std::string_view path) const {
@@ -114,6 +115,54 @@ BOOST_AUTO_TEST_CASE(the_socket_is_in_the_directory_and_a_backup_can_be_asked_fo
   BOOST_TEST(c.read().status == 200);
   BOOST_TEST(tenax({"backup", path("copy")}).exit_code == 0);
   BOOST_TEST(stop(SIGINT).exit_code == 0);
+}
+
+BOOST_AUTO_TEST_CASE(tokens_are_made_listed_and_revoked_and_sighup_tells_the_server) {
+  const auto file = path("tokens");
+  const auto make = [&](const std::string& name, const std::string& scope) {
+    return tenax({"token", "create", name, "--scope", scope, "--token-file", file});
+  };
+  const auto made = make("ci", "read");
+  BOOST_TEST(made.exit_code == 0, made.err);
+  const auto first = made.out.substr(0, made.out.find('\n'));
+  BOOST_TEST(!contains(made.err, first));
+  start({"--token-file", file});
+  BOOST_TEST(ask("GET", "/v1/stats").status == 401);
+  BOOST_TEST(ask("GET", "/v1/stats", "", first).status == 200);
+  BOOST_TEST(ask("POST", "/v1/workflows", "{}", first).status == 403);
+
+  const auto second = tenax_json({"token", "create", "ops", "--scope", "operate", "--scope", "read",
+                                  "--expires", "90d", "--token-file", file});
+  BOOST_TEST(second["scopes"] == json({"read", "operate"}));
+  const std::string secret = second["token"];
+  running->send(SIGHUP);
+  BOOST_TEST(e2e::eventually([&] { return ask("GET", "/v1/stats", "", secret).status == 200; }));
+  const auto listed = tenax({"token", "list", "--token-file", file});
+  BOOST_TEST(contains(listed.out, "read, operate"));
+  BOOST_TEST(!contains(listed.out, secret.substr(13)));
+
+  const auto id = first.substr(4, 8);
+  BOOST_TEST(tenax({"token", "revoke", id, "--token-file", file}).exit_code == 0);
+  BOOST_TEST(tenax({"token", "revoke", id, "--token-file", file}).exit_code == 2);
+  running->send(SIGHUP);
+  BOOST_TEST(e2e::eventually([&] { return ask("GET", "/v1/stats", "", first).status == 401; }));
+
+  (void)this->file("tokens", "broken");  // keeps its mode
+  running->send(SIGHUP);
+  running->send(SIGHUP);  // no second signal that ends it
+  BOOST_TEST(ask("GET", "/v1/stats", "", secret).status == 200);
+  const auto end = stop(SIGTERM);
+  BOOST_TEST(end.exit_code == 0, end.err);
+  BOOST_TEST(contains(end.err, "the tokens stay as they were"));
+  BOOST_TEST(tenax({"serve", "--listen", "127.0.0.1:0", "--token-file", file}).exit_code == 2);
+  for (const e2e::arguments& wrong :
+       {e2e::arguments{"token", "create", "n", "--scope", "root", "--token-file", file},
+        {"token", "create", "n", "--token-file", file},
+        {"token", "create", "n", "--scope", "read"},
+        {"token", "create", "n", "--scope", "read", "--expires", "2020-01-01", "--token-file",
+         file},
+        {"token"}})
+    BOOST_TEST(tenax(wrong).exit_code == 2);
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_served_is_said) {

@@ -50,7 +50,7 @@ THIRD_PARTY = {
     "spdlog": ["actors", "node", "bench", "tests"],
     "CLI": ["node", "bench", "tests"],
     "boost": ["http", "tests"],
-    "openssl": ["http", "tests/unit/http"],
+    "openssl": ["http", "node/api", "tests/unit/http"],
     "fuzzer": ["tests/fuzz"],
 }
 # For programs that have the library; no other header of ours includes it.
