@@ -229,18 +229,33 @@ void add_run(CLI::App& app, const common_options& common, action& chosen) {
 void add_serve(CLI::App& app, const common_options& common, action& chosen) {
   static serve_options o;
   auto& serve = *app.add_subcommand("serve", "Serve the HTTP API until SIGTERM (docs/server.md)");
-  auto* listen =
-      serve.add_option("--listen", o.listen, "HOST:PORT on loopback, port 0 for any; repeatable");
+  auto* listen = serve.add_option(
+      "--listen", o.listen,
+      "HOST:PORT, port 0 for any; beyond loopback with tokens and TLS; repeatable");
   listen->expected(1)->take_all()->type_name("ADDRESS")->default_str(
       "127.0.0.1:" + std::to_string(tenax::server_options::default_port));
   serve.add_option("--socket", o.socket, "A Unix socket for this user; else DIR/api.sock")
       ->check([](const std::string& path) { return path.empty() ? "the path is empty" : ""; })
       ->type_name("PATH");
+  const auto not_empty = [](const std::string& path) {
+    return path.empty() ? "the path is empty" : "";
+  };
   serve
       .add_option("--token-file", o.token_file,
                   "Of `tenax token create`: who comes over TCP needs one of its tokens")
-      ->check([](const std::string& path) { return path.empty() ? "the path is empty" : ""; })
+      ->check(not_empty)
       ->type_name("PATH");
+  serve.add_option("--tls-certificate", o.tls_certificate, "PEM, with its chain: TLS for --listen")
+      ->check(not_empty)
+      ->type_name("PATH");
+  serve.add_option("--tls-key", o.tls_key, "PEM, of the certificate")
+      ->check(not_empty)
+      ->type_name("PATH");
+  serve.add_flag("--proxy-ends-tls", o.proxy_ends_tls,
+                 "A proxy in front ends TLS, and nobody else reaches --listen");
+  auto* host_names = serve.add_option("--host-name", o.host_names,
+                                      "What clients call this server, without port; repeatable");
+  host_names->expected(1)->take_all()->type_name("NAME");
   serve.add_option("--drain-ms", o.drain_ms, "After SIGTERM: for handlers that run")
       ->check(whole(0, ms_max))
       ->capture_default_str();
@@ -249,6 +264,7 @@ void add_serve(CLI::App& app, const common_options& common, action& chosen) {
   add_engine(serve, o.how);
   serve.callback([=, &serve, &common, &chosen] {
     o.listen = listen->results();
+    o.host_names = host_names->results();
     take_words(serve, o.how);
     chosen = [&common] { return serve_command(common, o); };
   });

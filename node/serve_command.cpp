@@ -26,16 +26,22 @@ server_options make_server(const common_options& common, const serve_options& o)
     out.listen = {"127.0.0.1:" + std::to_string(server_options::default_port)};
   out.unix_socket = o.socket ? std::filesystem::path(*o.socket) : common.data_dir / socket_name;
   if (o.token_file) out.token_file = *o.token_file;
+  if (o.tls_certificate || o.tls_key)
+    out.tls = {o.tls_certificate.value_or(""), o.tls_key.value_or("")};
+  out.proxy_ends_tls = o.proxy_ends_tls;
+  out.host_names = o.host_names;
   out.log = make_log(common.log_level);
   return out;
 }
 
-void tell_places(const common_options& common, const server& front, const std::string& socket) {
+void tell_places(const common_options& common, const server& front, const server_options& as) {
+  const auto socket = as.unix_socket.string();
   if (common.json) {
     print_line({{"listening", front.addresses()}, {"socket", socket}});
   } else {
     std::string text = "serving on";
-    for (const auto& address : front.addresses()) text += " http://" + address;
+    const auto* const scheme = as.tls ? " https://" : " http://";
+    for (const auto& address : front.addresses()) text += scheme + address;
     print(text + " and " + printable(socket) + '\n');
   }
   (void)std::fflush(stdout);
@@ -61,7 +67,7 @@ int serve_command(const common_options& common, const serve_options& o) {
   auto control = control_server::start(
       common.data_dir, [&target](const std::filesystem::path& to) { return target.backup(to); });
   if (!control) complain("no backup can be asked for: " + control.error().message());
-  tell_places(common, *front, places.unix_socket.string());
+  tell_places(common, *front, places);
 
   while (!alarm.interrupted() && target.healthy()) {
     alarm.wait(look_every);

@@ -15,11 +15,16 @@ struct serve_options {
   std::vector<std::string> listen;    ///< empty: loopback at the default port
   std::optional<std::string> socket;  ///< default: DIR/api.sock
   std::optional<std::string> token_file;
+  std::optional<std::string> tls_certificate;
+  std::optional<std::string> tls_key;
+  bool proxy_ends_tls = false;
+  std::vector<std::string> host_names;
   std::uint64_t drain_ms = 10'000;  ///< for handlers that run, and for requests
   run_options how;                  ///< what workflows run under; no files
 };
 
-/// Serves until SIGINT or SIGTERM, then ends in order: 0. SIGHUP reads the tokens again.
+/// Serves until SIGINT or SIGTERM, then ends in order: 0. SIGHUP reads the tokens and
+/// the certificate again.
 int serve_command(const common_options& common, const serve_options& o);
 
 }  // namespace tenax::node

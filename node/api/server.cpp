@@ -1,7 +1,5 @@
 #include "tenax/server.hpp"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <chrono>
 #include <utility>
@@ -9,6 +7,7 @@
 #include "http/router.hpp"
 #include "http/server.hpp"
 #include "node/api/gate.hpp"
+#include "node/api/places.hpp"
 #include "node/api/routes.hpp"
 
 namespace tenax {
@@ -18,27 +17,14 @@ namespace {
 /// A spec may be as large as that, and a body has little more than a spec or a payload.
 constexpr std::size_t body_bytes_beside = 64 * 1024;
 
-bool is_loopback(const std::string& address) {
-  const auto colon = address.rfind(':');
-  const auto host = address.substr(0, colon);
-  if (host == "localhost" || host == "[::1]") return true;
-  ::in_addr ip{};
-  return ::inet_pton(AF_INET, host.c_str(), &ip) == 1 && (ntohl(ip.s_addr) >> 24) == 127;
-}
+/// Of one client beyond this machine.
+constexpr std::size_t connections_per_address = 1'000;
 
 result<void> check(const server_options& o) {
-  for (const auto& address : o.listen) {
-    if (!is_loopback(address)) {
-      return error(errc::invalid_argument,
-                   "cannot listen on " + address +
-                       ": only loopback (127.0.0.1, [::1], localhost) is allowed, because there "
-                       "is no TLS yet");
-    }
-  }
   if (o.request_threads < 1 || o.request_threads > 64) {
     return error(errc::invalid_argument, "request_threads is not 1 to 64");
   }
-  return {};
+  return api::check_places(o);
 }
 
 http::options http_options(const server_options& o, const limits& bounds) {
@@ -47,7 +33,11 @@ http::options http_options(const server_options& o, const limits& bounds) {
   h.unix_path = o.unix_socket.string();
   h.io_threads = o.io_threads;
   h.connections_max = o.connections_max;
-  h.connections_per_address_max = o.connections_max;  // loopback is one address
+  const bool is_one_address = api::is_all_loopback(o.listen) || o.proxy_ends_tls;
+  h.connections_per_address_max =
+      is_one_address ? o.connections_max : std::min(o.connections_max, connections_per_address);
+  h.origins.allowed_hosts = api::hosts_of(o);
+  if (o.tls) h.tls = http::tls_options{o.tls->certificate.string(), o.tls->key.string(), {}};
   h.limits.body_bytes_max =
       std::max(bounds.spec_bytes_max, bounds.payload_bytes_max) + body_bytes_beside;
   h.refusal = api::refusal;
@@ -114,18 +104,19 @@ class server::impl {
     return made;
   }
   explicit impl(const server_options& o)
-      : log_(o.log), locks_(std::make_shared<api::gate>(o.token_file)) {}
+      : has_tls_(o.tls.has_value()),
+        log_(o.log),
+        locks_(std::make_shared<api::gate>(o.token_file)) {}
   impl(const impl&) = delete;
   impl& operator=(const impl&) = delete;
   ~impl() { stop(milliseconds(0)); }
 
   [[nodiscard]] const std::vector<std::string>& addresses() const { return http_->addresses(); }
   result<void> reload() {
-    auto read = locks_->load();
-    if (!read && log_) {
-      log_(log_level::error, "server: the tokens stay as they were: " + read.error().message());
-    }
-    return read;
+    auto tokens = told(locks_->load(), "the tokens stay as they were: ");
+    if (!has_tls_) return tokens;
+    auto tls = told(http_->reload_tls(), "the certificate stays as it was: ");
+    return tokens ? std::move(tls) : std::move(tokens);
   }
   void drain() {
     service_->draining = true;
@@ -138,6 +129,12 @@ class server::impl {
   }
 
  private:
+  [[nodiscard]] result<void> told(result<void> r, const char* what) const {
+    if (!r && log_) log_(log_level::error, "server: " + (what + r.error().message()));
+    return r;
+  }
+
+  const bool has_tls_;
   const log_sink log_;
   const std::shared_ptr<api::gate> locks_;
   std::shared_ptr<api::service> service_;

@@ -165,10 +165,44 @@ BOOST_AUTO_TEST_CASE(tokens_are_made_listed_and_revoked_and_sighup_tells_the_ser
     BOOST_TEST(tenax(wrong).exit_code == 2);
 }
 
+BOOST_AUTO_TEST_CASE(beyond_loopback_it_serves_with_tokens_and_a_certificate) {
+  const auto certificate = path("server.crt");
+  const auto key = path("server.key");
+  const auto file = path("tokens");
+  const auto made =
+      e2e::run({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                "-nodes", "-days", "1", "-subj", "/CN=node.example", "-addext",
+                "subjectAltName=DNS:node.example", "-keyout", key, "-out", certificate});
+  BOOST_TEST_REQUIRE(made.exit_code == 0, made.err);
+  const auto created =
+      tenax_json({"token", "create", "n", "--scope", "read", "--token-file", file});
+  e2e::arguments args{"serve",     "--listen", "0.0.0.0:0",   "--token-file", file,
+                      "--tls-key", key,        "--host-name", "node.example"};
+  BOOST_TEST(tenax(args).exit_code == 2);
+  args.insert(args.end(), {"--tls-certificate", certificate, "--output", "json"});
+  running = std::make_unique<e2e::process>(command(args));
+  std::string line;
+  BOOST_REQUIRE(e2e::eventually([&] {
+    line += running->take_output(std::chrono::milliseconds(20));
+    return contains(line, "\n");
+  }));
+  address = json::parse(line)["listening"][0];
+  if (e2e::run({"curl", "--version"}).exit_code == 0) {
+    const auto port = address.substr(address.rfind(':') + 1);
+    const auto a = e2e::run({"curl", "-s", "--cacert", certificate, "--resolve",
+                             "node.example:" + port + ":127.0.0.1", "-H",
+                             "Authorization: Bearer " + created["token"].get<std::string>(),
+                             "https://node.example:" + port + "/v1/version"});
+    BOOST_TEST(a.exit_code == 0, a.err);
+    BOOST_TEST(contains(a.out, "\"api\":\"v1\""));
+  }
+  BOOST_TEST(stop(SIGTERM).exit_code == 0);
+}
+
 BOOST_AUTO_TEST_CASE(what_cannot_be_served_is_said) {
   const auto far = tenax({"serve", "--listen", "0.0.0.0:0"});
   BOOST_TEST(far.exit_code == 2);
-  BOOST_TEST(contains(far.err, "only loopback"));
+  BOOST_TEST(contains(far.err, "beyond loopback without tokens"));
   BOOST_TEST(tenax({"serve", "--exec-program", "/bin/true"}).exit_code == 2);
   start();
   const auto taken = tenax({"serve", "--listen", "127.0.0.1:0"});
