@@ -779,15 +779,14 @@ void workflow_process::take_request(const messages::request_ptr& r) {
           [this](const model::cancel& c) { return process(c, urgency::now); },
           [this](const messages::request::signal& c) { return process(c.what, urgency::now); },
           [this](const model::record_terms& c) { return process(c, urgency::now); },
-          [&](const std::pair<std::string, resolution>& c) -> refusal {
-            const auto action = def_->find(c.first);
-            return action ? process(model::resolve{*action, c.second}, urgency::now)
-                          : missing(c.first);
+          [&](const messages::request::resolve& c) -> refusal {
+            const auto action = def_->find(c.key);
+            return action ? process(model::resolve{*action, c.decision, c.who}, urgency::now)
+                          : missing(c.key);
           },
           [&](const messages::request::retry& c) -> refusal {
             const auto action = def_->find(c.key);
-            return action || c.key.empty() ? retry(action.value_or(no_action), c.reason)
-                                           : missing(c.key);
+            return action || c.key.empty() ? retry(action.value_or(no_action), c) : missing(c.key);
           },
           [this](const messages::request::end_attempt& c) { return end_attempt(c); },
           [this](const messages::request::heartbeat& c) { return hear(c); },
@@ -814,7 +813,7 @@ std::optional<error> workflow_process::end_attempt(const messages::request::end_
     detach(a);  // what follows is not for a child whose handler runs on
   }
   const bool of_latest = secret.is(state_.actions[a].secret);
-  auto refused = process(model::end_open_attempt{a, attempt, secret, c.what}, urgency::now);
+  auto refused = process(model::end_open_attempt{a, attempt, secret, c.what, c.who}, urgency::now);
   if (!refused || refused->code() != errc::lease_lost) return refused;
   const std::pair late(a, attempt);
   if (std::find(told_late_.begin(), told_late_.end(), late) != told_late_.end()) return refused;
@@ -873,8 +872,8 @@ bool workflow_process::is_of_past(const model::attempt_token& token) const {
   return false;
 }
 
-std::optional<error> workflow_process::retry(action_index a, const std::string& reason) {
-  model::retry what{a, reason, {}};
+std::optional<error> workflow_process::retry(action_index a, const messages::request::retry& c) {
+  model::retry what{a, c.reason, {}, c.who};
   for (action_index b = 0; b < slots_.size(); ++b) {
     auto& slot = slots_[b];
     const bool on_its_way = slot.at == place::queued || slot.at == place::admitted;
