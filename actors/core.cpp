@@ -561,11 +561,13 @@ void engine_core::signal(std::string id, model::send_signal what,
           std::move(done));
 }
 
-void engine_core::record_terms(std::string id, std::string terms,
+void engine_core::record_terms(std::string id, model::record_terms what,
                                std::function<void(result<void>)> done) {
-  if (terms.empty()) return done(error(errc::invalid_argument, "there are no terms to record"));
-  if (auto bad = refuse_terms(terms)) return done(std::move(*bad));
-  request(std::move(id), model::record_terms{std::move(terms)}, std::move(done));
+  if (what.terms.empty()) {
+    return done(error(errc::invalid_argument, "there are no terms to record"));
+  }
+  if (auto bad = refuse_terms(what.terms)) return done(std::move(*bad));
+  request(std::move(id), std::move(what), std::move(done));
 }
 
 namespace {
@@ -597,7 +599,7 @@ std::optional<error> refuse_word(const outcome& what, const limits& bounds, time
 }
 }  // namespace
 
-void engine_core::end_attempt(std::string_view token, outcome what,
+void engine_core::end_attempt(std::string_view token, outcome what, std::string who,
                               std::function<void(result<void>)> done) {
   auto parsed = model::parse_token(token);
   if (!parsed) return done(no_token());
@@ -609,7 +611,8 @@ void engine_core::end_attempt(std::string_view token, outcome what,
   if (!charge) return done(charge.error());
   std::string id = parsed->workflow_id;
   request(std::move(id),
-          messages::request::end_attempt{std::move(*parsed), std::move(what), std::move(*charge)},
+          messages::request::end_attempt{std::move(*parsed), std::move(what), std::move(who),
+                                         std::move(*charge)},
           std::move(done));
 }
 

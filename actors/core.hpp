@@ -61,7 +61,8 @@ class engine_core {
   using submit_callback = std::function<void(result<submission>)>;
   void submit(workflow_spec spec, submit_callback done, std::string terms = {});
   /// Words about an open attempt.
-  void end_attempt(std::string_view token, outcome what, std::function<void(result<void>)> done);
+  void end_attempt(std::string_view token, outcome what, std::string who,
+                   std::function<void(result<void>)> done);
   void heartbeat(std::string_view token, std::string progress,
                  std::function<void(result<std::optional<wall_time>>)> done);
   /// Ends options::paused.
@@ -80,7 +81,8 @@ class engine_core {
                std::function<void(result<void>)> done);
 
   void signal(std::string id, model::send_signal what, std::function<void(result<void>)> done);
-  void record_terms(std::string id, std::string terms, std::function<void(result<void>)> done);
+  void record_terms(std::string id, model::record_terms what,
+                    std::function<void(result<void>)> done);
 
   [[nodiscard]] result<workflow_view> get(std::string_view id) const;
   [[nodiscard]] result<explanation> explain(std::string_view id) const;

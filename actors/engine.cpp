@@ -270,24 +270,27 @@ result<void> command(const Impl& to, std::string_view id, messages::request::com
 
 }  // namespace
 
-result<void> engine::cancel(std::string_view id, std::string reason) {
+result<void> engine::cancel(std::string_view id, std::string reason, std::string who) {
   if (auto no = cannot_answer(impl_)) return std::move(*no);
-  return command(*impl_, id, model::cancel{std::move(reason)});
+  return command(*impl_, id, model::cancel{std::move(reason), std::move(who)});
 }
 
 void engine::cancel_async(std::string_view id, std::string reason,
-                          std::function<void(result<void>)> done) {
-  send(impl_, id, model::cancel{std::move(reason)}, std::move(done));
+                          std::function<void(result<void>)> done, std::string who) {
+  send(impl_, id, model::cancel{std::move(reason), std::move(who)}, std::move(done));
 }
 
 void engine::resolve_async(std::string_view id, std::string_view action_key, resolution decision,
-                           std::function<void(result<void>)> done) {
-  send(impl_, id, std::pair(std::string(action_key), std::move(decision)), std::move(done));
+                           std::function<void(result<void>)> done, std::string who) {
+  send(impl_, id,
+       messages::request::resolve{std::string(action_key), std::move(decision), std::move(who)},
+       std::move(done));
 }
 
 void engine::retry_async(std::string_view id, std::string_view action_key, std::string reason,
-                         std::function<void(result<void>)> done) {
-  send(impl_, id, messages::request::retry{std::string(action_key), std::move(reason)},
+                         std::function<void(result<void>)> done, std::string who) {
+  send(impl_, id,
+       messages::request::retry{std::string(action_key), std::move(reason), std::move(who)},
        std::move(done));
 }
 
@@ -295,29 +298,34 @@ void engine::remove_async(std::string_view id, std::function<void(result<void>)>
   send(impl_, id, messages::remove_workflow{}, std::move(done));
 }
 
-result<void> engine::resolve(std::string_view id, std::string_view action_key,
-                             resolution decision) {
+result<void> engine::resolve(std::string_view id, std::string_view action_key, resolution decision,
+                             std::string who) {
   if (auto no = cannot_answer(impl_)) return std::move(*no);
-  return command(*impl_, id, std::pair(std::string(action_key), std::move(decision)));
+  return command(
+      *impl_, id,
+      messages::request::resolve{std::string(action_key), std::move(decision), std::move(who)});
 }
 
-result<void> engine::retry(std::string_view id, std::string_view action_key, std::string reason) {
+result<void> engine::retry(std::string_view id, std::string_view action_key, std::string reason,
+                           std::string who) {
   if (auto no = cannot_answer(impl_)) return std::move(*no);
-  return command(*impl_, id, messages::request::retry{std::string(action_key), std::move(reason)});
+  return command(
+      *impl_, id,
+      messages::request::retry{std::string(action_key), std::move(reason), std::move(who)});
 }
 
-result<void> engine::end_attempt(std::string_view token, outcome what) {
+result<void> engine::end_attempt(std::string_view token, outcome what, std::string who) {
   if (auto no = cannot_answer(impl_)) return std::move(*no);
   return ask(*impl_, [&](auto done) {
-    impl_->core()->end_attempt(token, std::move(what), std::move(done));
+    impl_->core()->end_attempt(token, std::move(what), std::move(who), std::move(done));
   });
 }
 
 void engine::end_attempt_async(std::string_view token, outcome what,
-                               std::function<void(result<void>)> done) {
+                               std::function<void(result<void>)> done, std::string who) {
   if (!done) done = [](const result<void>&) {};  // nobody wants to know
   if (auto no = cannot_answer(impl_)) return done(std::move(*no));
-  impl_->core()->end_attempt(token, std::move(what), std::move(done));
+  impl_->core()->end_attempt(token, std::move(what), std::move(who), std::move(done));
 }
 
 result<std::optional<wall_time>> engine::heartbeat(std::string_view token, std::string progress) {
@@ -335,26 +343,30 @@ void engine::heartbeat_async(std::string_view token, std::string progress,
 }
 
 result<void> engine::signal(std::string_view id, std::string name, std::string payload,
-                            std::string key) {
+                            std::string key, std::string who) {
   if (auto no = cannot_answer(impl_)) return std::move(*no);
   return ask(*impl_, [&](auto done) {
-    impl_->core()->signal(std::string(id), {std::move(name), std::move(payload), std::move(key)},
+    impl_->core()->signal(std::string(id),
+                          {std::move(name), std::move(payload), std::move(key), std::move(who)},
                           std::move(done));
   });
 }
 
 void engine::signal_async(std::string_view id, std::string name, std::string payload,
-                          std::string key, std::function<void(result<void>)> done) {
+                          std::string key, std::function<void(result<void>)> done,
+                          std::string who) {
   if (!done) done = [](const result<void>&) {};
   if (auto no = cannot_answer(impl_)) return done(std::move(*no));
-  impl_->core()->signal(std::string(id), {std::move(name), std::move(payload), std::move(key)},
+  impl_->core()->signal(std::string(id),
+                        {std::move(name), std::move(payload), std::move(key), std::move(who)},
                         std::move(done));
 }
 
-result<void> engine::record_terms(std::string_view id, std::string terms) {
+result<void> engine::record_terms(std::string_view id, std::string terms, std::string who) {
   if (auto no = cannot_answer(impl_)) return std::move(*no);
   return ask(*impl_, [&](auto done) {
-    impl_->core()->record_terms(std::string(id), std::move(terms), std::move(done));
+    impl_->core()->record_terms(std::string(id), {std::move(terms), std::move(who)},
+                                std::move(done));
   });
 }
 

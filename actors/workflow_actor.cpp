@@ -779,15 +779,14 @@ void workflow_process::take_request(const messages::request_ptr& r) {
           [this](const model::cancel& c) { return process(c, urgency::now); },
           [this](const messages::request::signal& c) { return process(c.what, urgency::now); },
           [this](const model::record_terms& c) { return process(c, urgency::now); },
-          [&](const std::pair<std::string, resolution>& c) -> refusal {
-            const auto action = def_->find(c.first);
-            return action ? process(model::resolve{*action, c.second}, urgency::now)
-                          : missing(c.first);
+          [&](const messages::request::resolve& c) -> refusal {
+            const auto action = def_->find(c.key);
+            return action ? process(model::resolve{*action, c.decision, c.who}, urgency::now)
+                          : missing(c.key);
           },
           [&](const messages::request::retry& c) -> refusal {
             const auto action = def_->find(c.key);
-            return action || c.key.empty() ? retry(action.value_or(no_action), c.reason)
-                                           : missing(c.key);
+            return action || c.key.empty() ? retry(action.value_or(no_action), c) : missing(c.key);
           },
           [this](const messages::request::end_attempt& c) { return end_attempt(c); },
           [this](const messages::request::heartbeat& c) { return hear(c); },
@@ -814,7 +813,7 @@ std::optional<error> workflow_process::end_attempt(const messages::request::end_
     detach(a);  // what follows is not for a child whose handler runs on
   }
   const bool of_latest = secret.is(state_.actions[a].secret);
-  auto refused = process(model::end_open_attempt{a, attempt, secret, c.what}, urgency::now);
+  auto refused = process(model::end_open_attempt{a, attempt, secret, c.what, c.who}, urgency::now);
   if (!refused || refused->code() != errc::lease_lost) return refused;
   const std::pair late(a, attempt);
   if (std::find(told_late_.begin(), told_late_.end(), late) != told_late_.end()) return refused;
@@ -847,25 +846,35 @@ error workflow_process::no_such_attempt() const {
 }
 
 /// Whether the token is of an attempt that was open before the latest that was, and of which
-/// nothing was heard since. The state does not say: its history does.
+/// nothing was heard since. The state does not say: its history does, of which the latest events
+/// are looked at, for anybody may send a token that was never given.
 bool workflow_process::is_of_past(const model::attempt_token& token) const {
-  constexpr std::size_t events_per_read = 100;  // each may hold a payload
+  constexpr std::uint64_t late_events = 1'000;  // in docs/adr/0011-open-attempts.md
+  constexpr std::uint64_t events_per_read = 50;
+  constexpr std::size_t bytes_max = 4U << 20;  // events may hold payloads
   if (token.attempt == 0 || token.attempt > state_.actions[token.action].attempt) return false;
-  bool found = false;
-  for (std::uint64_t after = 0;;) {
-    const auto events = rt_->store.history(id_, after, events_per_read);
-    if (!events || events->empty()) return found;
+  const auto& newest = state_.seq;
+  const auto oldest = newest - std::min(newest, late_events);
+  std::size_t bytes = 0;
+  for (auto end = newest; end > oldest && bytes < bytes_max;) {
+    const auto after = std::max(oldest, end - std::min(end, events_per_read));
+    const auto events = rt_->store.history(id_, after, end - after);
+    if (!events) return false;
+    bool found = false;
     for (const auto& [seq, e] : *events) {
+      bytes += e.text.size();
       if (e.action != token.action || e.attempt != token.attempt) continue;
       if (e.kind == model::event_kind::attempt_opened && e.secret.is(token.secret)) found = true;
       if (e.kind == model::event_kind::late_result) return false;
     }
-    after = events->back().seq;
+    if (found) return true;
+    end = after;
   }
+  return false;
 }
 
-std::optional<error> workflow_process::retry(action_index a, const std::string& reason) {
-  model::retry what{a, reason, {}};
+std::optional<error> workflow_process::retry(action_index a, const messages::request::retry& c) {
+  model::retry what{a, c.reason, {}, c.who};
   for (action_index b = 0; b < slots_.size(); ++b) {
     auto& slot = slots_[b];
     const bool on_its_way = slot.at == place::queued || slot.at == place::admitted;

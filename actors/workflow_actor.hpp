@@ -101,7 +101,7 @@ class workflow_process final : public messages::workflow_actor::base {
   void on_timer(const messages::timer_due& m);
   void on_request(const messages::request_ptr& r);
   void take_request(const messages::request_ptr& r);
-  std::optional<error> retry(action_index a, const std::string& reason);
+  std::optional<error> retry(action_index a, const messages::request::retry& c);
   std::optional<error> end_attempt(const messages::request::end_attempt& c);
   std::optional<error> hear(const messages::request::heartbeat& c);
   [[nodiscard]] error no_such_attempt() const;

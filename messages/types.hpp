@@ -51,11 +51,18 @@ class request {
   struct retry {
     std::string key;  ///< empty: all
     std::string reason;
+    std::string who;
+  };
+  struct resolve {
+    std::string key;
+    resolution decision;
+    std::string who;
   };
   /// Words about an open attempt, from whoever has its token.
   struct end_attempt {
     model::attempt_token token;
     outcome what;
+    std::string who;
     std::shared_ptr<const void> charge;  ///< to the memory budget, until it is answered
   };
   struct heartbeat {
@@ -67,8 +74,8 @@ class request {
     model::send_signal what;
     std::shared_ptr<const void> charge;
   };
-  using command = std::variant<model::cancel, std::pair<std::string, resolution>, retry, signal,
-                               model::record_terms, end_attempt, heartbeat, remove_workflow>;
+  using command = std::variant<model::cancel, resolve, retry, signal, model::record_terms,
+                               end_attempt, heartbeat, remove_workflow>;
   request(std::string workflow_id, command what, std::function<void(result<void>)> done)
       : workflow_id(std::move(workflow_id)), what(std::move(what)), done_(std::move(done)) {}
   request(const request&) = delete;

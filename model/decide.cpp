@@ -27,13 +27,14 @@ namespace {
 class decider {
  public:
   decider(const definition& def, const workflow_state& state, time_ms now_ms, rng& random,
-          const rulebook& rules, decision& out)
+          const rulebook& rules, std::string_view who, decision& out)
       : def_(def),
         state_(state),
         clock_(now_ms),
         now_(std::max(now_ms, state.updated_at_ms)),
         random_(random),
         rules_(rules),
+        who_(clipped(std::string(who), rules.bounds().text_bytes_max)),
         out_(out) {}
 
   void on(const create&);
@@ -62,6 +63,7 @@ class decider {
     e.at_ms = now_;
     e.action = action;
     if (action != no_action) e.attempt = state_.actions[action].attempt;
+    if (actor != event_actor::system) e.who = who_;
     out_.events.push_back(std::move(e));
     return out_.events.back();
   }
@@ -102,6 +104,7 @@ class decider {
   const time_ms now_;    ///< of what is decided: never before the latest event
   rng& random_;
   const rulebook& rules_;
+  const std::string who_;  ///< asks
   decision& out_;
 };
 
@@ -650,6 +653,7 @@ void decider::on(const resolve& c) {
     return;
   }
   auto& resolved = emit(event_kind::action_resolved, c.action, event_actor::user);
+  resolved.name = clipped(c.decision.reason, rules_.bounds().text_bytes_max);
   switch (c.decision.what) {
     case resolution::kind::retry:
       resolved.text = "retry";
@@ -829,7 +833,11 @@ void decider::on(const recover&) {
 void decide(const definition& def, const workflow_state& state, const command& what, time_ms now_ms,
             rng& random, const rulebook& rules, decision& out) {
   std::visit(
-      [one = decider(def, state, now_ms, random, rules, out)](const auto& c) mutable { one.on(c); },
+      [&](const auto& c) {
+        std::string_view who;
+        if constexpr (requires { c.who; }) who = c.who;
+        decider(def, state, now_ms, random, rules, who, out).on(c);
+      },
       what);
 }
 

@@ -37,7 +37,8 @@ class rulebook {
   const limits& bounds_;
 };
 
-// Commands: what can be asked of a workflow.
+// Commands: what can be asked of a workflow. `who`: of whoever asks, for the history; "" if nobody
+// said.
 struct create {
   std::string terms;  ///< "": none
 };
@@ -65,6 +66,7 @@ struct end_open_attempt {  ///< somebody outside says how it ended
   std::uint32_t attempt = 0;
   attempt_secret secret;
   outcome what;
+  std::string who;
 };
 struct hear_of_attempt {  ///< somebody outside says that it goes on
   action_index action = 0;
@@ -87,10 +89,12 @@ struct action_deadline {  ///< a deadline of the action, or the end of an open a
 struct workflow_deadline {};
 struct cancel {
   std::string reason;
+  std::string who;
 };
 struct resolve {
   action_index action = 0;
   resolution decision;
+  std::string who;
 };
 struct retry {                      ///< goes on where it failed, or now instead of later
   action_index action = no_action;  ///< no_action: all
@@ -98,14 +102,17 @@ struct retry {                      ///< goes on where it failed, or now instead
   /// Actions of which the next attempt may have begun, though its start is not recorded: as the
   /// workflow ended, or just now.
   std::vector<action_index> begun;
+  std::string who;
 };
 struct send_signal {
   std::string name;
   std::string payload;
   std::string key;  ///< the sender's; "": none
+  std::string who;
 };
 struct record_terms {
   std::string terms;
+  std::string who;
 };
 struct recover {};  ///< the state was loaded: no attempt is in flight, whatever it says
 using command =

@@ -30,7 +30,7 @@ enum class event_kind : std::uint8_t {
                              ///< count: recoveries (crashes) so far
   outcome_unknown = 12,      ///< attempt: in doubt; text: why; error_class: of an error of its own
   action_paused = 13,        ///< exhausted, waits for a decision
-  action_resolved = 14,      ///< text: retry | skip | complete | fail
+  action_resolved = 14,      ///< text: retry | skip | complete | fail; name: why
   action_skipped = 15,       ///< text: why
   action_failed = 16,        ///< error_class, text
   workflow_completed = 17,
@@ -67,6 +67,7 @@ struct event {
   attempt_secret secret;                                      ///< attempt_opened
   std::uint64_t signal_seq = 0;                               ///< action_completed
   std::string name;                                           ///< of a signal
+  std::string who;                                            ///< asked for it, if that was told
   std::string key;                                            ///< signal_received: the sender's
   std::string error_class;
   std::string text;

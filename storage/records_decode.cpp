@@ -157,6 +157,7 @@ result<void> read_event(std::string_view key, const pb::Event& m, time_ms previo
   out.signal_seq = m.signal_seq();
   out.name = m.name();
   out.key = m.key();
+  out.who = m.who();
   out.error_class = m.error_class();
   out.text = m.text();
   return {};

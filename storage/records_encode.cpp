@@ -96,6 +96,7 @@ void put_event(const model::event& e, time_ms previous, pb::Event& out) {
   out.set_signal_seq(e.signal_seq);
   if (!e.name.empty()) out.set_name(e.name);
   if (!e.key.empty()) out.set_key(e.key);
+  if (!e.who.empty()) out.set_who(e.who);
   if (!e.error_class.empty()) out.set_error_class(e.error_class);
   if (!e.text.empty()) out.set_text(e.text);
 }

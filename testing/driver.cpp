@@ -110,31 +110,31 @@ auto while_alive(Done done, const std::shared_ptr<bool>& alive) {
 
 void driver::cancel(std::string id, std::string reason, callback<void> done) {
   traced("cancel");
-  core_->request(std::move(id), model::cancel{std::move(reason)},
+  core_->request(std::move(id), model::cancel{std::move(reason), {}},
                  while_alive(std::move(done), alive_));
 }
 
 void driver::resolve(std::string id, std::string key, resolution decision, callback<void> done) {
   traced("resolve");
-  core_->request(std::move(id), std::pair(std::move(key), std::move(decision)),
+  core_->request(std::move(id), messages::request::resolve{std::move(key), std::move(decision), {}},
                  while_alive(std::move(done), alive_));
 }
 
 void driver::retry(std::string id, std::string key, std::string reason, callback<void> done) {
   traced("retry");
-  core_->request(std::move(id), messages::request::retry{std::move(key), std::move(reason)},
+  core_->request(std::move(id), messages::request::retry{std::move(key), std::move(reason), {}},
                  while_alive(std::move(done), alive_));
 }
 
 void driver::end_attempt(std::string_view token, outcome what, callback<void> done) {
   traced("end_attempt", mix(0, token));
-  core_->end_attempt(token, std::move(what), while_alive(std::move(done), alive_));
+  core_->end_attempt(token, std::move(what), {}, while_alive(std::move(done), alive_));
 }
 
 void driver::signal(std::string id, std::string name, std::string payload, std::string key,
                     callback<void> done) {
   traced("signal", mix(mix(0, id), name));
-  core_->signal(std::move(id), {std::move(name), std::move(payload), std::move(key)},
+  core_->signal(std::move(id), {std::move(name), std::move(payload), std::move(key), {}},
                 while_alive(std::move(done), alive_));
 }
 

@@ -92,26 +92,27 @@ void virtual_engine::submit_async(const workflow_spec& spec,
   if (done) done(closed_error());
 }
 
-result<void> virtual_engine::cancel(std::string_view id, std::string reason) {
+result<void> virtual_engine::cancel(std::string_view id, std::string reason, std::string who) {
   if (!impl_) return closed_error();
-  return impl_->as_engine.cancel(id, std::move(reason));
+  return impl_->as_engine.cancel(id, std::move(reason), std::move(who));
 }
 
 result<void> virtual_engine::resolve(std::string_view id, std::string_view action_key,
-                                     resolution decision) {
+                                     resolution decision, std::string who) {
   if (!impl_) return closed_error();
-  return impl_->as_engine.resolve(id, action_key, std::move(decision));
+  return impl_->as_engine.resolve(id, action_key, std::move(decision), std::move(who));
 }
 
 result<void> virtual_engine::signal(std::string_view id, std::string name, std::string payload,
-                                    std::string key) {
+                                    std::string key, std::string who) {
   if (!impl_) return closed_error();
-  return impl_->as_engine.signal(id, std::move(name), std::move(payload), std::move(key));
+  return impl_->as_engine.signal(id, std::move(name), std::move(payload), std::move(key),
+                                 std::move(who));
 }
 
-result<void> virtual_engine::end_attempt(std::string_view token, outcome what) {
+result<void> virtual_engine::end_attempt(std::string_view token, outcome what, std::string who) {
   if (!impl_) return closed_error();
-  return impl_->as_engine.end_attempt(token, std::move(what));
+  return impl_->as_engine.end_attempt(token, std::move(what), std::move(who));
 }
 
 result<std::optional<wall_time>> virtual_engine::heartbeat(std::string_view token,
@@ -121,14 +122,14 @@ result<std::optional<wall_time>> virtual_engine::heartbeat(std::string_view toke
 }
 
 result<void> virtual_engine::retry(std::string_view id, std::string_view action_key,
-                                   std::string reason) {
+                                   std::string reason, std::string who) {
   if (!impl_) return closed_error();
-  return impl_->as_engine.retry(id, action_key, std::move(reason));
+  return impl_->as_engine.retry(id, action_key, std::move(reason), std::move(who));
 }
 
-result<void> virtual_engine::record_terms(std::string_view id, std::string terms) {
+result<void> virtual_engine::record_terms(std::string_view id, std::string terms, std::string who) {
   if (!impl_) return closed_error();
-  return impl_->as_engine.record_terms(id, std::move(terms));
+  return impl_->as_engine.record_terms(id, std::move(terms), std::move(who));
 }
 
 result<void> virtual_engine::remove(std::string_view id) {

@@ -42,6 +42,7 @@ struct resolution {
   enum class kind : std::uint8_t { retry, skip, complete, fail };
   kind what = kind::retry;
   std::string value = "null";  ///< complete: the result; fail: the message
+  std::string reason{};        ///< for the history; cut to limits::text_bytes_max
 };
 
 struct engine_stats {
@@ -179,16 +180,20 @@ class engine {
   result<std::vector<due_view>> list_ready_scheduled(
       std::size_t limit = 100, std::optional<wall_time> now = std::nullopt) const;
 
+  // `who` asks for a change (a person, a program, a worker) is in the history with what it changes,
+  // cut to limits::text_bytes_max; "": nobody said.
+
   /// Returns once durable: no attempt starts any more, running handlers are asked to stop.
   /// Cancelling a cancelled workflow is no error. The reason is cut to limits::text_bytes_max.
   /// Errors: not_found, wrong_state (it ended otherwise), corrupt, closing, stopped;
   /// storage_unavailable (unknown).
-  result<void> cancel(std::string_view id, std::string reason = {});
+  result<void> cancel(std::string_view id, std::string reason = {}, std::string who = {});
   /// Decides for an action that waits for a decision. Errors: not_found (workflow or action),
   /// wrong_state, invalid_argument (`value` exceeds limits::payload_bytes_max, `what` is none),
   /// corrupt, closing,
   /// stopped; storage_unavailable (unknown).
-  result<void> resolve(std::string_view id, std::string_view action_key, resolution decision);
+  result<void> resolve(std::string_view id, std::string_view action_key, resolution decision,
+                       std::string who = {});
 
   /// Goes on with a workflow that has failed, once the cause is mended: what was done stays done,
   /// what failed or was open is made (again) with all its attempts and new deadlines, and an
@@ -199,8 +204,8 @@ class engine {
   /// options::on_finished is told of too. The reason is cut to limits::text_bytes_max. Errors:
   /// not_found (workflow or action), wrong_state (nothing of it waits for a retry), corrupt,
   /// closing, stopped; storage_unavailable (unknown).
-  result<void> retry(std::string_view id, std::string_view action_key = {},
-                     std::string reason = {});
+  result<void> retry(std::string_view id, std::string_view action_key = {}, std::string reason = {},
+                     std::string who = {});
   /// Ends an attempt that its handler left open (outcome::pending), or is about to: `token` is what
   /// action_context::token gave it, and `what` any other outcome; what follows is as though the
   /// handler had returned it. Returns once durable. The same word again is no error, until the next
@@ -210,10 +215,10 @@ class engine {
   /// wrong_state (no success, and no handler of the type is registered,
   /// whose policy says what follows), corrupt, closing, stopped - it is not used;
   /// storage_unavailable (unknown: say it again).
-  result<void> end_attempt(std::string_view token, outcome what);
+  result<void> end_attempt(std::string_view token, outcome what, std::string who = {});
   /// As end_attempt, but does not wait. `done` as in submit_async.
   void end_attempt_async(std::string_view token, outcome what,
-                         std::function<void(result<void>)> done);
+                         std::function<void(result<void>)> done, std::string who = {});
   /// Says that an open attempt goes on, and how far it is (at most limits::text_bytes_max; seen by
   /// `get` only, and lost at a restart). Returns when it will be given up unless it is heard of
   /// again: nothing means never. Errors: lease_lost (stop working on it), invalid_argument,
@@ -231,22 +236,22 @@ class engine {
   /// the disk as memory_bytes_max lets), invalid_argument (the name, key or payload), corrupt,
   /// closing, stopped; storage_unavailable (unknown: with a key, say it again).
   result<void> signal(std::string_view id, std::string name, std::string payload = "null",
-                      std::string key = {});
+                      std::string key = {}, std::string who = {});
   /// As signal, but does not wait. `done` as in submit_async.
   void signal_async(std::string_view id, std::string name, std::string payload, std::string key,
-                    std::function<void(result<void>)> done);
+                    std::function<void(result<void>)> done, std::string who = {});
   /// As cancel, resolve, retry and remove, but do not wait. `done` as in submit_async.
-  void cancel_async(std::string_view id, std::string reason,
-                    std::function<void(result<void>)> done);
+  void cancel_async(std::string_view id, std::string reason, std::function<void(result<void>)> done,
+                    std::string who = {});
   void resolve_async(std::string_view id, std::string_view action_key, resolution decision,
-                     std::function<void(result<void>)> done);
+                     std::function<void(result<void>)> done, std::string who = {});
   void retry_async(std::string_view id, std::string_view action_key, std::string reason,
-                   std::function<void(result<void>)> done);
+                   std::function<void(result<void>)> done, std::string who = {});
   void remove_async(std::string_view id, std::function<void(result<void>)> done);
   /// Records other terms with an open workflow, in place of those that it had; the history keeps
   /// both. Returns once durable. Errors: not_found, wrong_state (it is over), invalid_argument (too
   /// long, or empty), corrupt, closing, stopped; storage_unavailable (unknown).
-  result<void> record_terms(std::string_view id, std::string terms);
+  result<void> record_terms(std::string_view id, std::string terms, std::string who = {});
   /// Removes a workflow that is over, whole, with its history. Returns once durable, and not before
   /// every handler of it that was given up has returned. Errors: not_found, wrong_state (it is
   /// open), corrupt, closing, stopped; storage_unavailable (unknown).

@@ -49,7 +49,7 @@ event_fields fields_of(const event& e) noexcept {
     case event_kind::attempt_interrupted:
       return {.attempt = always, .count = {"recoveries", always}};
     case event_kind::action_resolved:
-      return {.text = {"decision", always}};
+      return {.name = {"reason", if_set}, .text = {"decision", always}};
     case event_kind::workflow_continued:
       return {.due = {"deadline_at", if_set}, .text = {"reason", always}};
     case event_kind::retry_requested:

@@ -45,6 +45,7 @@ void each_field(Event& e, To&& to) {
   to.number("attempt", f.attempt, e.attempt);
   to.text(f.name.name, f.name.use, e.name);
   to.text("key", f.key, e.key);
+  to.text("who", field_use::if_set, e.who);
   to.number("signal_seq", f.signal_seq, e.signal_seq);
   f = fields_of(e);  // as it is read: what follows depends on it
   to.time(f.due.name, f.due.use, e.due_at_ms);

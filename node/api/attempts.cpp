@@ -26,6 +26,7 @@ struct word {
   std::string token;
   outcome what{};
   std::string progress;
+  std::string who;
 };
 
 outcome read_outcome(fields& f) {
@@ -60,6 +61,7 @@ word read_end(model::doc_reader& doc, json_at at, const doc_path& path) {
   word w;
   w.token = f.required_text("token");
   w.what = read_outcome(f);
+  w.who = f.text("who").value_or("");
   return w;
 }
 
@@ -76,9 +78,12 @@ using answer = result<std::string>;
 using tell = void (*)(engine& to, word w, std::function<void(answer)> done);
 
 void tell_end(engine& to, word w, std::function<void(answer)> done) {
-  to.end_attempt_async(w.token, std::move(w.what), [done = std::move(done)](result<void> r) {
-    r ? done(std::string(R"("ended":true)")) : done(r.error());
-  });
+  to.end_attempt_async(
+      w.token, std::move(w.what),
+      [done = std::move(done)](result<void> r) {
+        r ? done(std::string(R"("ended":true)")) : done(r.error());
+      },
+      std::move(w.who));
 }
 
 void tell_heartbeat(engine& to, word w, std::function<void(answer)> done) {

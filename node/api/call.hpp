@@ -18,6 +18,7 @@
 #include "node/api/metrics.hpp"
 #include "node/api/pool.hpp"
 #include "node/api/problems.hpp"
+#include "node/api/scopes.hpp"
 #include "node/api/streams.hpp"
 #include "node/api/waits.hpp"
 #include "tenax/engine.hpp"
@@ -147,6 +148,7 @@ struct route {
   enum class query : bool { none, some };
   std::string_view method;
   std::string_view path;
+  scope needs;  ///< of the token of who asks
   void (*run)(const call&);
   query takes = query::none;  ///< some: `run` looks at it
 };

@@ -356,10 +356,17 @@ std::string streams::totals() const {
 // --- its end -----------------------------------------------------------------------------------
 
 void streams::release() {
-  std::vector<reader_ptr> all;
   {
     const std::lock_guard lock(mutex_);
     released_ = true;
+  }
+  end_all();
+}
+
+void streams::end_all() {
+  std::vector<reader_ptr> all;
+  {
+    const std::lock_guard lock(mutex_);
     for (const auto& [key, r] : readers_) all.push_back(r);
   }
   for (const auto& r : all) end(r);

@@ -67,7 +67,9 @@ class streams : public std::enable_shared_from_this<streams> {
   void add_history(std::string id, std::uint64_t after, http::stream to);
   /// Writes what changes from now on.
   void add_changes(http::stream to);
-  /// Ends all streams after what is written, now and later.
+  /// Ends all streams after what is written.
+  void end_all();
+  /// The same, now and later.
   void release();
   /// Releases, and ends the thread.
   void stop();

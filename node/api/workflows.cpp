@@ -219,25 +219,29 @@ void explain(const call& c) {
 void cancel(const call& c) {
   body_reader body(c.request().body, c.at().bounds);
   std::string reason;
+  std::string who;
   if (body.is_open()) {
     fields f(body.doc, model::json_tree::root, {});
     reason = f.text("reason").value_or("");
+    who = f.text("who").value_or("");
   }
   if (is_faulty(c, body)) return;
-  c.target().cancel_async(c.param("id"), std::move(reason), answer_done(c));
+  c.target().cancel_async(c.param("id"), std::move(reason), answer_done(c), std::move(who));
 }
 
 void retry(const call& c) {
   body_reader body(c.request().body, c.at().bounds);
   std::string reason;
   std::string action;
+  std::string who;
   if (body.is_open()) {
     fields f(body.doc, model::json_tree::root, {});
     action = f.text("action").value_or("");
     reason = f.text("reason").value_or("");
+    who = f.text("who").value_or("");
   }
   if (is_faulty(c, body)) return;
-  c.target().retry_async(c.param("id"), action, std::move(reason), answer_done(c));
+  c.target().retry_async(c.param("id"), action, std::move(reason), answer_done(c), std::move(who));
 }
 
 void send_signal(const call& c) {
@@ -245,15 +249,17 @@ void send_signal(const call& c) {
   std::string name;
   std::string payload;
   std::string key;
+  std::string who;
   if (body.is_open()) {
     fields f(body.doc, model::json_tree::root, {});
     name = f.required_text("name");
     payload = f.json("payload").value_or("null");
     key = f.text("key").value_or("");
+    who = f.text("who").value_or("");
   }
   if (is_faulty(c, body)) return;
   c.target().signal_async(c.param("id"), std::move(name), std::move(payload), std::move(key),
-                          answer_done(c));
+                          answer_done(c), std::move(who));
 }
 
 namespace {
@@ -264,6 +270,7 @@ resolution read_resolution(fields& f) {
   const auto decision = f.required_text("decision");
   const auto value = f.json("value");
   const auto message = f.text("message");
+  out.reason = f.text("reason").value_or("");
   if (decision == "retry") {
     out.what = kind::retry;
   } else if (decision == "skip") {
@@ -288,12 +295,15 @@ resolution read_resolution(fields& f) {
 void resolve(const call& c) {
   body_reader body(c.request().body, c.at().bounds);
   resolution decision;
+  std::string who;
   if (body.is_open()) {
     fields f(body.doc, model::json_tree::root, {});
     decision = read_resolution(f);
+    who = f.text("who").value_or("");
   }
   if (is_faulty(c, body)) return;
-  c.target().resolve_async(c.param("id"), c.param("key"), std::move(decision), answer_done(c));
+  c.target().resolve_async(c.param("id"), c.param("key"), std::move(decision), answer_done(c),
+                           std::move(who));
 }
 
 void remove(const call& c) {

@@ -46,7 +46,7 @@ void engine_life::submit(std::uint32_t n) {
 
 void engine_life::cancel(std::uint32_t n) {
   known_.cancel_sent(n);
-  core_->request(workload::id_of(n), model::cancel{"no longer wanted"},
+  core_->request(workload::id_of(n), model::cancel{"no longer wanted", {}},
                  [this, n](const result<void>& r) {
                    known_.cancel_answered(n, r);
                    if (!r) count(r.error());
@@ -79,7 +79,7 @@ void engine_life::decide() {
       resolution what;
       what.what = static_cast<resolution::kind>(random_.below(4));
       what.value = "\"decided\"";
-      core_->request(workload::id_of(n), std::pair(action.key, what),
+      core_->request(workload::id_of(n), messages::request::resolve{action.key, what, {}},
                      [this](const result<void>& r) {
                        if (!r) count(r.error());
                      });

@@ -63,15 +63,16 @@ class virtual_engine {
   /// Returns before anything is durable: `done` is called by the calls that let the engine work, or
   /// at once if it is refused; not at all after a crash.
   void submit_async(const workflow_spec& spec, std::function<void(result<submission>)> done);
-  result<void> cancel(std::string_view id, std::string reason = {});
-  result<void> resolve(std::string_view id, std::string_view action_key, resolution decision);
-  result<void> retry(std::string_view id, std::string_view action_key = {},
-                     std::string reason = {});
-  result<void> end_attempt(std::string_view token, outcome what);
+  result<void> cancel(std::string_view id, std::string reason = {}, std::string who = {});
+  result<void> resolve(std::string_view id, std::string_view action_key, resolution decision,
+                       std::string who = {});
+  result<void> retry(std::string_view id, std::string_view action_key = {}, std::string reason = {},
+                     std::string who = {});
+  result<void> end_attempt(std::string_view token, outcome what, std::string who = {});
   result<void> signal(std::string_view id, std::string name, std::string payload = "null",
-                      std::string key = {});
+                      std::string key = {}, std::string who = {});
   result<std::optional<wall_time>> heartbeat(std::string_view token, std::string progress = {});
-  result<void> record_terms(std::string_view id, std::string terms);
+  result<void> record_terms(std::string_view id, std::string terms, std::string who = {});
   result<void> remove(std::string_view id);
   void start();
   [[nodiscard]] result<std::string> terms(std::string_view id) const;

@@ -260,6 +260,15 @@ BOOST_AUTO_TEST_CASE(streams_end_politely_when_the_server_drains) {
   refused(get("/v1/events", wants), 503, "closing");
 }
 
+BOOST_AUTO_TEST_CASE(streams_end_when_tokens_are_read_again) {
+  submit("w", "ask");
+  auto s = history("w");
+  s.until("attempt_opened");
+  BOOST_REQUIRE(front->reload());
+  BOOST_TEST(!s.next());
+  history("w").until("attempt_opened");  // who may still read comes again
+}
+
 BOOST_AUTO_TEST_CASE(streams_end_when_the_engine_does) {
   submit("w", "ask");
   auto s = history("w");

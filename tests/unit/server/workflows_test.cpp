@@ -213,6 +213,32 @@ BOOST_AUTO_TEST_CASE(commands_do_what_they_say_or_say_why_not) {
   refused(get("/v1/workflows/w"), 404, "not_found");
 }
 
+BOOST_AUTO_TEST_CASE(who_asks_over_the_api_is_in_the_history) {
+  const auto last = [&](const std::string& id, std::string_view kind) {
+    const auto all = must(get("/v1/workflows/" + id + "/history"))["events"];
+    json found;
+    for (const auto& e : all) found = e["kind"] == kind ? e["data"] : found;
+    return found;
+  };
+  submit("w", "ask");
+  const auto token = given.of("w");
+  must(post("/v1/attempts/end",
+            R"({"token":")" + token + R"(","outcome":"fail","error_class":"c","who":"worker-7"})"));
+  BOOST_TEST(last("w", "attempt_failed")["who"] == "worker-7");
+  must(post("/v1/workflows/w/retry", R"({"who":"ann","reason":"mended"})"));
+  BOOST_TEST(last("w", "workflow_continued")["who"] == "ann");
+  const auto action = std::string("/v1/workflows/w/actions/a/resolve");
+  BOOST_REQUIRE(eventually([&] { return workflow("w")["actions"][0]["waiting"] == "outside"; }));
+  must(post(action, R"({"decision":"skip","who":"bob","reason":"ill"})"));
+  BOOST_TEST(last("w", "action_resolved")["who"] == "bob");
+  BOOST_TEST(last("w", "action_resolved")["reason"] == "ill");
+  submit("c", "ask");
+  must(post("/v1/workflows/c/signals", R"({"name":"go","who":"shop"})"));
+  BOOST_TEST(last("c", "signal_received")["who"] == "shop");
+  must(post("/v1/workflows/c/cancel", R"({"who":"ann"})"));
+  BOOST_TEST(last("c", "workflow_cancelled")["who"] == "ann");
+}
+
 BOOST_AUTO_TEST_CASE(terms_are_shown_as_they_were_given) {
   start();
   BOOST_REQUIRE(engine->submit(workflow_builder("n").id("t").action("a", "noop"), R"({"x":1})"));

@@ -31,6 +31,7 @@ model::event random_event(random_source& r) {
   e.most_ms = std::numeric_limits<std::int64_t>::max();
   e.delivery = static_cast<delivery>(r.below(2));
   e.error_class = r.bytes(r.below(5));
+  e.who = r.bytes(r.below(5));
   e.text = r.bytes(r.below(200));
   return e;
 }

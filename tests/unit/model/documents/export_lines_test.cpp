@@ -119,6 +119,7 @@ BOOST_AUTO_TEST_CASE(no_field_of_an_event_is_lost_whatever_it_holds) {
       e.name = bytes();
       e.key = bytes();
       e.error_class = bytes();
+      e.who = bytes();
       e.text = bytes();
       BOOST_TEST_REQUIRE((again(line) == line), print_export_line(line));
     }
