@@ -9,12 +9,14 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "http/responder.hpp"
 #include "http/server.hpp"
+#include "node/api/gate.hpp"
 #include "node/api/metrics.hpp"
 #include "node/api/pool.hpp"
 #include "node/api/problems.hpp"
@@ -27,8 +29,12 @@ namespace tenax::api {
 
 /// Outlives the server where the engine still has to call back.
 struct service {
-  service(engine& e, std::size_t threads, std::size_t most_streams)
-      : target(e), bounds(e.bounds()), streams_max(most_streams), work(threads, 1'000) {}
+  service(engine& e, std::size_t threads, std::size_t most_streams, std::shared_ptr<const gate> at)
+      : target(e),
+        bounds(e.bounds()),
+        streams_max(most_streams),
+        locks(std::move(at)),
+        work(threads, 1'000) {}
 
   /// Who waits for news is answered, streams end; now and later.
   void release() {
@@ -48,6 +54,7 @@ struct service {
   engine& target;
   const limits bounds;
   const std::size_t streams_max;
+  const std::shared_ptr<const gate> locks;
   pool work;
   const std::shared_ptr<waits> parked = std::make_shared<waits>(target);
   const std::shared_ptr<streams> streamed = std::make_shared<streams>(target);
@@ -67,6 +74,13 @@ class call {
   [[nodiscard]] engine& target() const noexcept { return state_->at->target; }
   [[nodiscard]] std::string_view param(std::string_view name) const {
     return state_->request.param(name);
+  }
+
+  /// Who asks, for the history: the name of the token, and what the request says of itself.
+  [[nodiscard]] std::string who(const std::optional<std::string>& said) const {
+    auto name = at().locks->name_of(request());
+    if (!said || said->empty() || *said == name) return name;
+    return name.empty() ? *said : name + " (" + *said + ")";
   }
 
   void answer(http::response r) const {

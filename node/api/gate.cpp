@@ -59,6 +59,28 @@ std::shared_ptr<const token_table> gate::table() const {
   return table_;
 }
 
+/// What a request says of itself.
+struct gate::shown {
+  bool any = false;     ///< there is the header
+  bool bearer = false;  ///< with a token of whatever kind
+  token_table::verdict found{};
+  std::shared_ptr<const token_table> table{};  ///< `found` points into it
+};
+
+gate::shown gate::look(const http::request& head) const {
+  constexpr std::string_view scheme = "bearer ";
+  shown out;
+  const auto given = head.find_header("authorization");
+  out.any = given.has_value();
+  out.bearer = given && http::equals_ignoring_case(given->substr(0, scheme.size()), scheme);
+  if (!out.bearer) return out;
+  auto token = given->substr(scheme.size());
+  token.remove_prefix(std::min(token.find_first_not_of(' '), token.size()));
+  out.table = table();
+  out.found = out.table->check(token, now());
+  return out;
+}
+
 std::optional<http::response> gate::check(const http::request& head,
                                           std::optional<scope> needs) const {
   if (is_open() || head.is_unix) return std::nullopt;
@@ -66,23 +88,24 @@ std::optional<http::response> gate::check(const http::request& head,
     if (!has_body(head)) return std::nullopt;
     return refusal(413, "this takes no body", head);
   }
-  constexpr std::string_view scheme = "bearer ";
-  const auto given = head.find_header("authorization");
-  if (!given) {
+  const auto [any, bearer, found, kept] = look(head);
+  if (!any) {
     return unauthorized(head, "this needs a token, as the header Authorization: Bearer tnx_...",
                         {});
   }
-  if (!http::equals_ignoring_case(given->substr(0, scheme.size()), scheme)) {
+  if (!bearer) {
     return unauthorized(head, "the header Authorization must be Bearer and a token",
                         "invalid_request");
   }
-  auto token = given->substr(scheme.size());
-  token.remove_prefix(std::min(token.find_first_not_of(' '), token.size()));
-  const auto known = table();  // `found` points into it
-  const auto found = known->check(token, now());
   if (found.who == nullptr) return unauthorized(head, found.why, "invalid_token");
   if (needs && !found.who->scopes.allows(*needs)) return forbidden(head, *found.who, *needs);
   return std::nullopt;
+}
+
+std::string gate::name_of(const http::request& head) const {
+  if (is_open()) return {};
+  const auto shown = look(head);
+  return shown.found.who == nullptr ? std::string() : shown.found.who->name;
 }
 
 }  // namespace tenax::api

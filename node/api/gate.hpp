@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "http/request.hpp"
@@ -30,7 +31,12 @@ class gate {
   [[nodiscard]] std::optional<http::response> check(const http::request& head,
                                                     std::optional<scope> needs) const;
 
+  /// The name of the token that the request shows; "": it shows none that is known.
+  [[nodiscard]] std::string name_of(const http::request& head) const;
+
  private:
+  struct shown;
+  [[nodiscard]] shown look(const http::request& head) const;
   [[nodiscard]] std::shared_ptr<const token_table> table() const;
 
   const std::filesystem::path file_;

@@ -89,8 +89,8 @@ class server::impl {
     if (auto fine = check(o); !fine) return fine.error();
     auto made = std::make_unique<impl>(o);
     if (auto read = made->locks_->load(); !read) return read.error();
-    made->service_ =
-        std::make_shared<api::service>(target, o.request_threads, o.connections_max / 2);
+    made->service_ = std::make_shared<api::service>(target, o.request_threads,
+                                                    o.connections_max / 2, made->locks_);
     const auto router = make_router(made->service_, made->locks_);
     auto with = http_options(o, made->service_->bounds);
     if (!made->locks_->is_open()) {

@@ -217,6 +217,22 @@ BOOST_AUTO_TEST_CASE(what_is_no_good_token_lets_nobody_in) {
   BOOST_TEST(ask("HEAD", "/healthz").status == 200);
 }
 
+BOOST_AUTO_TEST_CASE(the_history_names_the_token_of_who_asked) {
+  const auto ann = with(token_with({scope::submit, scope::operate, scope::read}, "ann"));
+  const auto cancelled_by = [&](const std::string& id, std::string_view body) {
+    must(post("/v1/workflows", spec(id, "ask"), ann), 201);
+    must(post("/v1/workflows/" + id + "/cancel", body, ann));
+    const auto all = must(get("/v1/workflows/" + id + "/history", ann))["events"];
+    for (const auto& e : all) {
+      if (e["kind"] == "workflow_cancelled") return e["data"]["who"].get<std::string>();
+    }
+    return std::string("none");
+  };
+  BOOST_TEST(cancelled_by("w1", "{}") == "ann");
+  BOOST_TEST(cancelled_by("w2", R"({"who":"ann"})") == "ann");
+  BOOST_TEST(cancelled_by("w3", R"({"who":"bob"})") == "ann (bob)");  // she says it is bob
+}
+
 BOOST_AUTO_TEST_CASE(no_body_is_read_of_who_may_not_ask) {
   const auto reads = token_with({scope::read});
   start();
