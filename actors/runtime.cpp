@@ -122,9 +122,12 @@ void watchers::tell_all(std::string_view workflow_id) const {
 }
 
 void watchers::close() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(closed_, true)) return;  // who comes now is told by `add`
+  }
   tell({});
   const std::lock_guard lock(mutex_);
-  closed_ = true;
   all_.clear();
   any_ = false;
 }
