@@ -115,6 +115,7 @@ void runtime::halt(const error& why) {
   budget.close();
   log(log_level::error, "the engine stops: " + why.to_string());
   waiters.close(stopped());
+  if (handlers != nullptr) handlers->close_polls(stopped());
   if (opts.on_stopped) opts.on_stopped(stopped());
 }
 

@@ -98,6 +98,7 @@ class server::impl {
   void drain() {
     service_->draining = true;
     service_->parked->release();
+    service_->workers->release();
   }
   void stop(milliseconds grace) {
     if (service_) drain();

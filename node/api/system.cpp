@@ -93,6 +93,7 @@ void show_metrics(const call& c) {
   server_figures server;
   if (const auto* front = c.at().front.load()) server.connections = front->connections();
   server.waits = c.at().parked->size();
+  server.workers = c.at().workers->workers().size();
   for (const auto& f : c.at().figures) server.routes.push_back(&f);
   c.answer({200,
             {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}},
