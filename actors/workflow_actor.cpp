@@ -903,21 +903,31 @@ error workflow_process::no_such_attempt() const {
 }
 
 /// Whether the token is of an attempt that was open before the latest that was, and of which
-/// nothing was heard since. The state does not say: its history does.
+/// nothing was heard since. The state does not say: its history does, of which the latest events
+/// are looked at, for anybody may send a token that was never given.
 bool workflow_process::is_of_past(const model::attempt_token& token) const {
-  constexpr std::size_t events_per_read = 100;  // each may hold a payload
+  constexpr std::uint64_t late_events = 1'000;  // in docs/adr/0011-open-attempts.md
+  constexpr std::uint64_t events_per_read = 50;
+  constexpr std::size_t bytes_max = 4U << 20;  // events may hold payloads
   if (token.attempt == 0 || token.attempt > state_.actions[token.action].attempt) return false;
-  bool found = false;
-  for (std::uint64_t after = 0;;) {
-    const auto events = rt_->store.history(id_, after, events_per_read);
-    if (!events || events->empty()) return found;
+  const auto& newest = state_.seq;
+  const auto oldest = newest - std::min(newest, late_events);
+  std::size_t bytes = 0;
+  for (auto end = newest; end > oldest && bytes < bytes_max;) {
+    const auto after = std::max(oldest, end - std::min(end, events_per_read));
+    const auto events = rt_->store.history(id_, after, end - after);
+    if (!events) return false;
+    bool found = false;
     for (const auto& [seq, e] : *events) {
+      bytes += e.text.size();
       if (e.action != token.action || e.attempt != token.attempt) continue;
       if (e.kind == model::event_kind::attempt_opened && e.secret.is(token.secret)) found = true;
       if (e.kind == model::event_kind::late_result) return false;
     }
-    after = events->back().seq;
+    if (found) return true;
+    end = after;
   }
+  return false;
 }
 
 std::optional<error> workflow_process::retry(action_index a, const messages::request::retry& c) {

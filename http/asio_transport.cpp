@@ -82,6 +82,8 @@ std::shared_ptr<asio::ssl::context> make_context(const tls_options& o) {
   ::SSL_CTX_set_mode(native, SSL_MODE_RELEASE_BUFFERS);
   ::SSL_CTX_set_options(native, SSL_OP_NO_RENEGOTIATION);
   ::SSL_CTX_set_session_cache_mode(native, SSL_SESS_CACHE_OFF);
+  // Else OpenSSL asks at the terminal for a key's passphrase.
+  ::SSL_CTX_set_default_passwd_cb(native, [](char*, int, int, void*) { return -1; });
   context->use_certificate_chain_file(o.certificate_file);
   context->use_private_key_file(o.key_file, asio::ssl::context::pem);
   if (!o.client_ca_file.empty()) {

@@ -7,6 +7,7 @@
 #include "node/read_commands.hpp"
 #include "node/run_command.hpp"
 #include "node/serve_command.hpp"
+#include "node/token_command.hpp"
 #include "storage/standard_descriptors.hpp"
 #include "tenax/limits.hpp"
 #include "tenax/server.hpp"
@@ -229,13 +230,33 @@ void add_serve(CLI::App& app, const common_options& common, action& chosen) {
   static serve_options o;
   o.how.workers = true;
   auto& serve = *app.add_subcommand("serve", "Serve the HTTP API until SIGTERM (docs/server.md)");
-  auto* listen =
-      serve.add_option("--listen", o.listen, "HOST:PORT on loopback, port 0 for any; repeatable");
+  auto* listen = serve.add_option(
+      "--listen", o.listen,
+      "HOST:PORT, port 0 for any; beyond loopback with tokens and TLS; repeatable");
   listen->expected(1)->take_all()->type_name("ADDRESS")->default_str(
       "127.0.0.1:" + std::to_string(tenax::server_options::default_port));
   serve.add_option("--socket", o.socket, "A Unix socket for this user; else DIR/api.sock")
       ->check([](const std::string& path) { return path.empty() ? "the path is empty" : ""; })
       ->type_name("PATH");
+  const auto not_empty = [](const std::string& path) {
+    return path.empty() ? "the path is empty" : "";
+  };
+  serve
+      .add_option("--token-file", o.token_file,
+                  "Of `tenax token create`: who comes over TCP needs one of its tokens")
+      ->check(not_empty)
+      ->type_name("PATH");
+  serve.add_option("--tls-certificate", o.tls_certificate, "PEM, with its chain: TLS for --listen")
+      ->check(not_empty)
+      ->type_name("PATH");
+  serve.add_option("--tls-key", o.tls_key, "PEM, of the certificate")
+      ->check(not_empty)
+      ->type_name("PATH");
+  serve.add_flag("--proxy-ends-tls", o.proxy_ends_tls,
+                 "A proxy in front ends TLS, and nobody else reaches --listen");
+  auto* host_names = serve.add_option("--host-name", o.host_names,
+                                      "What clients call this server, without port; repeatable");
+  host_names->expected(1)->take_all()->type_name("NAME");
   serve.add_option("--drain-ms", o.drain_ms, "After SIGTERM: for handlers that run")
       ->check(whole(0, ms_max))
       ->capture_default_str();
@@ -244,9 +265,42 @@ void add_serve(CLI::App& app, const common_options& common, action& chosen) {
   add_engine(serve, o.how);
   serve.callback([=, &serve, &common, &chosen] {
     o.listen = listen->results();
+    o.host_names = host_names->results();
     take_words(serve, o.how);
     chosen = [&common] { return serve_command(common, o); };
   });
+}
+
+void add_token_file(CLI::App& command, std::string& file) {
+  command.add_option("--token-file", file, "As of tenax serve")
+      ->required()
+      ->check([](const std::string& path) { return path.empty() ? "the path is empty" : ""; })
+      ->envname("TENAX_TOKEN_FILE")
+      ->type_name("PATH");
+}
+
+void add_token(CLI::App& app, const common_options& common, action& chosen) {
+  static token_options o;
+  auto& token =
+      *app.add_subcommand("token", "Who may use the server, and for what (docs/server.md)");
+  token.require_subcommand(1);
+  auto& create = *token.add_subcommand("create", "Make a token and print it, this once");
+  create.add_option("NAME", o.name, "Whose it is, for people")->required();
+  auto* scopes = create.add_option(
+      "--scope", o.scopes, "read, submit, work, operate, or admin, which has all; repeatable");
+  scopes->required()->expected(1)->take_all()->check(
+      CLI::IsMember({"read", "submit", "work", "operate", "admin"}));
+  create.add_option("--expires", o.expires, "A time, a date, or from now: 90d, 12h; else never");
+  create.callback([=, &common, &chosen] {
+    o.scopes = scopes->results();
+    chosen = [&common] { return token_create_command(common, o); };
+  });
+  auto& list = *token.add_subcommand("list", "The tokens there are, without their secrets");
+  list.callback([&common, &chosen] { chosen = [&] { return token_list_command(common, o); }; });
+  auto& revoke = *token.add_subcommand("revoke", "Take a token back");
+  revoke.add_option("ID", o.id)->required();
+  revoke.callback([&common, &chosen] { chosen = [&] { return token_revoke_command(common, o); }; });
+  for (auto* command : {&create, &list, &revoke}) add_token_file(*command, o.file);
 }
 
 void add_reading(CLI::App& app, const common_options& common, action& chosen) {
@@ -438,6 +492,7 @@ int main(int argc, char** argv) {
     add_common(app, common);
     add_run(app, common, chosen);
     add_serve(app, common, chosen);
+    add_token(app, common, chosen);
     add_reading(app, common, chosen);
     add_changing(app, common, chosen);
     add_retry(app, common, chosen);

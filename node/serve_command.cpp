@@ -25,16 +25,23 @@ server_options make_server(const common_options& common, const serve_options& o)
   if (out.listen.empty())
     out.listen = {"127.0.0.1:" + std::to_string(server_options::default_port)};
   out.unix_socket = o.socket ? std::filesystem::path(*o.socket) : common.data_dir / socket_name;
+  if (o.token_file) out.token_file = *o.token_file;
+  if (o.tls_certificate || o.tls_key)
+    out.tls = {o.tls_certificate.value_or(""), o.tls_key.value_or("")};
+  out.proxy_ends_tls = o.proxy_ends_tls;
+  out.host_names = o.host_names;
   out.log = make_log(common.log_level);
   return out;
 }
 
-void tell_places(const common_options& common, const server& front, const std::string& socket) {
+void tell_places(const common_options& common, const server& front, const server_options& as) {
+  const auto socket = as.unix_socket.string();
   if (common.json) {
     print_line({{"listening", front.addresses()}, {"socket", socket}});
   } else {
     std::string text = "serving on";
-    for (const auto& address : front.addresses()) text += " http://" + address;
+    const auto* const scheme = as.tls ? " https://" : " http://";
+    for (const auto& address : front.addresses()) text += scheme + address;
     print(text + " and " + printable(socket) + '\n');
   }
   (void)std::fflush(stdout);
@@ -45,7 +52,7 @@ void tell_places(const common_options& common, const server& front, const std::s
 int serve_command(const common_options& common, const serve_options& o) {
   if (const auto faults = faults_of(o.how); !faults.empty()) return report_usage(common, faults);
   const auto counters = std::make_shared<attempt_counters>();
-  const signals alarm;
+  const signals alarm(signals::hangup::is_asked);
   auto opts = engine_options(o.how, counters);
   opts.log = make_log(common.log_level);
   opts.on_stopped = [&alarm](const error&) { alarm.wake(); };
@@ -60,9 +67,12 @@ int serve_command(const common_options& common, const serve_options& o) {
   auto control = control_server::start(
       common.data_dir, [&target](const std::filesystem::path& to) { return target.backup(to); });
   if (!control) complain("no backup can be asked for: " + control.error().message());
-  tell_places(common, *front, places.unix_socket.string());
+  tell_places(common, *front, places);
 
-  while (!alarm.interrupted() && target.healthy()) alarm.wait(look_every);
+  while (!alarm.interrupted() && target.healthy()) {
+    alarm.wait(look_every);
+    if (alarm.take_hangup()) (void)front->reload();  // it logs what is wrong
+  }
   const bool is_healthy = target.healthy();
   if (is_healthy && !common.json)
     complain("stopping; once more to leave at once, which loses nothing either");

@@ -14,11 +14,17 @@ namespace tenax::node {
 struct serve_options {
   std::vector<std::string> listen;    ///< empty: loopback at the default port
   std::optional<std::string> socket;  ///< default: DIR/api.sock
-  std::uint64_t drain_ms = 10'000;    ///< for handlers that run, and for requests
-  run_options how;                    ///< what workflows run under; no files
+  std::optional<std::string> token_file;
+  std::optional<std::string> tls_certificate;
+  std::optional<std::string> tls_key;
+  bool proxy_ends_tls = false;
+  std::vector<std::string> host_names;
+  std::uint64_t drain_ms = 10'000;  ///< for handlers that run, and for requests
+  run_options how;                  ///< what workflows run under; no files
 };
 
-/// Serves until SIGINT, SIGTERM or SIGHUP, then ends in order: 0.
+/// Serves until SIGINT or SIGTERM, then ends in order: 0. SIGHUP reads the tokens and
+/// the certificate again.
 int serve_command(const common_options& common, const serve_options& o);
 
 }  // namespace tenax::node

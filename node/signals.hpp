@@ -11,12 +11,17 @@ namespace tenax::node {
 /// signal that the parent has switched off (nohup, `&` in a script) stays off.
 class signals {
  public:
-  signals();
+  /// What SIGHUP is when it does not come from a terminal that closes: an end as well, or a wish
+  /// that `take_hangup` tells.
+  enum class hangup : bool { interrupts, is_asked };
+  explicit signals(hangup meaning = hangup::interrupts);
   ~signals();
   signals(const signals&) = delete;
   signals& operator=(const signals&) = delete;
 
   [[nodiscard]] bool interrupted() const noexcept;
+  /// Whether SIGHUP has come since the last call.
+  [[nodiscard]] bool take_hangup() const noexcept;
   void wake() const noexcept;
   /// Returns at a wake, at a signal, or after `most`.
   void wait(std::chrono::milliseconds most) const;

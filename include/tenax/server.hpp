@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,12 +19,27 @@ namespace tenax {
 struct server_options {
   static constexpr int default_port = 8362;  ///< TENA on a telephone's keys
 
-  /// "127.0.0.1:8362", "[::1]:8362", "localhost:8362"; port 0 is any free one. Loopback only: who
-  /// reaches the API may do everything, until it has tokens and TLS.
+  /// "127.0.0.1:8362", "[::1]:8362", "localhost:8362"; port 0 is any free one. An address beyond
+  /// loopback needs a token file, and TLS or a proxy that ends it.
   std::vector<std::string> listen = {};
   /// A Unix socket of mode 0600; empty: none. One that a dead process left is replaced. At most 107
   /// bytes.
   std::filesystem::path unix_socket = {};
+  /// Of `tenax token create`: who comes over TCP needs one of its tokens, with the scope of what is
+  /// asked. Empty: everybody on this machine may do everything. The Unix socket needs none.
+  std::filesystem::path token_file = {};
+  /// PEM files; with them all of `listen` speaks TLS, 1.2 at least. The Unix socket does not.
+  struct tls_files {
+    std::filesystem::path certificate;  ///< with its chain
+    std::filesystem::path key;          ///< without a passphrase; not for others to read
+  };
+  std::optional<tls_files> tls = {};
+  /// A proxy in front ends TLS, and nobody else reaches `listen`: what comes there is not
+  /// encrypted.
+  bool proxy_ends_tls = false;
+  /// What clients call this server, without port, beside the addresses it listens on and loopback's
+  /// names: other hosts are answered 421. Needed where all addresses are listened on (0.0.0.0).
+  std::vector<std::string> host_names = {};
   int io_threads = 1;               ///< 1 to 64; they read requests and write answers
   std::size_t request_threads = 2;  ///< 1 to 64; queries and large documents are for them
   std::size_t connections_max = 10'000;
@@ -35,8 +51,8 @@ class server {
  public:
   /// Serves when it returns. The engine must neither be moved nor destroyed while this lives; it
   /// may be closed: requests are then answered 503. Errors: invalid_argument (an address or a
-  /// number that is none, or beyond loopback; nothing to listen on), wrong_state (somebody listens
-  /// there).
+  /// number that is none; nothing to listen on; beyond loopback without tokens or TLS; files of
+  /// these that are faulty or not their owner's alone), wrong_state (somebody listens there).
   static result<server> start(engine& target, server_options options);
 
   server(server&&) noexcept;
@@ -46,6 +62,11 @@ class server {
 
   /// server_options::listen with the ports that were taken.
   [[nodiscard]] const std::vector<std::string>& addresses() const noexcept;
+
+  /// Reads the token file and the TLS files again: for a SIGHUP. What tokens allow, and what they
+  /// do not any more, holds for requests that begin from now on, a certificate for connections.
+  /// Error: invalid_argument, also logged; what could not be read stays as it was.
+  result<void> reload();
 
   /// Says at /readyz that no more should come, and answers those who wait for news. Everything else
   /// goes on. To be followed by engine::drain and `stop`.

@@ -138,6 +138,7 @@ void tell_all(const call& c, body_reader& body, Read read, tell to) {
     const auto here = i++;
     auto w = read(body.doc, at, {root, here});
     if (const auto wrong = body.fault()) return all->take(here, *wrong);
+    w.who = c.who(w.who);
     to(c.at(), std::move(w), [all, here](const answer& a) { all->take(here, a); });
   });
 }
@@ -148,6 +149,7 @@ void take_words(const call& c, Read read, tell to) {
   if (body.is_array() && !body.has_faults()) return tell_all(c, body, read, to);
   auto w = body.is_open() ? read(body.doc, json_tree::root, {}) : word{};
   if (const auto wrong = body.fault()) return c.refuse(*wrong);
+  w.who = c.who(w.who);
   to(c.at(), std::move(w),
      [c](const answer& a) { a ? c.answer(200, "{" + *a + "}") : c.refuse(a.error()); });
 }

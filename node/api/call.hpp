@@ -9,15 +9,18 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "http/responder.hpp"
 #include "http/server.hpp"
+#include "node/api/gate.hpp"
 #include "node/api/metrics.hpp"
 #include "node/api/pool.hpp"
 #include "node/api/problems.hpp"
+#include "node/api/scopes.hpp"
 #include "node/api/waits.hpp"
 #include "node/api/workers.hpp"
 #include "tenax/engine.hpp"
@@ -26,7 +29,8 @@ namespace tenax::api {
 
 /// Outlives the server where the engine still has to call back.
 struct service {
-  service(engine& e, std::size_t threads) : target(e), bounds(e.bounds()), work(threads, 1'000) {}
+  service(engine& e, std::size_t threads, std::shared_ptr<const gate> at)
+      : target(e), bounds(e.bounds()), locks(std::move(at)), work(threads, 1'000) {}
 
   /// Nobody waits any more, nothing is begun.
   void stop() {
@@ -38,6 +42,7 @@ struct service {
 
   engine& target;
   const limits bounds;
+  const std::shared_ptr<const gate> locks;
   pool work;
   const std::shared_ptr<waits> parked = std::make_shared<waits>(target);
   const std::shared_ptr<worker_desk> workers = std::make_shared<worker_desk>(target);
@@ -57,6 +62,13 @@ class call {
   [[nodiscard]] engine& target() const noexcept { return state_->at->target; }
   [[nodiscard]] std::string_view param(std::string_view name) const {
     return state_->request.param(name);
+  }
+
+  /// Who asks, for the history: the name of the token, and what the request says of itself.
+  [[nodiscard]] std::string who(const std::optional<std::string>& said) const {
+    auto name = at().locks->name_of(request());
+    if (!said || said->empty() || *said == name) return name;
+    return name.empty() ? *said : name + " (" + *said + ")";
   }
 
   void answer(http::response r) const {
@@ -143,6 +155,7 @@ struct route {
   enum class query : bool { none, some };
   std::string_view method;
   std::string_view path;
+  scope needs;  ///< of the token of who asks
   void (*run)(const call&);
   query takes = query::none;  ///< some: `run` looks at it
 };

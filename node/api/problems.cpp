@@ -95,6 +95,11 @@ http::response problem(const error& e, std::string_view request_id) {
 }
 
 http::response refusal(int status, std::string_view reason, const http::request& of) {
+  return refusal_with(status, reason, of, {});
+}
+
+http::response refusal_with(int status, std::string_view reason, const http::request& of,
+                            const std::vector<std::pair<std::string_view, std::string>>& more) {
   // 404 is not about a workflow here.
   auto code = status == 404 ? "no_such_path" : http::to_lower(http::reason_phrase(status));
   for (char& c : code) {
@@ -109,6 +114,7 @@ http::response refusal(int status, std::string_view reason, const http::request&
   out.string("code", code);
   out.string("class", "rejected");
   out.string("detail", reason);
+  for (const auto& [name, value] : more) out.string(name, value);
   out.optional_string("request_id", of.id);
   out.end_object();
   r.body += '\n';

@@ -4,6 +4,8 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "http/request.hpp"
 #include "http/response.hpp"
@@ -20,5 +22,9 @@ namespace tenax::api {
 
 /// The same of what http/ refuses: the code is the status's name.
 [[nodiscard]] http::response refusal(int status, std::string_view reason, const http::request& of);
+/// With more members, of text.
+[[nodiscard]] http::response refusal_with(
+    int status, std::string_view reason, const http::request& of,
+    const std::vector<std::pair<std::string_view, std::string>>& more);
 
 }  // namespace tenax::api

@@ -1,12 +1,13 @@
 #include "tenax/server.hpp"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "http/router.hpp"
 #include "http/server.hpp"
+#include "node/api/gate.hpp"
+#include "node/api/places.hpp"
 #include "node/api/routes.hpp"
 
 namespace tenax {
@@ -16,27 +17,14 @@ namespace {
 /// A spec may be as large as that, and a body has little more than a spec or a payload.
 constexpr std::size_t body_bytes_beside = 64 * 1024;
 
-bool is_loopback(const std::string& address) {
-  const auto colon = address.rfind(':');
-  const auto host = address.substr(0, colon);
-  if (host == "localhost" || host == "[::1]") return true;
-  ::in_addr ip{};
-  return ::inet_pton(AF_INET, host.c_str(), &ip) == 1 && (ntohl(ip.s_addr) >> 24) == 127;
-}
+/// Of one client beyond this machine.
+constexpr std::size_t connections_per_address = 1'000;
 
 result<void> check(const server_options& o) {
-  for (const auto& address : o.listen) {
-    if (!is_loopback(address)) {
-      return error(errc::invalid_argument,
-                   "cannot listen on " + address +
-                       ": only loopback (127.0.0.1, [::1], localhost) is allowed, because who "
-                       "reaches the API may do everything: it has no tokens and no TLS yet");
-    }
-  }
   if (o.request_threads < 1 || o.request_threads > 64) {
     return error(errc::invalid_argument, "request_threads is not 1 to 64");
   }
-  return {};
+  return api::check_places(o);
 }
 
 http::options http_options(const server_options& o, const limits& bounds) {
@@ -45,7 +33,11 @@ http::options http_options(const server_options& o, const limits& bounds) {
   h.unix_path = o.unix_socket.string();
   h.io_threads = o.io_threads;
   h.connections_max = o.connections_max;
-  h.connections_per_address_max = o.connections_max;  // loopback is one address
+  const bool is_one_address = api::is_all_loopback(o.listen) || o.proxy_ends_tls;
+  h.connections_per_address_max =
+      is_one_address ? o.connections_max : std::min(o.connections_max, connections_per_address);
+  h.origins.allowed_hosts = api::hosts_of(o);
+  if (o.tls) h.tls = http::tls_options{o.tls->certificate.string(), o.tls->key.string(), {}};
   h.limits.body_bytes_max =
       std::max(bounds.spec_bytes_max, bounds.payload_bytes_max) + body_bytes_beside;
   h.refusal = api::refusal;
@@ -57,21 +49,36 @@ http::options http_options(const server_options& o, const limits& bounds) {
   return h;
 }
 
-http::router make_router(const std::shared_ptr<api::service>& at) {
-  http::router router;
+/// Who may ask it, before a body is read. What is refused counts, too.
+http::router::guard make_guard(const std::shared_ptr<const api::gate>& locks, api::scope needs,
+                               api::route_figures& figures) {
+  return [locks, needs, &figures](const http::request& head) {
+    auto refused = locks->check(head, needs);
+    if (refused) figures.count(refused->status, std::chrono::nanoseconds(0), false);
+    return refused;
+  };
+}
+
+std::shared_ptr<http::router> make_router(const std::shared_ptr<api::service>& at,
+                                          const std::shared_ptr<const api::gate>& locks) {
+  auto made = std::make_shared<http::router>();
+  auto& router = *made;
   router.set_refusal(api::refusal);
+  router.set_guard([locks](const http::request& head) { return locks->check(head, std::nullopt); });
   for (const auto& r : api::all_routes()) {
     auto& figures = at->figures.emplace_back(r.method, r.path);
-    router.add(std::string(r.method), r.path,
-               [at, &figures, &r](http::request asked, http::responder to) {
-                 const api::call c(at, figures, std::move(asked), std::move(to));
-                 if (r.takes == api::route::query::none && !c.request().query.empty()) {
-                   return c.refuse(error(errc::invalid_argument, "this takes no query parameters"));
-                 }
-                 r.run(c);
-               });
+    router.add(
+        std::string(r.method), r.path,
+        [at, &figures, &r](http::request asked, http::responder to) {
+          const api::call c(at, figures, std::move(asked), std::move(to));
+          if (r.takes == api::route::query::none && !c.request().query.empty()) {
+            return c.refuse(error(errc::invalid_argument, "this takes no query parameters"));
+          }
+          r.run(c);
+        },
+        make_guard(locks, r.needs, figures));
   }
-  return router;
+  return made;
 }
 
 }  // namespace
@@ -80,21 +87,37 @@ class server::impl {
  public:
   static result<std::unique_ptr<impl>> start(engine& target, const server_options& o) {
     if (auto fine = check(o); !fine) return fine.error();
-    auto made = std::make_unique<impl>();
-    made->service_ = std::make_shared<api::service>(target, o.request_threads);
-    auto started =
-        http::server::start(http_options(o, made->service_->bounds), make_router(made->service_));
+    auto made = std::make_unique<impl>(o);
+    if (auto read = made->locks_->load(); !read) return read.error();
+    made->service_ = std::make_shared<api::service>(target, o.request_threads, made->locks_);
+    const auto router = make_router(made->service_, made->locks_);
+    auto with = http_options(o, made->service_->bounds);
+    if (!made->locks_->is_open()) {
+      with.admit = [router](const http::request& head) { return router->admit(head); };
+    }
+    auto started = http::server::start(
+        std::move(with),
+        [router](http::request r, http::responder to) { (*router)(std::move(r), std::move(to)); });
     if (!started) return started.error();
     made->http_ = std::make_unique<http::server>(std::move(*started));
     made->service_->front = made->http_.get();
     return made;
   }
-  impl() = default;
+  explicit impl(const server_options& o)
+      : has_tls_(o.tls.has_value()),
+        log_(o.log),
+        locks_(std::make_shared<api::gate>(o.token_file)) {}
   impl(const impl&) = delete;
   impl& operator=(const impl&) = delete;
   ~impl() { stop(milliseconds(0)); }
 
   [[nodiscard]] const std::vector<std::string>& addresses() const { return http_->addresses(); }
+  result<void> reload() {
+    auto tokens = told(locks_->load(), "the tokens stay as they were: ");
+    if (!has_tls_) return tokens;
+    auto tls = told(http_->reload_tls(), "the certificate stays as it was: ");
+    return tokens ? std::move(tls) : std::move(tokens);
+  }
   void drain() {
     service_->draining = true;
     service_->parked->release();
@@ -107,6 +130,14 @@ class server::impl {
   }
 
  private:
+  [[nodiscard]] result<void> told(result<void> r, const char* what) const {
+    if (!r && log_) log_(log_level::error, "server: " + (what + r.error().message()));
+    return r;
+  }
+
+  const bool has_tls_;
+  const log_sink log_;
+  const std::shared_ptr<api::gate> locks_;
   std::shared_ptr<api::service> service_;
   std::unique_ptr<http::server> http_;
 };
@@ -123,6 +154,7 @@ server& server::operator=(server&&) noexcept = default;
 server::~server() = default;
 
 const std::vector<std::string>& server::addresses() const noexcept { return impl_->addresses(); }
+result<void> server::reload() { return impl_->reload(); }
 void server::drain() { impl_->drain(); }
 void server::stop(milliseconds grace) { impl_->stop(grace); }
 

@@ -308,6 +308,8 @@ void take_poll(const call& c) {
     }
   }
   if (const auto wrong = body.fault()) return c.refuse(*wrong);
+  // Who has another token cannot ask for the same.
+  if (!poll_id.empty()) poll_id = c.at().locks->name_of(c.request()) + '\n' + poll_id;
   const auto desk = c.at().workers;
   const auto here = desk->ask(std::move(what), poll_id,
                               {[c](std::string text, std::function<void(bool)> written) {

@@ -222,7 +222,7 @@ void cancel(const call& c) {
   if (body.is_open()) {
     fields f(body.doc, model::json_tree::root, {});
     reason = f.text("reason").value_or("");
-    who = f.text("who").value_or("");
+    who = c.who(f.text("who"));
   }
   if (is_faulty(c, body)) return;
   c.target().cancel_async(c.param("id"), std::move(reason), answer_done(c), std::move(who));
@@ -237,7 +237,7 @@ void retry(const call& c) {
     fields f(body.doc, model::json_tree::root, {});
     action = f.text("action").value_or("");
     reason = f.text("reason").value_or("");
-    who = f.text("who").value_or("");
+    who = c.who(f.text("who"));
   }
   if (is_faulty(c, body)) return;
   c.target().retry_async(c.param("id"), action, std::move(reason), answer_done(c), std::move(who));
@@ -254,7 +254,7 @@ void send_signal(const call& c) {
     name = f.required_text("name");
     payload = f.json("payload").value_or("null");
     key = f.text("key").value_or("");
-    who = f.text("who").value_or("");
+    who = c.who(f.text("who"));
   }
   if (is_faulty(c, body)) return;
   c.target().signal_async(c.param("id"), std::move(name), std::move(payload), std::move(key),
@@ -298,7 +298,7 @@ void resolve(const call& c) {
   if (body.is_open()) {
     fields f(body.doc, model::json_tree::root, {});
     decision = read_resolution(f);
-    who = f.text("who").value_or("");
+    who = c.who(f.text("who"));
   }
   if (is_faulty(c, body)) return;
   c.target().resolve_async(c.param("id"), c.param("key"), std::move(decision), answer_done(c),

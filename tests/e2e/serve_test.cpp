@@ -31,9 +31,10 @@ class serving : public world {
     }));
     address = json::parse(line)["listening"][0];
   }
-  answer ask(std::string_view method, std::string_view path, std::string_view body = "") const {
+  answer ask(std::string_view method, std::string_view path, std::string_view body = "",
+             const std::string& token = "") const {
     client c(address);
-    c.request(method, path, "", body);
+    c.request(method, path, token.empty() ? "" : "Authorization: Bearer " + token + "\r\n", body);
     return c.read();
   }
   json get(std::string_view path) const {
@@ -145,10 +146,92 @@ BOOST_AUTO_TEST_CASE(the_socket_is_in_the_directory_and_a_backup_can_be_asked_fo
   BOOST_TEST(stop(SIGINT).exit_code == 0);
 }
 
+BOOST_AUTO_TEST_CASE(tokens_are_made_listed_and_revoked_and_sighup_tells_the_server) {
+  const auto file = path("tokens");
+  const auto make = [&](const std::string& name, const std::string& scope) {
+    return tenax({"token", "create", name, "--scope", scope, "--token-file", file});
+  };
+  const auto made = make("ci", "read");
+  BOOST_TEST(made.exit_code == 0, made.err);
+  const auto first = made.out.substr(0, made.out.find('\n'));
+  BOOST_TEST(!contains(made.err, first));
+  start({"--token-file", file});
+  BOOST_TEST(ask("GET", "/v1/stats").status == 401);
+  BOOST_TEST(ask("GET", "/v1/stats", "", first).status == 200);
+  BOOST_TEST(ask("POST", "/v1/workflows", "{}", first).status == 403);
+
+  const auto second = tenax_json({"token", "create", "ops", "--scope", "operate", "--scope", "read",
+                                  "--expires", "90d", "--token-file", file});
+  BOOST_TEST(second["scopes"] == json({"read", "operate"}));
+  const std::string secret = second["token"];
+  running->send(SIGHUP);
+  BOOST_TEST(e2e::eventually([&] { return ask("GET", "/v1/stats", "", secret).status == 200; }));
+  const auto listed = tenax({"token", "list", "--token-file", file});
+  BOOST_TEST(contains(listed.out, "read, operate"));
+  BOOST_TEST(!contains(listed.out, secret.substr(13)));
+
+  const auto id = first.substr(4, 8);
+  BOOST_TEST(tenax({"token", "revoke", id, "--token-file", file}).exit_code == 0);
+  BOOST_TEST(tenax({"token", "revoke", id, "--token-file", file}).exit_code == 2);
+  running->send(SIGHUP);
+  BOOST_TEST(e2e::eventually([&] { return ask("GET", "/v1/stats", "", first).status == 401; }));
+
+  (void)this->file("tokens", "broken");  // keeps its mode
+  running->send(SIGHUP);
+  running->send(SIGHUP);  // no second signal that ends it
+  BOOST_TEST(ask("GET", "/v1/stats", "", secret).status == 200);
+  const auto end = stop(SIGTERM);
+  BOOST_TEST(end.exit_code == 0, end.err);
+  BOOST_TEST(contains(end.err, "the tokens stay as they were"));
+  BOOST_TEST(tenax({"serve", "--listen", "127.0.0.1:0", "--token-file", file}).exit_code == 2);
+  for (const e2e::arguments& wrong :
+       {e2e::arguments{"token", "create", "n", "--scope", "root", "--token-file", file},
+        {"token", "create", "n", "--token-file", file},
+        {"token", "create", "n", "--scope", "read"},
+        {"token", "create", "n", "--scope", "read", "--expires", "2020-01-01", "--token-file",
+         file},
+        {"token"}})
+    BOOST_TEST(tenax(wrong).exit_code == 2);
+}
+
+BOOST_AUTO_TEST_CASE(beyond_loopback_it_serves_with_tokens_and_a_certificate) {
+  const auto certificate = path("server.crt");
+  const auto key = path("server.key");
+  const auto file = path("tokens");
+  const auto made =
+      e2e::run({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                "-nodes", "-days", "1", "-subj", "/CN=node.example", "-addext",
+                "subjectAltName=DNS:node.example", "-keyout", key, "-out", certificate});
+  BOOST_TEST_REQUIRE(made.exit_code == 0, made.err);
+  const auto created =
+      tenax_json({"token", "create", "n", "--scope", "read", "--token-file", file});
+  e2e::arguments args{"serve",     "--listen", "0.0.0.0:0",   "--token-file", file,
+                      "--tls-key", key,        "--host-name", "node.example"};
+  BOOST_TEST(tenax(args).exit_code == 2);
+  args.insert(args.end(), {"--tls-certificate", certificate, "--output", "json"});
+  running = std::make_unique<e2e::process>(command(args));
+  std::string line;
+  BOOST_REQUIRE(e2e::eventually([&] {
+    line += running->take_output(std::chrono::milliseconds(20));
+    return contains(line, "\n");
+  }));
+  address = json::parse(line)["listening"][0];
+  if (e2e::run({"curl", "--version"}).exit_code == 0) {
+    const auto port = address.substr(address.rfind(':') + 1);
+    const auto a = e2e::run({"curl", "-s", "--cacert", certificate, "--resolve",
+                             "node.example:" + port + ":127.0.0.1", "-H",
+                             "Authorization: Bearer " + created["token"].get<std::string>(),
+                             "https://node.example:" + port + "/v1/version"});
+    BOOST_TEST(a.exit_code == 0, a.err);
+    BOOST_TEST(contains(a.out, "\"api\":\"v1\""));
+  }
+  BOOST_TEST(stop(SIGTERM).exit_code == 0);
+}
+
 BOOST_AUTO_TEST_CASE(what_cannot_be_served_is_said) {
   const auto far = tenax({"serve", "--listen", "0.0.0.0:0"});
   BOOST_TEST(far.exit_code == 2);
-  BOOST_TEST(contains(far.err, "only loopback"));
+  BOOST_TEST(contains(far.err, "beyond loopback without tokens"));
   BOOST_TEST(tenax({"serve", "--exec-program", "/bin/true"}).exit_code == 2);
   start();
   const auto taken = tenax({"serve", "--listen", "127.0.0.1:0"});

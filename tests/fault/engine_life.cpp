@@ -79,7 +79,7 @@ void engine_life::decide() {
       resolution what;
       what.what = static_cast<resolution::kind>(random_.below(4));
       what.value = "\"decided\"";
-      core_->request(workload::id_of(n), std::pair(action.key, what),
+      core_->request(workload::id_of(n), messages::request::resolve{action.key, what, {}},
                      [this](const result<void>& r) {
                        if (!r) count(r.error());
                      });

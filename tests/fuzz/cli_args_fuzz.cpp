@@ -15,6 +15,7 @@
 #include "node/run_command.hpp"
 #include "node/run_terms.hpp"
 #include "node/serve_command.hpp"
+#include "node/token_command.hpp"
 
 /// node/main.cpp's `main`, renamed by the build.
 int tenax_cli_main(int argc, char** argv);
@@ -61,6 +62,21 @@ int resume_command(const common_options&, const resume_options& o) {
   require(!o.ids.empty());
   require(o.how.handler_threads <= 4'096);
   require(o.how.durability == "sync" || o.how.durability == "async");
+  return exit_ok;
+}
+int token_create_command(const common_options&, const token_options& o) {
+  called = true;
+  require(!o.file.empty() && !o.scopes.empty());
+  return exit_ok;
+}
+int token_list_command(const common_options&, const token_options& o) {
+  called = true;
+  require(!o.file.empty());
+  return exit_ok;
+}
+int token_revoke_command(const common_options&, const token_options& o) {
+  called = true;
+  require(!o.file.empty());
   return exit_ok;
 }
 int serve_command(const common_options&, const serve_options& o) {

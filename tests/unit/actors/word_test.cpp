@@ -185,6 +185,76 @@ BOOST_AUTO_TEST_CASE(words_with_another_attempts_number_write_nothing) {
              "invalid_argument");
 }
 
+/// Whoever knows an id can send words with a token that was never given.
+BOOST_AUTO_TEST_CASE(a_forged_word_costs_a_bounded_look_at_a_history_of_any_length) {
+  constexpr std::uint64_t late_events = 1'000;  // docs/adr/0011-open-attempts.md
+  constexpr int reads_most = 20;
+  action_options how;
+  how.heartbeat = seconds(10);
+  handle_open("ask", how);
+  auto& d = open_stepped();
+  d.submit(one("w", "ask"), [](auto) {});
+  d.advance(seconds(12));  // given up after 10, tried again a second later
+  BOOST_TEST_REQUIRE(tokens.size() == 2U);
+  const auto events = [&] { return must(d.get("w")).summary.events; };
+  const auto grow_to = [&](std::uint64_t length) {
+    while (events() < length) {
+      d.heartbeat(tokens[1], [](auto) {});
+      d.advance(seconds(6));
+    }
+  };
+  int reads = 0;
+  d.control.read_fails = [&](std::uint64_t, read_of what) {
+    reads += what == read_of::rows ? 1 : 0;
+    return false;
+  };
+  const auto end = [&](const std::string& token) {
+    std::string code = "no answer";
+    reads = 0;
+    d.end_attempt(token, outcome::success(), [&](const result<void>& r) { code = told(r); });
+    d.run_until_idle();
+    return code;
+  };
+  const std::string forged = "w~0~1~" + std::string(32, 'a');
+  for (const auto length : {late_events - 10, 3 * late_events}) {
+    grow_to(length);
+    BOOST_TEST(end(forged) == "lease_lost");
+    BOOST_TEST(reads <= reads_most);
+  }
+  BOOST_TEST(end(tokens[0]) == "lease_lost");  // as one that is too late to be known
+  BOOST_TEST(reads <= reads_most);
+  BOOST_TEST(events() == 3 * late_events);
+  BOOST_TEST(end(tokens[1]) == "");  // the open one is known however long ago it was opened
+}
+
+BOOST_AUTO_TEST_CASE(a_late_word_is_kept_if_its_attempt_was_opened_in_the_latest_thousand_events) {
+  action_options how;
+  how.heartbeat = seconds(10);
+  handle_open("ask", how);
+  open();
+  submit(one("w", "ask"));
+  engine->advance(seconds(12));
+  BOOST_TEST_REQUIRE(tokens.size() == 2U);
+  const auto opened = events("w", "attempt_opened").front().seq;
+  while (must(engine->summary("w")).events < opened + 1'000) {
+    must(engine->heartbeat(tokens[1]));
+    engine->advance(seconds(6));
+  }
+  BOOST_TEST(told(engine->end_attempt(tokens[0], outcome::success())) == "lease_lost");
+  BOOST_TEST(events("w", "late_result").empty());
+  must(engine->cancel("w"));
+  tokens.clear();
+  submit(one("v", "ask"));
+  engine->advance(seconds(12));
+  BOOST_TEST_REQUIRE(tokens.size() == 2U);
+  while (must(engine->summary("v")).events < events("v", "attempt_opened").front().seq + 999) {
+    must(engine->heartbeat(tokens[1]));
+    engine->advance(seconds(6));
+  }
+  BOOST_TEST(told(engine->end_attempt(tokens[0], outcome::success())) == "lease_lost");
+  BOOST_TEST(events("v", "late_result").size() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(signals_that_wait_for_the_disk_are_within_memory_bytes_max) {
   opts.memory_bytes_max = 8u << 20;
   open();

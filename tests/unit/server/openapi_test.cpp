@@ -13,6 +13,7 @@ BOOST_FIXTURE_TEST_SUITE(api_contract, fixture,
                              boost::unit_test::depends_on("api_workflows") *
                              boost::unit_test::depends_on("api_attempts") *
                              boost::unit_test::depends_on("api_workers") *
+                             boost::unit_test::depends_on("api_tokens") *
                              boost::unit_test::depends_on("api_server"))
 
 BOOST_AUTO_TEST_CASE(every_route_is_in_the_openapi_document_and_nothing_else) {
@@ -33,6 +34,22 @@ BOOST_AUTO_TEST_CASE(every_route_is_in_the_openapi_document_and_nothing_else) {
   for (const auto& r : api::all_routes())
     served.insert(std::string(r.method) + " " + std::string(r.path));
   BOOST_TEST(served == described, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(every_route_says_in_the_openapi_document_which_scope_it_needs) {
+  const auto document = must(get("/v1/openapi.json"));
+  BOOST_TEST(document["components"]["securitySchemes"]["token"]["scheme"] == "bearer");
+  for (const auto& r : api::all_routes()) {
+    const auto method = r.method == "GET"      ? "get"
+                        : r.method == "POST"   ? "post"
+                        : r.method == "DELETE" ? "delete"
+                                               : "put";
+    const auto& operation = document["paths"][std::string(r.path)][method];
+    auto needed = json::array();
+    if (r.needs != api::scope::nothing)
+      needed.push_back({{"token", json::array({to_string(r.needs)})}});
+    BOOST_TEST(operation.value("security", json()) == needed, r.method << " " << r.path);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(every_answer_is_as_the_openapi_document_says) {

@@ -48,15 +48,8 @@ BOOST_AUTO_TEST_CASE(every_error_has_its_status_and_class) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(beyond_loopback_nothing_is_served) {
+BOOST_AUTO_TEST_CASE(what_cannot_be_listened_on_is_refused) {
   start();
-  for (const auto* address : {"0.0.0.0:0", "[::]:0", "192.168.1.1:0", "example.org:0", ":0",
-                              "127.0.0.1.example.org:0", "1270.0.0.1:0"}) {
-    const auto s = server::start(*engine, {.listen = {address}});
-    BOOST_TEST_REQUIRE(!s, address);
-    BOOST_TEST((s.error().code() == errc::invalid_argument));
-    BOOST_TEST(s.error().message().find("loopback") != std::string::npos);
-  }
   BOOST_TEST(!server::start(*engine, {}));
   BOOST_TEST(!server::start(*engine, {.listen = {"127.0.0.1:0"}, .request_threads = 0}));
   BOOST_TEST(!server::start(*engine, {.listen = {front->addresses()[0]}}));  // it is taken

@@ -1,0 +1,47 @@
+// gate.hpp - who may ask what: tokens, for requests that come over TCP. Depends on http and
+// node/api. Thread safe.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "http/request.hpp"
+#include "http/response.hpp"
+#include "node/api/scopes.hpp"
+#include "node/api/tokens.hpp"
+
+namespace tenax::api {
+
+class gate {
+ public:
+  /// An empty path: everybody who comes may do everything.
+  explicit gate(std::filesystem::path token_file) : file_(std::move(token_file)) {}
+
+  [[nodiscard]] bool is_open() const noexcept { return file_.empty(); }
+  /// Reads the file (again). After an error all goes on with what was read before.
+  result<void> load();
+
+  /// Nothing, or the answer to a request that must not come in: 401, or 403 with the scope that is
+  /// missing. Looks at the head only. `needs`: nullopt for what there is not, which only who has a
+  /// token is told.
+  [[nodiscard]] std::optional<http::response> check(const http::request& head,
+                                                    std::optional<scope> needs) const;
+
+  /// The name of the token that the request shows; "": it shows none that is known.
+  [[nodiscard]] std::string name_of(const http::request& head) const;
+
+ private:
+  struct shown;
+  [[nodiscard]] shown look(const http::request& head) const;
+  [[nodiscard]] std::shared_ptr<const token_table> table() const;
+
+  const std::filesystem::path file_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<const token_table> table_;
+};
+
+}  // namespace tenax::api
