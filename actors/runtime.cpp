@@ -151,6 +151,7 @@ void runtime::halt(const error& why) {
   log(log_level::error, "the engine stops: " + why.to_string());
   waiters.close(stopped());
   watchers.close();
+  if (handlers != nullptr) handlers->close_polls(stopped());
   if (opts.on_stopped) opts.on_stopped(stopped());
 }
 

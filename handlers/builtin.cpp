@@ -152,7 +152,7 @@ outcome run_noop(const action_context& ctx) { return outcome::success(std::strin
 void add_if_absent(handler_registry& registry, std::string_view type, handler run,
                    std::function<std::vector<fault>(std::string_view)> check,
                    decltype(action_options::check_within) check_within = nullptr) {
-  if (registry.find(type) != nullptr) return;
+  if (registry.all().contains(type)) return;
   action_options options;
   options.mode = run_mode::in_place;
   options.check = std::move(check);

@@ -228,6 +228,7 @@ void add_run(CLI::App& app, const common_options& common, action& chosen) {
 
 void add_serve(CLI::App& app, const common_options& common, action& chosen) {
   static serve_options o;
+  o.how.workers = true;
   auto& serve = *app.add_subcommand("serve", "Serve the HTTP API until SIGTERM (docs/server.md)");
   auto* listen = serve.add_option(
       "--listen", o.listen,

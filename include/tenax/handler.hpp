@@ -9,6 +9,7 @@
 #include <exception>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -142,6 +143,10 @@ enum class run_mode : std::uint8_t {
   /// start_to_close, gets no stop request, is not counted by engine::drain, and must not call any
   /// engine function that waits (submit, await, cancel, resolve, drain, close).
   in_place,
+  /// Nowhere in this process: a worker asks for it (engine::poll_async) and is given it as an open
+  /// attempt (outcome::pending), once that is durable. Until somebody asks the action is ready, and
+  /// takes no memory where many are. See handler_registry::add_worker.
+  worker,
 };
 
 /// What becomes of an attempt of which nobody knows how it ended: one in flight at a crash, one
@@ -169,8 +174,8 @@ struct action_options {
   /// All attempts, from the moment the action could first run; 1 ms to 10 years.
   std::optional<milliseconds> schedule_to_close = {};
   /// Handlers of this type that run at once, 1 to options::threads_max; default, and the most:
-  /// options::handler_threads. What exceeds it waits its turn, workflow by workflow. Not for
-  /// handlers that run in place.
+  /// options::handler_threads. What exceeds it waits its turn, workflow by workflow. For blocking
+  /// handlers only.
   std::optional<std::size_t> max_running = {};
   /// Attempts in flight at crashes before the action fails for good.
   std::uint32_t max_recoveries = 10;
@@ -211,7 +216,15 @@ class handler_registry {
   handler_registry add(std::string type, F run, action_options options = {}) && {
     return std::move(add<In, Out>(std::move(type), std::move(run), std::move(options)));
   }
-  /// Null if there is none. Both show what the registry holds, so not of a temporary one.
+  /// Adds or replaces a type that has no handler here: it is for workers (run_mode::worker).
+  handler_registry& add_worker(std::string type, action_options options = {}) &;
+  /// Every type that is not registered is for workers, too, under these options: specs with any
+  /// type are accepted then.
+  handler_registry& others_for_workers(action_options options = {}) &;
+  /// Under which options; null: they are not.
+  [[nodiscard]] const entry* others() const& noexcept { return others_.get(); }
+  const entry* others() const&& = delete;
+  /// `others` if it is not registered; null if there are none either. Both show what the registry holds, so not of a temporary one.
   [[nodiscard]] const entry* find(std::string_view type) const&;
   const entry* find(std::string_view type) const&& = delete;
   [[nodiscard]] const std::map<std::string, entry, std::less<>>& all() const& noexcept {
@@ -221,6 +234,7 @@ class handler_registry {
 
  private:
   std::map<std::string, entry, std::less<>> entries_;
+  std::shared_ptr<const entry> others_;
 };
 
 /// What `exec` may do. Off unless added to the registry.

@@ -23,6 +23,7 @@
 #include "node/api/scopes.hpp"
 #include "node/api/streams.hpp"
 #include "node/api/waits.hpp"
+#include "node/api/workers.hpp"
 #include "tenax/engine.hpp"
 
 namespace tenax::api {
@@ -41,11 +42,13 @@ struct service {
     draining = true;
     parked->release();
     streamed->release();
+    workers->release();
   }
 
   /// Nobody waits any more, nothing is begun.
   void stop() {
     draining = true;
+    workers->release();
     parked->stop();
     streamed->stop();
     work.stop();
@@ -58,6 +61,7 @@ struct service {
   pool work;
   const std::shared_ptr<waits> parked = std::make_shared<waits>(target);
   const std::shared_ptr<streams> streamed = std::make_shared<streams>(target);
+  const std::shared_ptr<worker_desk> workers = std::make_shared<worker_desk>(target);
   std::atomic<bool> draining{false};
   std::deque<route_figures> figures{};  ///< one of each route
   std::atomic<const http::server*> front{nullptr};
@@ -98,6 +102,16 @@ class call {
     headers.push_back({"Content-Type", "application/json"});
     answer({status, std::move(headers), std::move(body += '\n')});
   }
+  /// As answer(200, body); says as responder::send whether it was written. It was asked to wait.
+  bool hand(std::string body, std::function<void(bool)> written) const {
+    state_->waited = true;
+    const auto time = std::chrono::steady_clock::now() - state_->began;
+    state_->figures.count(200, time, true);
+    return state_->to.send({200, {{"Content-Type", "application/json"}}, std::move(body += '\n')},
+                           std::move(written));
+  }
+  /// The client leaves before the answer is sent.
+  void on_gone(std::function<void()> f) const { state_->to.on_gone(std::move(f)); }
   void refuse(const error& e) const { answer(problem(e, request().id)); }
 
   /// Goes on with f(*this) on a thread that may wait.

@@ -44,6 +44,10 @@ void stream_changes(const call& c);
 void end_attempts(const call& c);
 void heartbeat(const call& c);
 
+void poll_tasks(const call& c);
+void show_workers(const call& c);
+void show_queues(const call& c);
+
 void show_stats(const call& c);
 void show_types(const call& c);
 void show_metrics(const call& c);
