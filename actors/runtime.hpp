@@ -207,8 +207,8 @@ struct runtime {
   [[nodiscard]] bool takes_up(std::string_view workflow_id) const {
     return !opts.takes_up || opts.takes_up(workflow_id);
   }
-  void log(log_level level, std::string_view message) const {
-    if (opts.log) opts.log(level, message);
+  void log(log_level level, std::string_view message, const log_fields& about = {}) const {
+    if (opts.log) opts.log(level, message, about);
   }
   /// A commit has failed, or the store cannot be read: everything stops. Called by the journal
   /// before anyone is answered.

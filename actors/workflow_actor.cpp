@@ -123,7 +123,7 @@ bool workflow_process::load() {
   // The wake-up that led here is spent: going on would lose it.
   if (broken_->code() == errc::storage_unavailable && !TENAX_PLANTED(15)) rt_->halt(*broken_);
   if (broken_->code() != errc::not_found) {
-    rt_->log(log_level::error, "workflow " + id_ + ": " + broken_->to_string());
+    rt_->log(log_level::error, "workflow " + id_ + ": " + broken_->to_string(), {id_});
   }
   return false;
 }

@@ -49,6 +49,7 @@ THIRD_PARTY = {
     "nlohmann": ["model", "handlers", "node", "bench", "examples", "tests"],
     "spdlog": ["actors", "node", "bench", "tests"],
     "CLI": ["node", "bench", "tests"],
+    "toml++": ["node", "tests/fuzz"],
     "boost": ["http", "tests"],
     "openssl": ["http", "node/api", "tests/unit/http"],
     "fuzzer": ["tests/fuzz"],
