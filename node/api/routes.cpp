@@ -19,6 +19,7 @@ const std::vector<route>& all_routes() {
       {"POST", "/v1/workflows/{id}/actions/{key}/resolve", scope::operate, resolve},
       {"POST", "/v1/attempts/end", scope::work, end_attempts},
       {"POST", "/v1/attempts/heartbeat", scope::work, heartbeat},
+      {"POST", "/v1/backup", scope::admin, back_up},
       {"GET", "/v1/stats", scope::read, show_stats},
       {"GET", "/v1/types", scope::read, show_types},
       {"GET", "/v1/version", scope::read, show_version},

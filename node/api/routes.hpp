@@ -26,6 +26,8 @@ void remove(const call& c);
 void end_attempts(const call& c);
 void heartbeat(const call& c);
 
+void back_up(const call& c);
+
 void show_stats(const call& c);
 void show_types(const call& c);
 void show_metrics(const call& c);
