@@ -19,6 +19,10 @@ namespace tenax::node {
 
 struct common_options {
   std::filesystem::path data_dir = default_data_dir;
+  bool has_data_dir = false;  ///< the option was given
+  std::string server;         ///< a URL; "": TENAX_SERVER, see node/engines.hpp
+  std::filesystem::path cacert;
+  std::filesystem::path token_file;  ///< empty: TENAX_TOKEN
   bool json = false;
   std::string log_level = "warning";  ///< debug | info | warning | error | off
 };

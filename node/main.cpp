@@ -108,9 +108,27 @@ void add_number(CLI::App& app, const std::string& name, double& value, const std
 }
 
 void add_common(CLI::App& app, common_options& common) {
-  app.add_option("--data-dir", common.data_dir, "Where workflows live")
+  const auto some = [](const std::string& text) { return text.empty() ? "it is empty" : ""; };
+  app.add_option_function<std::string>(
+         "--data-dir",
+         [&common](const std::string& dir) {
+           common.data_dir = dir;
+           common.has_data_dir = true;
+         },
+         "Where workflows live")
       ->check([](const std::string& path) { return path.empty() ? "the path is empty" : ""; })
-      ->capture_default_str();
+      ->default_str(default_data_dir);
+  app.add_option("--server", common.server,
+                 "The server to ask in place of a directory (else TENAX_SERVER): "
+                 "http://HOST:PORT, https://... or unix:PATH")
+      ->check(some)
+      ->type_name("URL");
+  app.add_option("--cacert", common.cacert, "PEM file: who may sign the server's certificate")
+      ->check(some)
+      ->type_name("FILE");
+  app.add_option("--server-token-file", common.token_file, "Of the token for it (else TENAX_TOKEN)")
+      ->check(some)
+      ->type_name("FILE");
   app.add_option_function<std::string>(
          "--output", [&common](const std::string& o) { common.json = o == "json"; },
          "text or json (on stdout; progress is off then)")
@@ -394,15 +412,14 @@ void add_reading(CLI::App& app, const common_options& common, action& chosen) {
 
 void add_changing(CLI::App& app, const common_options& common, action& chosen) {
   static cancel_options cancel_o;
-  auto& cancel = *app.add_subcommand("cancel", "End a workflow; no process may be running it");
+  auto& cancel = *app.add_subcommand("cancel", "End a workflow");
   cancel.add_option("ID", cancel_o.id)->required();
   cancel.add_option("--reason", cancel_o.reason);
   cancel.callback(
       [&common, &chosen] { chosen = [&] { return cancel_command(common, cancel_o); }; });
 
   static resolve_options resolve_o;
-  auto& resolve = *app.add_subcommand(
-      "resolve", "Decide for an action that waits for a decision; no process may be running it");
+  auto& resolve = *app.add_subcommand("resolve", "Decide for an action that waits for a decision");
   resolve.add_option("ID", resolve_o.id)->required();
   resolve.add_option("KEY", resolve_o.key, "The action")->required();
   resolve.add_option("DECISION", resolve_o.decision)
@@ -417,8 +434,7 @@ void add_changing(CLI::App& app, const common_options& common, action& chosen) {
 
 void add_signal(CLI::App& app, const common_options& common, action& chosen) {
   static signal_options o;
-  auto& signal = *app.add_subcommand(
-      "signal", "Give a workflow a signal that an action waits for; no process may be running it");
+  auto& signal = *app.add_subcommand("signal", "Give a workflow a signal that an action waits for");
   signal.add_option("ID", o.id)->required();
   signal.add_option("NAME", o.name)->required();
   signal.add_option("--payload", o.payload, "The result of the action that waits for it")
@@ -429,9 +445,8 @@ void add_signal(CLI::App& app, const common_options& common, action& chosen) {
 
 void add_retry(CLI::App& app, const common_options& common, action& chosen) {
   static retry_options o;
-  auto& retry = *app.add_subcommand(
-      "retry",
-      "Go on with what has failed, or make a retry that waits now; no process may be running it");
+  auto& retry =
+      *app.add_subcommand("retry", "Go on with what has failed, or make a retry that waits now");
   retry.add_option("ID", o.id);
   retry.add_option("KEY", o.key, "The action that failed, or that waits; else all");
   retry.add_option("--reason", o.reason);
@@ -443,8 +458,7 @@ void add_retry(CLI::App& app, const common_options& common, action& chosen) {
 
 void add_remove(CLI::App& app, const common_options& common, action& chosen) {
   static remove_options o;
-  auto& remove = *app.add_subcommand(
-      "remove", "Remove a workflow that is over, with its history; no process may be running it");
+  auto& remove = *app.add_subcommand("remove", "Remove a workflow that is over, with its history");
   remove.add_option("ID", o.id)->required();
   remove.callback([&common, &chosen] { chosen = [&] { return remove_command(common, o); }; });
 }
@@ -452,7 +466,7 @@ void add_remove(CLI::App& app, const common_options& common, action& chosen) {
 void add_backup(CLI::App& app, const common_options& common, action& chosen) {
   static backup_options o;
   auto& backup = *app.add_subcommand(
-      "backup", "Copy the data directory, also beside a running tenax run; open it to restore");
+      "backup", "Copy the data directory, also of a running process; open it to restore");
   backup.add_option("TARGET", o.target, "A directory that does not exist, or is empty")
       ->required()
       ->check([](const std::string& path) { return path.empty() ? "the path is empty" : ""; });

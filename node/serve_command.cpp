@@ -7,7 +7,7 @@
 #include <memory>
 #include <utility>
 
-#include "node/control.hpp"
+#include "node/engines.hpp"
 #include "node/notify.hpp"
 #include "node/signals.hpp"
 #include "tenax/server.hpp"
@@ -16,7 +16,6 @@ namespace tenax::node {
 
 namespace {
 
-constexpr const char* socket_name = "api.sock";
 constexpr milliseconds look_every{1'000};
 /// For requests, after handlers had theirs.
 constexpr milliseconds answer_time{1'000};
@@ -31,7 +30,7 @@ server_options make_server(const common_options& common, const serve_options& o)
   out.listen = o.listen;
   if (out.listen.empty())
     out.listen = {"127.0.0.1:" + std::to_string(server_options::default_port)};
-  out.unix_socket = o.socket ? std::filesystem::path(*o.socket) : common.data_dir / socket_name;
+  out.unix_socket = o.socket ? std::filesystem::path(*o.socket) : socket_of(common.data_dir);
   if (o.token_file) out.token_file = *o.token_file;
   if (o.tls_certificate || o.tls_key)
     out.tls = {o.tls_certificate.value_or(""), o.tls_key.value_or("")};
@@ -76,6 +75,8 @@ void serve_until_the_end(const signals& alarm, engine& target, server& front,
 }  // namespace
 
 int serve_command(const common_options& common, const serve_options& o) {
+  if (const auto no = needs_directory(common, "serve"))
+    return report_error(common, "cannot serve", *no);
   if (const auto faults = faults_of(o.how); !faults.empty()) return report_usage(common, faults);
   const auto counters = std::make_shared<attempt_counters>();
   const service_manager manager;
@@ -91,9 +92,6 @@ int serve_command(const common_options& common, const serve_options& o) {
   const auto places = make_server(common, o);
   auto front = server::start(target, places);
   if (!front) return report_error(common, "cannot serve", front.error());
-  auto control = control_server::start(
-      common.data_dir, [&target](const std::filesystem::path& to) { return target.backup(to); });
-  if (!control) complain("no backup can be asked for: " + control.error().message());
   tell_places(common, *front, places);
 
   serve_until_the_end(alarm, target, *front, manager, places_of(*front, places));
@@ -103,7 +101,6 @@ int serve_command(const common_options& common, const serve_options& o) {
   front->drain();
   (void)target.drain(milliseconds(o.drain_ms));
   front->stop(answer_time);
-  if (control) control->reset();
   target.close();
   if (is_healthy) return finish_output(exit_ok);
   return report_error(common, "the engine",

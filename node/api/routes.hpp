@@ -47,6 +47,7 @@ void heartbeat(const call& c);
 void poll_tasks(const call& c);
 void show_workers(const call& c);
 void show_queues(const call& c);
+void back_up(const call& c);
 
 void show_stats(const call& c);
 void show_types(const call& c);
