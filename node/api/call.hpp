@@ -20,6 +20,7 @@
 #include "node/api/metrics.hpp"
 #include "node/api/pool.hpp"
 #include "node/api/problems.hpp"
+#include "node/api/reasons.hpp"
 #include "node/api/scopes.hpp"
 #include "node/api/waits.hpp"
 #include "tenax/engine.hpp"
@@ -43,6 +44,7 @@ struct service {
   const std::shared_ptr<const gate> locks;
   pool work;
   const std::shared_ptr<waits> parked = std::make_shared<waits>(target);
+  reasons_cache reasons{};
   std::atomic<bool> draining{false};
   std::deque<route_figures> figures{};  ///< one of each route
   std::atomic<const http::server*> front{nullptr};
