@@ -151,7 +151,6 @@ void put_explanation(html& out, const explanation& e) {
   out.open("p");
   out.element("strong", e.headline);
   out.close("p");
-  if (e.nothing_by_itself) out.element("p", "Nothing will happen by itself.");
   if (!e.actions.empty()) {
     out.element("h2", "Why it does not run");
     out.table({"Action", "Type", "Why"});
@@ -169,7 +168,7 @@ void put_explanation(html& out, const explanation& e) {
     }
     out.raw("</table>\n");
   }
-  if (e.forecast.empty()) return;
+  if (e.forecast.empty() || e.forecast.front().events.empty()) return;  // nothing by itself
   out.element("h2", "What happens next");
   out.table({"When", "What", "Then"});
   for (const auto& step : e.forecast) {

@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url';
 const part = (name) => import(pathToFileURL(path.join(process.env.TENAX_PAGE_UNITS, `${name}.mjs`)));
 const { Exact, Raw, inside, parse, pretty } = await part('json');
 const { ServerClock, age, clock, countdown, duration, moments } = await part('time');
-const { depth_for, fold, layers_of, scale_of } = await part('fold');
+const { common_name, depth_for, fold, layers_of, scale_of } = await part('fold');
 const { layout } = await part('layout');
 const { Tracks } = await part('tracks');
 const { Splitter } = await part('live');
@@ -98,6 +98,8 @@ test('alike_siblings_are_one_node_and_others_are_not', () => {
   assert.deepEqual(nodes.map((n) => n.id), ['a', 'b1+4', 'c', 'd']);
   assert.deepEqual(nodes[3].parents, ['b1+4', 'c']);
   assert.equal(fold(items, 'siblings', new Set(['b1+4'])).length, items.length);
+  assert.equal(common_name(['mProject_ID001', 'mProject_ID002']), 'mProject');
+  assert.equal(common_name(['t1', 't2']), '');
   assert.equal(depth_for(items, 120, 14), 'none');
   assert.equal(depth_for(items, 4, 14), 'siblings');
 });

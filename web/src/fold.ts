@@ -92,6 +92,14 @@ export function fold(items: Item[], depth: Depth, unfolded: ReadonlySet<string> 
   return nodes;
 }
 
+/** What all keys begin with, without the numbers that tell them apart; "" if that is too little. */
+export function common_name(keys: string[]): string {
+  let name = keys[0] ?? '';
+  for (const key of keys) while (!key.startsWith(name)) name = name.slice(0, -1);
+  name = name.replace(/[\d._:-]+$/, '').replace(/_ID$/, '');
+  return name.length > 2 ? name : '';
+}
+
 /** The least folding that leaves no more than `most` nodes, and `wide` in a layer. */
 export function depth_for(items: Item[], most: number, wide: number): Depth {
   for (const depth of ['none', 'siblings'] as const) {

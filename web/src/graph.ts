@@ -1,6 +1,6 @@
 // The graph of a workflow: SVG for what a person can look at, a canvas above 500 nodes.
 import { h, s, set } from './dom.js';
-import { depth_for, fold, type Depth, type Item, type Node } from './fold.js';
+import { common_name, depth_for, fold, type Depth, type Item, type Node } from './fold.js';
 import { layout, type Layout } from './layout.js';
 import { look, order, path_of } from './status.js';
 
@@ -134,8 +134,8 @@ export function graph_view(choose: (key: string) => void): Graph {
     widths.set(font + text, out);
     return out;
   }
-  const title_of = (n: Node) => (n.members.length === 1 ? n.id : `${n.members.length.toLocaleString('en-US')} × ${n.type}`);
-  const under_of = (n: Node) => (n.members.length === 1 ? n.type : `${look(n.state).word.toLowerCase()}: ${n.members[0]} …`);
+  const title_of = (n: Node) => (n.members.length === 1 ? n.id : `${n.members.length.toLocaleString('en-US')} × ${common_name(n.members) || n.type}`);
+  const under_of = (n: Node) => (n.members.length === 1 ? n.type : `${n.type}, ${look(n.state).word.toLowerCase()}`);
 
   function draw_svg(): void {
     layer.setAttribute('transform', `translate(${view.x} ${view.y}) scale(${view.k})`);

@@ -3,7 +3,7 @@ import { get, Problem, server_clock, workflow_path } from './api.js';
 import { h, set } from './dom.js';
 import { parse } from './json.js';
 import { follow_list, type Feed } from './live.js';
-import type { Reasons, Stats, Summary } from './model.js';
+import type { Explanation, Reasons, Stats, Summary } from './model.js';
 import { group_text, print_search, read_search } from './search.js';
 import { look, sign, state_of_workflow } from './status.js';
 import { duration, parse_time } from './time.js';
@@ -127,6 +127,7 @@ export function list_view(root: HTMLElement, tell: (f: Feed | null) => void): ()
       const old_ids = new Set(items.map((w) => w.id));
       const first_old = page.workflows.findIndex((w) => old_ids.has(w.id));
       const selected = items[rows.selected]?.id;
+      const length = items.length;
       if (items.length <= page_size || first_old < 0) {
         items = page.workflows;
         cursor = page.next_cursor;
@@ -134,7 +135,10 @@ export function list_view(root: HTMLElement, tell: (f: Feed | null) => void): ()
         items = [...page.workflows, ...items.filter((w) => !fresh.has(w.id))];
       }
       if (selected) rows.selected = items.findIndex((w) => w.id === selected);
+      const added = items.length - length;
       rows.set(items);
+      // Who reads further down keeps the place.
+      if (added > 0 && rows.root.getBoundingClientRect().top < 0) scrollBy(0, added * rows.height());
       draw_end();
     } catch { /* the live sign says it */ }
   }
@@ -175,10 +179,11 @@ export function list_view(root: HTMLElement, tell: (f: Feed | null) => void): ()
     keep_focus(why, () => set(why, groups.length === 0 ? null : [
       h('h2', 'Why they wait', reasons!.next_cursor ? h('span.dim', ` of the newest ${number(reasons!.examined)} open ones`) : null),
       h('ul', shown.map((g, i) => {
-        const is_here = chosen.get('reason') === g.kind && (chosen.get('action_type') ?? '') === g.type;
-        const to = is_here ? '/' : `/?${new URLSearchParams({ reason: g.kind, ...(g.type ? { action_type: g.type } : {}) })}`;
+        const query = { reason: g.kind, ...(g.type ? { action_type: g.type } : {}), ...(g.error_class ? { error_class: g.error_class } : {}) };
+        const is_here = chosen.get('reason') === g.kind && (chosen.get('action_type') ?? '') === g.type && (!chosen.get('error_class') || chosen.get('error_class') === (g.error_class ?? ''));
+        const to = is_here ? '/' : `/?${new URLSearchParams(query)}`;
         return h('li', link(to, { class: is_here ? 'group here' : 'group', 'data-k': `group-${i}`, 'aria-pressed': String(is_here) },
-          h('span.n', number(g.workflows)), sign(g.kind), h('span.text', group_text(g)),
+          sign(g.kind), h('span.text', h('strong', number(g.workflows)), ' ', group_text(g)),
           g.next_at ? h('span.dim', 'next ', until(parse_time(g.next_at))) : g.oldest_at ? h('span.dim', 'oldest ', since(parse_time(g.oldest_at), 'age')) : null,
           is_here ? h('span.off', '×') : null));
       })),
@@ -219,13 +224,38 @@ export function list_view(root: HTMLElement, tell: (f: Feed | null) => void): ()
     }
     const text = w.why ? [w.why.nothing_by_itself && !w.why.headline.includes('nothing will happen') ? h('strong', 'Nothing will happen by itself. ') : null, sentence(w.why.headline.startsWith(`${w.id} (`) ? w.why.headline.replace(/^\S+ \([a-z_]+\): /, '') : w.why.headline)]
       : w.status === 'failed' ? [w.failed_action ? h('strong', `${w.failed_action} `) : null, w.reason ?? '']
-      : w.status === 'completed' ? ['in ', duration(over - begun)] : [w.reason ?? ''];
+      : w.status === 'completed' ? ['took ', duration(over - begun)] : [w.reason ?? ''];
     return link(workflow_url(w.id), { class: 'workflow', 'data-k': `w-${w.id}` },
       h(`span.state.tone-${l.tone}`, sign(state), h('span', l.word)),
       h('span.name', h('strong', w.id), h('span.dim', w.name, w.reference ? ` · ${w.reference}` : '')),
       h('span.text', { title: w.why?.headline ?? w.reason ?? '' }, text),
       h('span.progress', bar, h('span.dim', `${number(done)}/${number(n.total)}`)),
       h('span.dim.age', since(begun, 'age')));
+  }
+
+  /** One further down than the first page, which is read again. */
+  function patch(kind: string, data: string): void {
+    try {
+      const w = parse(data) as unknown as Summary;
+      const at = items.findIndex((x) => x.id === w.id);
+      if (at < (kind === 'removed' ? 0 : page_size)) return;
+      items = [...items];
+      // Why it waited may not be why it waits.
+      if (kind === 'removed') items.splice(at, 1);
+      else items[at] = w;
+      rows.set(items);
+      if (kind === 'workflow' && !['completed', 'failed', 'cancelled'].includes(w.status) && rows.is_in_sight(at)) void explain(w);
+    } catch { /* of a server that says more than this page knows */ }
+  }
+  async function explain(w: Summary): Promise<void> {
+    try {
+      const e = await get<Explanation>(workflow_path(w.id, 'explain'), abort.signal);
+      const at = items.indexOf(w);
+      if (at < 0) return;
+      items = [...items];
+      items[at] = { ...w, why: { headline: e.headline, nothing_by_itself: e.nothing_by_itself } };
+      rows.set(items);
+    } catch { /* it stays without */ }
   }
 
   let due = false;
@@ -235,6 +265,7 @@ export function list_view(root: HTMLElement, tell: (f: Feed | null) => void): ()
       try { stats = { ...stats, ...(parse(e.data) as unknown as Stats) }; draw_tabs(); } catch { /* the next one */ }
       return;
     }
+    if (e && (kind === 'workflow' || kind === 'removed')) patch(kind, e.data);
     if (due) return;
     due = true;
     // At most each second; less often while somebody reads further down, or all changes all the time.

@@ -102,6 +102,7 @@ function follow(source: Source, changed: (f: Feed) => void): Feed {
             if (source.event(e) === 'over') { over = true; round.abort(); }
           }, () => turn('live'));
         } else {
+          if (feed.state === 'connecting') turn('live');  // what is shown was just read
           over = (await source.poll(round.signal)) === 'over';
           turn('live');
           failures = 0;

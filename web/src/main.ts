@@ -32,8 +32,9 @@ set(app, h('header.frame', link('/', { class: 'mark', 'aria-label': 'tenax: all 
 function frame(): void { set(zone, prefs.utc ? 'UTC' : 'Local'); }
 
 function tell(f: Feed | null): void {
-  const state = f?.state ?? 'connecting';
-  const at = () => clock(f?.heard_at ?? server_clock.now(), prefs.utc, server_clock.now(), false);
+  if (!f) return set(live);
+  const { state } = f;
+  const at = () => clock(f.heard_at, prefs.utc, server_clock.now(), false);
   const words: { [s: string]: string } = { live: 'live', connecting: 'connecting', reconnecting: `reconnecting · as of ${at()}`, hidden: `as of ${at()}`, over: 'over' };
   live.className = `live is-${state}`;
   set(live, h('i', { 'aria-hidden': 'true' }), words[state] ?? state);

@@ -154,6 +154,8 @@ export class Rows<T> {
     this.root.style.height = `${items.length * this.options.height()}px`;
     this.draw();
   }
+  height(): number { return this.options.height(); }
+  is_in_sight(index: number): boolean { return this.there.has(index); }
   refresh(): void {
     this.version.clear();
     this.set(this.items);

@@ -198,16 +198,19 @@ export function workflow_view(root: HTMLElement, id: string, tell: (f: Feed | nu
     keep_focus(top, () => set(top,
       h(`div.headline.tone-${stuck && look(state).tone !== 'bad' ? 'need' : look(state).tone}`, sign(stuck && look(state).tone === 'run' ? 'decision' : state),
         h('div', h('p', { id: 'headline' }, sentence(text)),
-          stuck && !/nothing will happen by itself/i.test(text) ? h('p.stuck', 'Nothing will happen by itself.') : null,
-          headline_error(s))),
-      h('div.why-next', over ? null : [why(s, e), next(s, e)])));
+          stuck && !/nothing will happen by itself/i.test(text) ? h('p.stuck', 'Nothing will happen by itself.') : null)),
+      h('div.why-next', over ? (s.view.workflow.failed_action ? [why_it_failed(s), go_on()] : null) : [why(s, e), next(s, e)])));
   }
-  function headline_error(s: Shown): Child {
-    const w = s.view.workflow;
-    if (w.status !== 'failed' || !w.failed_action) return null;
-    const a = s.by_key.get(w.failed_action);
-    return h('p', h('button.link', { onclick: () => choose(w.failed_action!), 'data-k': 'failed' }, w.failed_action),
-      a?.last_error ? h('span.dim', ` attempt ${a.attempts}: `, h('code', a.last_error.class)) : null);
+  function why_it_failed(s: Shown): HTMLElement {
+    const key = s.view.workflow.failed_action!;
+    const a = s.by_key.get(key);
+    return h('section', h('h2', 'Why it failed'), h('ul.reasons', h('li', h('button.reason', { type: 'button', onclick: () => choose(key), 'data-k': `why-${key}` },
+      sign('failed', 'Failed'), h('span', h('strong', key), a ? h('span.dim', ` ${a.type}, ${a.attempts} attempt${a.attempts === 1 ? '' : 's'}`) : null,
+        a?.last_error ? h('span.error-line', `${a.last_error.class}: ${a.last_error.message}`) : null)))));
+  }
+  function go_on(): HTMLElement {
+    return h('section', h('h2', 'What happens next'), h('p', 'Nothing will happen by itself.', h('span.dim', ' What is done stays done; it goes on from there when somebody says so:')),
+      h('div.acts', h('button', { type: 'button', 'data-k': 'do-go-on', onclick: () => verbs.retry(context()) }, 'Go on …')));
   }
   function why(s: Shown, e: Explanation): HTMLElement {
     const most = 5;
@@ -245,7 +248,7 @@ export function workflow_view(root: HTMLElement, id: string, tell: (f: Feed | nu
       if (r.kind === 'outside') return [button(`End the attempt of ${a.key} …`, () => verbs.end_attempt(context(), a))];
       return [];
     });
-    return [h('p', 'Nothing will happen by itself.', acts.length ? h('span.dim', ' It goes on when somebody acts:') : h('span.dim', ' It goes on when the engine is opened again with what it lacks.')), h('div.acts', acts.slice(0, 4))];
+    return [h('p', 'Nothing will happen by itself.', acts.length ? h('span.dim', ' It goes on when somebody acts:') : h('span.dim', ' It goes on when the engine is opened again with what it lacks.')), e.forecast[0]?.then ? h('p.dim', e.forecast[0].then) : null, acts.length ? h('div.acts', acts.slice(0, 4)) : null];
   }
   function action_words(text: string, key: string): Child[] {
     if (!text.startsWith(`${key} `)) return sentence(text);
