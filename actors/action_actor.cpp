@@ -261,7 +261,8 @@ void action_process::on_still_running() {
                spec.actions[action_].type + " (attempt " + std::to_string(call_->attempt) +
                ") was given up and asked to stop " + std::to_string(patience.count() / 1'000) +
                " s ago, and has not returned; " + std::to_string(rt_->handlers->load().stuck) +
-               " such handlers keep a thread");
+               " such handlers keep a thread",
+           {spec.id, spec.actions[action_].key, call_->attempt});
 }
 
 // --- waiting ---

@@ -473,6 +473,7 @@ void engine_core::finish_submit(submit_op& op, const error* failure) {
     return answer_joined(op, failure);
   }
   caf::anon_send(engine_, messages::adopt{std::move(op.box)});
+  runtime_->watchers.tell(op.id);
   op.done(submission{op.id, false});
   answer_joined(op, nullptr);
 }
@@ -733,6 +734,15 @@ void engine_core::go_on() {
   }
 }
 
+std::vector<attempt_progress> engine_core::progress(std::string_view id) const {
+  std::vector<attempt_progress> out;
+  for (auto& n : runtime_->progress.of(id)) {
+    out.push_back({std::move(n.action_key), n.attempt, std::move(n.text),
+                   wall_time(milliseconds(n.at_ms)), n.number});
+  }
+  return out;
+}
+
 result<workflow_view> engine_core::get(std::string_view id) const {
   auto view = storage::read_view(
       *store_, id, [this](std::string_view type) { return opts_.handlers.find(type) != nullptr; },
@@ -952,6 +962,7 @@ result<void> engine_core::close(std::optional<milliseconds> patience) {
   if (patience) patience = std::max(*patience, milliseconds(0));
   runtime_->closing = true;
   runtime_->waiters.close(error(errc::closing, "the engine was closed"));
+  runtime_->watchers.close();
   executor_->close_polls(error(errc::closing, "the engine was closed"));
   const auto left = executor_->stop(patience);
   if (!seams_.virtual_time) {

@@ -106,7 +106,7 @@ outcome run_log(const action_context& ctx) {
     line += ctx.action_key;
     line += ": ";
     line += printable(in.message);
-    (*ctx.log)(in.level, line);
+    (*ctx.log)(in.level, line, {ctx.workflow_id, ctx.action_key, ctx.attempt});
   }
   return outcome::success("null");
 }

@@ -14,6 +14,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -29,8 +30,46 @@ namespace tenax {
 using wall_time = std::chrono::sys_time<milliseconds>;
 
 enum class log_level : std::uint8_t { debug, info, warning, error };
-/// Called from any thread, several at once. Must not throw and must not call the engine.
-using log_sink = std::function<void(log_level, std::string_view message)>;
+/// What a line of the log is about, beside its words; "" and 0: nothing of that kind.
+struct log_fields {
+  std::string_view workflow{};
+  std::string_view action{};
+  std::uint32_t attempt = 0;
+  std::string_view request_id{};
+};
+
+/// Where the log goes: a function of (log_level, std::string_view message), which may take a `const
+/// log_fields&` as well. Called from any thread, several at once. Must not throw and must not call
+/// the engine.
+class log_sink {
+ public:
+  using with_fields = std::function<void(log_level, std::string_view, const log_fields&)>;
+  using without = std::function<void(log_level, std::string_view)>;
+
+  log_sink() = default;
+  log_sink(std::nullptr_t) {}  // NOLINT(google-explicit-constructor)
+  template <class F>
+  requires(!std::is_same_v<std::remove_cvref_t<F>, log_sink> &&
+           std::is_constructible_v<with_fields, F>) log_sink(F f)
+      : write_(std::move(f)) {}  // NOLINT(google-explicit-constructor)
+  template <class F>
+  requires(!std::is_same_v<std::remove_cvref_t<F>, log_sink> &&
+           !std::is_constructible_v<with_fields, F> && std::is_constructible_v<without, F>)
+      log_sink(F f) {  // NOLINT(google-explicit-constructor)
+    without plain(std::move(f));
+    if (!plain) return;
+    write_ = [plain = std::move(plain)](log_level level, std::string_view message,
+                                        const log_fields&) { plain(level, message); };
+  }
+
+  explicit operator bool() const noexcept { return static_cast<bool>(write_); }
+  void operator()(log_level level, std::string_view message, const log_fields& about = {}) const {
+    write_(level, message, about);
+  }
+
+ private:
+  with_fields write_;
+};
 
 /// How one attempt ended, or that it stays open. Made by the functions below; bytes are JSON by
 /// convention. One of another
