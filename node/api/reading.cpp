@@ -147,6 +147,20 @@ std::optional<std::uint64_t> fields::number(std::string_view name, std::uint64_t
   return std::nullopt;
 }
 
+std::vector<std::string> fields::texts(std::string_view name) {
+  std::vector<std::string> out;
+  const auto at = find(name, json_kind::array);
+  if (!at) return out;
+  std::size_t i = 0;
+  const doc_path here(path_, name);
+  doc_.tree.for_each_child(*at, [&](json_at child) {
+    if (doc_.expect(child, json_kind::string, {here, i++})) {
+      out.emplace_back(doc_.tree.text(child));
+    }
+  });
+  return out;
+}
+
 bool fields::flag(std::string_view name) {
   const auto at = find(name, json_kind::boolean);
   return at && doc_.tree.text(*at) == "true";
