@@ -75,8 +75,17 @@ class engine_core {
   bool forget_end(const std::string& id, std::uint64_t ticket) {
     return runtime_->waiters.remove(id, ticket);
   }
+  std::uint64_t watch(watchers::callback told) { return runtime_->watchers.add(std::move(told)); }
+  void unwatch(std::uint64_t ticket) { runtime_->watchers.remove(ticket); }
   void request(std::string id, messages::request::command what,
                std::function<void(result<void>)> done);
+
+  /// Asks for tasks, see engine::poll_async. The ticket is for `withdraw`; 0: it was refused.
+  std::uint64_t poll(worker_poll asked, task_poll::callback done);
+  bool withdraw(std::uint64_t ticket);
+  [[nodiscard]] std::vector<worker_type_stats> worker_stats() const {
+    return executor_->worker_stats(runtime_->now_ms());
+  }
 
   void signal(std::string id, model::send_signal what, std::function<void(result<void>)> done);
   void record_terms(std::string id, model::record_terms what,
@@ -84,6 +93,7 @@ class engine_core {
 
   [[nodiscard]] result<workflow_view> get(std::string_view id) const;
   [[nodiscard]] result<explanation> explain(std::string_view id) const;
+  [[nodiscard]] std::vector<attempt_progress> progress(std::string_view id) const;
   [[nodiscard]] result<std::vector<due_view>> due_by(storage::timer_kind kind, std::size_t limit,
                                                      std::optional<wall_time> now) const;
   [[nodiscard]] const storage::read_store& store() const noexcept { return *store_; }
@@ -119,6 +129,7 @@ class engine_core {
   engine_core(options opts, const core_seams& seams);
   result<void> start(const std::filesystem::path& dir);
   [[nodiscard]] std::optional<error> refuse_submit(const std::string& id) const;
+  [[nodiscard]] std::optional<error> refuse_poll(const worker_poll& asked) const;
   [[nodiscard]] std::optional<error> refuse_terms(const std::string& terms) const;
   [[nodiscard]] bool stands_for_something(const std::string& id) const;
   [[nodiscard]] std::optional<error> no_place() const;

@@ -177,6 +177,20 @@ bool engine::give_up(std::string_view id, std::uint64_t ticket) {
   return ticket != 0 && !cannot_answer(impl_) && impl_->core()->forget_end(std::string(id), ticket);
 }
 
+std::uint64_t engine::watch(std::function<void(std::string_view workflow_id)> told) {
+  if (!cannot_answer(impl_)) return impl_->core()->watch(std::move(told));
+  told({});
+  return 0;
+}
+
+void engine::unwatch(std::uint64_t ticket) {
+  if (ticket != 0 && !cannot_answer(impl_)) impl_->core()->unwatch(ticket);
+}
+
+std::vector<attempt_progress> engine::progress(std::string_view id) const {
+  return cannot_answer(impl_) ? std::vector<attempt_progress>() : impl_->core()->progress(id);
+}
+
 result<workflow_summary> engine::summary(std::string_view id) const {
   if (auto no = cannot_answer(impl_)) return std::move(*no);
   return storage::read_summary(impl_->core()->store(), id);
@@ -326,6 +340,33 @@ void engine::heartbeat_async(std::string_view token, std::string progress,
   if (!done) done = [](const result<std::optional<wall_time>>&) {};
   if (auto no = cannot_answer(impl_)) return done(std::move(*no));
   impl_->core()->heartbeat(token, std::move(progress), std::move(done));
+}
+
+std::uint64_t engine::poll_async(worker_poll what,
+                                 std::function<void(result<std::vector<worker_task>>)> done) {
+  if (auto no = cannot_answer(impl_)) {
+    done(std::move(*no));
+    return 0;
+  }
+  return impl_->core()->poll(std::move(what), std::move(done));
+}
+
+result<std::vector<worker_task>> engine::poll(worker_poll what) {
+  if (auto no = cannot_answer(impl_)) return std::move(*no);
+  waiting<std::vector<worker_task>> answer;
+  const auto within = what.wait;
+  impl_->core()->poll(std::move(what), answer.callback());
+  // In the time of who drives the engine: to its end.
+  if (impl_->is_seat()) (void)impl_->wait(answer, within + milliseconds(1));
+  return impl_->get(answer);
+}
+
+bool engine::withdraw(std::uint64_t ticket) {
+  return ticket != 0 && !cannot_answer(impl_) && impl_->core()->withdraw(ticket);
+}
+
+std::vector<worker_type_stats> engine::worker_stats() const {
+  return cannot_answer(impl_) ? std::vector<worker_type_stats>() : impl_->core()->worker_stats();
 }
 
 result<void> engine::signal(std::string_view id, std::string name, std::string payload,

@@ -7,6 +7,7 @@
 #include "node/read_commands.hpp"
 #include "node/run_command.hpp"
 #include "node/serve_command.hpp"
+#include "node/settings.hpp"
 #include "node/token_command.hpp"
 #include "storage/standard_descriptors.hpp"
 #include "tenax/limits.hpp"
@@ -40,15 +41,7 @@ bool read_number(const std::string& text, double& value) {
   return std::from_chars(text.data(), end, value) == std::from_chars_result{end, {}};
 }
 
-/// CLI11 reads more into words than a shell does: `[a,b]` as a list, `{}` as an empty one, `++` as
-/// the end of a command, and what follows `--` as options of the program. A word that is meant as
-/// it is gets this in front, and loses it (`plain`) before anything looks at it.
-constexpr char as_it_is = '\x01';
-
-bool means_more(std::string_view word) {
-  return word.starts_with('[') || word == "{}" || word == "++" || word.starts_with(as_it_is);
-}
-
+/// Without what protected it (as_it_is).
 std::string plain(std::string_view text) {
   if (text.starts_with(as_it_is)) text.remove_prefix(1);
   return std::string{text};
@@ -244,8 +237,21 @@ void add_run(CLI::App& app, const common_options& common, action& chosen) {
   });
 }
 
+/// What of an app a file and the environment can set.
+void add_settings(CLI::App& app, const std::vector<std::string_view>& but,
+                  std::vector<CLI::Option*>& out) {
+  for (auto* option : app.get_options()) {
+    const auto& names = option->get_lnames();
+    if (names.empty() || option->get_group().empty()) continue;
+    if (std::find(but.begin(), but.end(), names.front()) == but.end()) out.push_back(option);
+  }
+}
+
 void add_serve(CLI::App& app, const common_options& common, action& chosen) {
   static serve_options o;
+  o.how.workers = true;
+  static std::optional<std::string> config;
+  static bool shows_settings = false;
   auto& serve = *app.add_subcommand("serve", "Serve the HTTP API until SIGTERM (docs/server.md)");
   auto* listen = serve.add_option(
       "--listen", o.listen,
@@ -274,17 +280,40 @@ void add_serve(CLI::App& app, const common_options& common, action& chosen) {
   auto* host_names = serve.add_option("--host-name", o.host_names,
                                       "What clients call this server, without port; repeatable");
   host_names->expected(1)->take_all()->type_name("NAME");
+  serve
+      .add_option("--log-format", o.log_format,
+                  "text, or json: an object a line, with what it is about")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
   serve.add_option("--drain-ms", o.drain_ms, "After SIGTERM: for handlers that run")
       ->check(whole(0, ms_max))
       ->capture_default_str();
   add_policy(serve, o.how);
   add_exec(serve, o.how);
   add_engine(serve, o.how);
+  serve.add_option("--config", config, "A file of these settings (TOML); else TENAX_CONFIG")
+      ->check(not_empty)
+      ->envname("TENAX_CONFIG")
+      ->type_name("FILE");
+  serve.add_flag("--print-config", shows_settings,
+                 "Print each setting and where it comes from, and serve nothing");
+  serve.footer(
+      "An option --drain-ms can also be given as TENAX_DRAIN_MS in the environment, and as\n"
+      "drain_ms in the file of --config; an option goes before the environment, and that before\n"
+      "the file. Lists are parted by commas in the environment. SIGHUP reads tokens and\n"
+      "certificate again.");
+  std::vector<CLI::Option*> options;
+  add_settings(app, {"help", "version", "output"}, options);
+  add_settings(serve, {"help", "config", "print-config"}, options);
+  static settings all(options);
   serve.callback([=, &serve, &common, &chosen] {
+    all.resolve(config);
     o.listen = listen->results();
     o.host_names = host_names->results();
     take_words(serve, o.how);
-    chosen = [&common] { return serve_command(common, o); };
+    chosen = [&common] {
+      return shows_settings ? print_config_command(common, all.rows()) : serve_command(common, o);
+    };
   });
 }
 

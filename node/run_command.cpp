@@ -94,12 +94,13 @@ class last_error {
  public:
   /// Writes to `sink` too.
   log_sink listen(log_sink sink) {
-    return [this, sink = std::move(sink)](log_level level, std::string_view message) {
+    return [this, sink = std::move(sink)](log_level level, std::string_view message,
+                                          const log_fields& about) {
       if (level == log_level::error) {
         const std::lock_guard lock(mutex_);
         text_ = message;
       }
-      sink(level, message);
+      sink(level, message, about);
     };
   }
   [[nodiscard]] std::string text() const {

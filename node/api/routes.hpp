@@ -1,17 +1,38 @@
-// routes.hpp - every path of the API. Depends on node/api only.
+// routes.hpp - every path of the API. Depends on node/api and model/documents only.
 #pragma once
 
+#include <string>
 #include <vector>
 
+#include "model/documents/json_writer.hpp"
 #include "node/api/call.hpp"
+#include "node/api/reading.hpp"
 
 namespace tenax::api {
 
 [[nodiscard]] const std::vector<route>& all_routes();
 
+/// A JSON object with the members that `put(json_writer&)` adds.
+template <class Put>
+[[nodiscard]] std::string object_text(Put put) {
+  std::string text;
+  model::json_writer out(text);
+  out.begin_object();
+  put(out);
+  out.end_object();
+  return text;
+}
+/// The filters of a list, and where it goes on.
+[[nodiscard]] list_query read_list(query_reader& query);
+/// A page token as it stands in URLs and answers.
+[[nodiscard]] std::string read_cursor(query_reader& query);
+[[nodiscard]] std::string cursor_text(std::string token);
+void put_cursor(model::json_writer& out, std::string token);
+
 // What they do, by file.
 void submit(const call& c);
 void list(const call& c);
+void show_reasons(const call& c);
 void count(const call& c);
 void show(const call& c);
 void show_history(const call& c);
@@ -23,9 +44,17 @@ void explain(const call& c);
 void resolve(const call& c);
 void remove(const call& c);
 
+/// Whether a request for a history asks for a stream of it.
+[[nodiscard]] bool wants_events(const http::request& r);
+void stream_history(const call& c);
+void stream_changes(const call& c);
+
 void end_attempts(const call& c);
 void heartbeat(const call& c);
 
+void poll_tasks(const call& c);
+void show_workers(const call& c);
+void show_queues(const call& c);
 void back_up(const call& c);
 
 void show_stats(const call& c);

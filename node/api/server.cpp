@@ -7,6 +7,7 @@
 #include "http/router.hpp"
 #include "http/server.hpp"
 #include "node/api/gate.hpp"
+#include "node/api/page.hpp"
 #include "node/api/places.hpp"
 #include "node/api/routes.hpp"
 
@@ -50,34 +51,43 @@ http::options http_options(const server_options& o, const limits& bounds) {
 }
 
 /// Who may ask it, before a body is read. What is refused counts, too.
-http::router::guard make_guard(const std::shared_ptr<const api::gate>& locks, api::scope needs,
+http::router::guard make_guard(const std::shared_ptr<api::service>& at, api::scope needs,
                                api::route_figures& figures) {
-  return [locks, needs, &figures](const http::request& head) {
-    auto refused = locks->check(head, needs);
-    if (refused) figures.count(refused->status, std::chrono::nanoseconds(0), false);
+  return [at, needs, &figures](const http::request& head) {
+    auto refused = at->locks->check(head, needs);
+    if (!refused) return refused;
+    figures.count(refused->status, std::chrono::nanoseconds(0), false);
+    if (at->log) {
+      at->log(log_level::info,
+              head.method + " " + head.path + ": " + std::to_string(refused->status) + " for " +
+                  head.remote,
+              {.request_id = head.id});
+    }
     return refused;
   };
 }
 
-std::shared_ptr<http::router> make_router(const std::shared_ptr<api::service>& at,
-                                          const std::shared_ptr<const api::gate>& locks) {
+std::shared_ptr<http::router> make_router(const std::shared_ptr<api::service>& at) {
   auto made = std::make_shared<http::router>();
   auto& router = *made;
   router.set_refusal(api::refusal);
-  router.set_guard([locks](const http::request& head) { return locks->check(head, std::nullopt); });
-  for (const auto& r : api::all_routes()) {
+  router.set_guard(
+      [at](const http::request& head) { return at->locks->check(head, std::nullopt); });
+  const auto add = [&](const api::route& r) {
     auto& figures = at->figures.emplace_back(r.method, r.path);
     router.add(
         std::string(r.method), r.path,
         [at, &figures, &r](http::request asked, http::responder to) {
-          const api::call c(at, figures, std::move(asked), std::move(to));
+          const api::call c(at, r, figures, std::move(asked), std::move(to));
           if (r.takes == api::route::query::none && !c.request().query.empty()) {
             return c.refuse(error(errc::invalid_argument, "this takes no query parameters"));
           }
           r.run(c);
         },
-        make_guard(locks, r.needs, figures));
-  }
+        make_guard(at, r.needs, figures));
+  };
+  std::ranges::for_each(api::all_routes(), add);
+  std::ranges::for_each(api::page_routes(), add);
   return made;
 }
 
@@ -89,8 +99,9 @@ class server::impl {
     if (auto fine = check(o); !fine) return fine.error();
     auto made = std::make_unique<impl>(o);
     if (auto read = made->locks_->load(); !read) return read.error();
-    made->service_ = std::make_shared<api::service>(target, o.request_threads, made->locks_);
-    const auto router = make_router(made->service_, made->locks_);
+    made->service_ = std::make_shared<api::service>(target, o.request_threads,
+                                                    o.connections_max / 2, made->locks_, o.log);
+    const auto router = make_router(made->service_);
     auto with = http_options(o, made->service_->bounds);
     if (!made->locks_->is_open()) {
       with.admit = [router](const http::request& head) { return router->admit(head); };
@@ -114,14 +125,12 @@ class server::impl {
   [[nodiscard]] const std::vector<std::string>& addresses() const { return http_->addresses(); }
   result<void> reload() {
     auto tokens = told(locks_->load(), "the tokens stay as they were: ");
+    service_->streamed->end_all();  // who may go on comes again
     if (!has_tls_) return tokens;
     auto tls = told(http_->reload_tls(), "the certificate stays as it was: ");
     return tokens ? std::move(tls) : std::move(tokens);
   }
-  void drain() {
-    service_->draining = true;
-    service_->parked->release();
-  }
+  void drain() { service_->release(); }
   void stop(milliseconds grace) {
     if (service_) drain();
     if (http_) http_->stop(grace);

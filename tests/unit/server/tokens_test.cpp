@@ -5,6 +5,7 @@
 #include <set>
 #include <thread>
 
+#include "node/api/page.hpp"
 #include "node/api/routes.hpp"
 #include "node/api/tokens.hpp"
 #include "tests/unit/server/support.hpp"
@@ -153,13 +154,16 @@ BOOST_AUTO_TEST_CASE(every_route_asks_for_a_token_of_its_scope) {
   std::map<scope, std::string> tokens;
   for (const auto s : all) tokens[s] = token_with({s});
   std::set<scope> seen;
+  start();
   for (const auto& r : api::all_routes()) {
     seen.insert(r.needs);
     auto path = std::string(r.path);
     for (auto at = path.find('{'); at != path.npos; at = path.find('{'))
       path.replace(at, path.find('}') + 1 - at, "x");
     const auto status = [&](const std::string& headers) {
-      return ask(r.method, path, "", headers).status;
+      auto c = connect();
+      c.request(r.method, path, headers, "");
+      return c.read_head().status;  // a stream has no end
     };
     if (r.needs == scope::nothing) {
       BOOST_TEST(r.method == "GET", path);
@@ -247,6 +251,38 @@ BOOST_AUTO_TEST_CASE(no_body_is_read_of_who_may_not_ask) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(decisions_and_refusals_are_logged_with_their_request_and_no_payload) {
+  struct line {
+    log_level level;
+    std::string text, workflow, action, request_id;
+  };
+  std::vector<line> lines;
+  std::mutex mutex;
+  const auto keep = [&](log_level level, std::string_view text, const log_fields& about) {
+    const std::lock_guard lock(mutex);
+    lines.push_back({level, std::string(text), std::string(about.workflow),
+                     std::string(about.action), std::string(about.request_id)});
+  };
+  opts.log = keep;
+  places.log = keep;
+  const auto admin = with(token_with({scope::admin}, "ops"));
+  must(post("/v1/workflows", spec("w", "pause", "\"payload\""), admin), 201);
+  BOOST_REQUIRE(eventually(
+      [&] { return must(get("/v1/workflows/w", admin))["actions"][0]["waiting"] == "decision"; }));
+  must(post("/v1/workflows/w/actions/a/resolve", R"({"decision":"complete","value":"payload"})",
+            admin + "X-Request-Id: r-1\r\n"));
+  refused(get("/v1/stats?payload", "X-Request-Id: r-2\r\n"), 401, "unauthorized");
+  const std::lock_guard lock(mutex);
+  BOOST_TEST_REQUIRE(lines.size() == 2U);
+  BOOST_TEST(lines[0].text == "POST /v1/workflows/w/actions/a/resolve: 200, asked by ops");
+  BOOST_TEST((lines[0].level == log_level::info));
+  BOOST_TEST(lines[0].workflow == "w");
+  BOOST_TEST(lines[0].action == "a");
+  BOOST_TEST(lines[0].request_id == "r-1");
+  BOOST_TEST(lines[1].text == "GET /v1/stats: 401 for 127.0.0.1");
+  BOOST_TEST(lines[1].request_id == "r-2");
+}
+
 BOOST_AUTO_TEST_CASE(the_unix_socket_needs_no_token) {
   token_with({scope::read});
   places.unix_socket = dir / "api.sock";
@@ -259,9 +295,9 @@ BOOST_AUTO_TEST_CASE(the_unix_socket_needs_no_token) {
 BOOST_AUTO_TEST_CASE(a_reload_lets_new_tokens_in_and_revoked_ones_not) {
   std::string logged;
   std::mutex mutex;
-  places.log = [&](log_level, std::string_view what) {
+  places.log = [&](log_level level, std::string_view what) {
     const std::lock_guard lock(mutex);
-    logged += what;
+    if (level >= log_level::warning) logged += what;
   };
   const auto first = token_with({scope::read});
   must(get("/v1/stats", with(first)));
@@ -284,6 +320,21 @@ BOOST_AUTO_TEST_CASE(a_reload_lets_new_tokens_in_and_revoked_ones_not) {
   std::filesystem::remove(places.token_file);
   BOOST_TEST(!front->reload());
   must(get("/v1/stats", with(second)));
+}
+
+BOOST_AUTO_TEST_CASE(the_frame_of_the_page_needs_no_token_and_what_it_shows_does) {
+  const auto token = token_with({scope::read});
+  const auto other = token_with({scope::work});
+  start();
+  for (const auto* path : {"/page/app.css", "/page/app.js"}) BOOST_TEST(get(path).status != 401);
+  const bool has_frame = api::page_files().size() > 1;
+  BOOST_TEST(get("/").status == (has_frame ? 200 : 401));
+  BOOST_TEST(get("/w/none").status == (has_frame ? 200 : 401));
+  refused(get("/?plain"), 401, "unauthorized");
+  refused(get("/w/none?plain"), 401, "unauthorized");
+  refused(get("/?plain", with(other)), 403, "forbidden");
+  BOOST_TEST(get("/?plain", with(token)).status == 200);
+  refused(get("/w/none?plain", with(token)), 404, "not_found");
 }
 
 BOOST_AUTO_TEST_CASE(loopback_without_a_token_file_needs_none) {
