@@ -20,6 +20,7 @@
 #include "node/api/metrics.hpp"
 #include "node/api/pool.hpp"
 #include "node/api/problems.hpp"
+#include "node/api/reasons.hpp"
 #include "node/api/scopes.hpp"
 #include "node/api/streams.hpp"
 #include "node/api/waits.hpp"
@@ -65,6 +66,7 @@ struct service {
   const std::shared_ptr<waits> parked = std::make_shared<waits>(target);
   const std::shared_ptr<streams> streamed = std::make_shared<streams>(target);
   const std::shared_ptr<worker_desk> workers = std::make_shared<worker_desk>(target);
+  reasons_cache reasons{};
   std::atomic<bool> draining{false};
   std::deque<route_figures> figures{};  ///< one of each route
   std::atomic<const http::server*> front{nullptr};

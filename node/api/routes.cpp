@@ -24,6 +24,7 @@ const std::vector<route>& all_routes() {
       {"GET", "/v1/workers", scope::read, show_workers},
       {"GET", "/v1/queues", scope::read, show_queues},
       {"POST", "/v1/backup", scope::admin, back_up},
+      {"GET", "/v1/reasons", scope::read, show_reasons, some},
       {"GET", "/v1/stats", scope::read, show_stats},
       {"GET", "/v1/types", scope::read, show_types},
       {"GET", "/v1/version", scope::read, show_version},

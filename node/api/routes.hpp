@@ -6,6 +6,7 @@
 
 #include "model/documents/json_writer.hpp"
 #include "node/api/call.hpp"
+#include "node/api/reading.hpp"
 
 namespace tenax::api {
 
@@ -21,10 +22,17 @@ template <class Put>
   out.end_object();
   return text;
 }
+/// The filters of a list, and where it goes on.
+[[nodiscard]] list_query read_list(query_reader& query);
+/// A page token as it stands in URLs and answers.
+[[nodiscard]] std::string read_cursor(query_reader& query);
+[[nodiscard]] std::string cursor_text(std::string token);
+void put_cursor(model::json_writer& out, std::string token);
 
 // What they do, by file.
 void submit(const call& c);
 void list(const call& c);
+void show_reasons(const call& c);
 void count(const call& c);
 void show(const call& c);
 void show_history(const call& c);

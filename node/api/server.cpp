@@ -7,6 +7,7 @@
 #include "http/router.hpp"
 #include "http/server.hpp"
 #include "node/api/gate.hpp"
+#include "node/api/page.hpp"
 #include "node/api/places.hpp"
 #include "node/api/routes.hpp"
 
@@ -72,7 +73,7 @@ std::shared_ptr<http::router> make_router(const std::shared_ptr<api::service>& a
   router.set_refusal(api::refusal);
   router.set_guard(
       [at](const http::request& head) { return at->locks->check(head, std::nullopt); });
-  for (const auto& r : api::all_routes()) {
+  const auto add = [&](const api::route& r) {
     auto& figures = at->figures.emplace_back(r.method, r.path);
     router.add(
         std::string(r.method), r.path,
@@ -84,7 +85,9 @@ std::shared_ptr<http::router> make_router(const std::shared_ptr<api::service>& a
           r.run(c);
         },
         make_guard(at, r.needs, figures));
-  }
+  };
+  std::ranges::for_each(api::all_routes(), add);
+  std::ranges::for_each(api::page_routes(), add);
   return made;
 }
 

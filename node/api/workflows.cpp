@@ -5,6 +5,7 @@
 
 #include "model/documents/view_json.hpp"
 #include "node/api/reading.hpp"
+#include "node/api/reasons.hpp"
 #include "node/api/routes.hpp"
 
 namespace tenax::api {
@@ -65,6 +66,19 @@ std::function<void(result<void>)> answer_done(const call& c) {
   };
 }
 
+/// Says what was asked for first if it is faulty: nothing was looked up then.
+template <class Reader>
+bool is_faulty(const call& c, Reader& reader) {
+  const auto wrong = reader.fault();
+  if (wrong) c.refuse(*wrong);
+  return wrong.has_value();
+}
+
+/// Where one looks for a reason, a page may be short.
+constexpr std::size_t looked_at_max = 1'000;
+
+}  // namespace
+
 list_query read_list(query_reader& query) {
   list_query q;
   q.status = query.word("status", "pending, in_progress, completed, failed or cancelled",
@@ -79,44 +93,51 @@ list_query read_list(query_reader& query) {
   q.from = query.time("from");
   q.until = query.time("until");
   q.newest_first = query.flag("newest_first");
-  q.page_token = query.text("cursor").value_or("");
-  for (char& c : q.page_token) c = c == '-' ? '+' : c == '_' ? '/' : c;
+  q.page_token = read_cursor(query);
   return q;
 }
 
 /// As it may stand in a URL: base64 in the alphabet of RFC 4648 section 5.
-void put_cursor(json_writer& out, std::string token) {
+std::string read_cursor(query_reader& query) {
+  auto token = query.text("cursor").value_or("");
+  for (char& c : token) c = c == '-' ? '+' : c == '_' ? '/' : c;
+  return token;
+}
+std::string cursor_text(std::string token) {
   for (char& c : token) c = c == '+' ? '-' : c == '/' ? '_' : c;
-  token.empty() ? out.null("next_cursor") : out.string("next_cursor", token);
+  return token;
 }
-
-/// Says what was asked for first if it is faulty: nothing was looked up then.
-template <class Reader>
-bool is_faulty(const call& c, Reader& reader) {
-  const auto wrong = reader.fault();
-  if (wrong) c.refuse(*wrong);
-  return wrong.has_value();
+void put_cursor(json_writer& out, std::string token) {
+  token.empty() ? out.null("next_cursor")
+                : out.string("next_cursor", cursor_text(std::move(token)));
 }
-
-}  // namespace
 
 // --- queries -----------------------------------------------------------------------------------
 
 void list(const call& c) {
   query_reader query(c.request().query);
   auto q = read_list(query);
+  reason_query reasons(query);
   q.limit = query.number("limit", 1, page_max).value_or(100);
+  q.open = q.open || reasons.selects();
   if (is_faulty(c, query)) return;
-  c.later([q = std::move(q)](const call& self) {
-    const auto page = self.target().list(q);
-    if (!page) return self.refuse(page.error());
+  c.later([q = std::move(q), reasons](const call& self) mutable {
     std::string body;
     json_writer out(body);
     out.begin_object();
     out.begin_array("workflows");
-    for (const auto& w : page->items) model::put_object(out, w);
+    std::size_t found = 0;
+    for (std::size_t looked_at = 0;;) {
+      const auto page = self.target().list(q);
+      if (!page) return self.refuse(page.error());
+      for (const auto& w : page->items) found += reasons.put(out, self.target(), w) ? 1 : 0;
+      q.page_token = page->next_page_token;
+      looked_at += page->items.size();
+      if (!reasons.selects() || found > 0 || q.page_token.empty() || looked_at > looked_at_max)
+        break;
+    }
     out.end_array();
-    put_cursor(out, page->next_page_token);
+    put_cursor(out, std::move(q.page_token));
     out.end_object();
     self.answer(200, std::move(body));
   });

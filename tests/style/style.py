@@ -110,7 +110,7 @@ WORDS = [
 LEFTOVERS = r"\b(TODO|FIXME|XXX)\b"
 MACHINE = (r"/(work|home|root|tmp/bash_jobs)/|deb\.debian\.org|pypi\.org|pythonhosted|crates\.io"
            r"|registry\.npmjs|proxy\.golang|conan\.io")
-TEXT = (".cpp", ".hpp", ".proto", ".cmake", ".in", ".txt", ".md", ".json", ".py", ".sh", ".yml",
+TEXT = (".cpp", ".hpp", ".ts", ".css", ".html", ".mjs", ".proto", ".cmake", ".in", ".txt", ".md", ".json", ".py", ".sh", ".yml",
         ".supp", "")
 
 
@@ -262,6 +262,8 @@ def check_promises(root, _compiler):
     tests = set()
     for path in files(root, ("tests",), (".cpp",)):
         tests.update(re.findall(r"BOOST_(?:AUTO|FIXTURE)_TEST_CASE\(\s*(\w+)", read(root, path)))
+    for path in files(root, ("tests",), (".mjs",)):
+        tests.update(re.findall(r"^test\('(\w+)'", read(root, path), re.M))
     for page in ("docs/guarantees.md", "docs/threat-model.md"):
         if not os.path.exists(os.path.join(root, page)):
             continue

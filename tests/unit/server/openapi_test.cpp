@@ -14,6 +14,7 @@ BOOST_FIXTURE_TEST_SUITE(api_contract, fixture,
                              boost::unit_test::depends_on("api_streams") *
                              boost::unit_test::depends_on("api_attempts") *
                              boost::unit_test::depends_on("api_workers") *
+                              boost::unit_test::depends_on("api_page") *
                              boost::unit_test::depends_on("api_tokens") *
                              boost::unit_test::depends_on("api_server"))
 

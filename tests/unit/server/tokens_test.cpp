@@ -5,6 +5,7 @@
 #include <set>
 #include <thread>
 
+#include "node/api/page.hpp"
 #include "node/api/routes.hpp"
 #include "node/api/tokens.hpp"
 #include "tests/unit/server/support.hpp"
@@ -319,6 +320,21 @@ BOOST_AUTO_TEST_CASE(a_reload_lets_new_tokens_in_and_revoked_ones_not) {
   std::filesystem::remove(places.token_file);
   BOOST_TEST(!front->reload());
   must(get("/v1/stats", with(second)));
+}
+
+BOOST_AUTO_TEST_CASE(the_frame_of_the_page_needs_no_token_and_what_it_shows_does) {
+  const auto token = token_with({scope::read});
+  const auto other = token_with({scope::work});
+  start();
+  for (const auto* path : {"/page/app.css", "/page/app.js"}) BOOST_TEST(get(path).status != 401);
+  const bool has_frame = api::page_files().size() > 1;
+  BOOST_TEST(get("/").status == (has_frame ? 200 : 401));
+  BOOST_TEST(get("/w/none").status == (has_frame ? 200 : 401));
+  refused(get("/?plain"), 401, "unauthorized");
+  refused(get("/w/none?plain"), 401, "unauthorized");
+  refused(get("/?plain", with(other)), 403, "forbidden");
+  BOOST_TEST(get("/?plain", with(token)).status == 200);
+  refused(get("/w/none?plain", with(token)), 404, "not_found");
 }
 
 BOOST_AUTO_TEST_CASE(loopback_without_a_token_file_needs_none) {
