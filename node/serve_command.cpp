@@ -18,7 +18,7 @@ namespace {
 
 constexpr milliseconds look_every{1'000};
 /// For requests, after handlers had theirs.
-constexpr milliseconds answer_time{1'000};
+constexpr milliseconds requests_grace{1'000};
 
 log_sink make_log(const common_options& common, const serve_options& o) {
   return make_log(common.log_level, {},
@@ -100,7 +100,7 @@ int serve_command(const common_options& common, const serve_options& o) {
     complain("stopping; once more to leave at once, which loses nothing either");
   front->drain();
   (void)target.drain(milliseconds(o.drain_ms));
-  front->stop(answer_time);
+  front->stop(requests_grace);
   target.close();
   if (is_healthy) return finish_output(exit_ok);
   return report_error(common, "the engine",

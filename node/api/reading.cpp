@@ -174,17 +174,6 @@ std::optional<wall_time> fields::time(std::string_view name) {
   return at;
 }
 
-std::vector<std::string> fields::texts(std::string_view name) {
-  std::vector<std::string> out;
-  const auto at = find(name, json_kind::array);
-  if (!at) return out;
-  const doc_path here(path_, name);
-  doc_.tree.for_each_child(*at, [&](json_at child) {
-    if (const auto text = doc_.text(child, {here, out.size()})) out.emplace_back(*text);
-  });
-  return out;
-}
-
 std::optional<std::string> fields::json(std::string_view name) {
   const auto at = find(name);
   if (!at) return std::nullopt;

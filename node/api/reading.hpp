@@ -90,8 +90,6 @@ class fields {
   [[nodiscard]] std::vector<std::string> texts(std::string_view name);
   [[nodiscard]] bool flag(std::string_view name);
   [[nodiscard]] std::optional<wall_time> time(std::string_view name);
-  /// An array of strings; empty if it is not there.
-  [[nodiscard]] std::vector<std::string> texts(std::string_view name);
   /// Any JSON, without its spaces.
   [[nodiscard]] std::optional<std::string> json(std::string_view name);
   void fault_at(std::string_view name, std::string message);
