@@ -464,6 +464,7 @@ void engine_core::finish_submit(submit_op& op, const error* failure) {
     return answer_joined(op, failure);
   }
   caf::anon_send(engine_, messages::adopt{std::move(op.box)});
+  runtime_->watchers.tell(op.id);
   op.done(submission{op.id, false});
   answer_joined(op, nullptr);
 }
@@ -641,6 +642,15 @@ void engine_core::go_on() {
   if (!closed_ && runtime_->paused.exchange(false)) {
     caf::anon_send(engine_, messages::start_all{});
   }
+}
+
+std::vector<attempt_progress> engine_core::progress(std::string_view id) const {
+  std::vector<attempt_progress> out;
+  for (auto& n : runtime_->progress.of(id)) {
+    out.push_back({std::move(n.action_key), n.attempt, std::move(n.text),
+                   wall_time(milliseconds(n.at_ms)), n.number});
+  }
+  return out;
 }
 
 result<workflow_view> engine_core::get(std::string_view id) const {
@@ -853,6 +863,7 @@ result<void> engine_core::close(std::optional<milliseconds> patience) {
   if (patience) patience = std::max(*patience, milliseconds(0));
   runtime_->closing = true;
   runtime_->waiters.close(error(errc::closing, "the engine was closed"));
+  runtime_->watchers.close();
   const auto left = executor_->stop(patience);
   if (!seams_.virtual_time) {
     std::unique_lock lock(calls_mutex_);

@@ -75,6 +75,8 @@ class engine_core {
   bool forget_end(const std::string& id, std::uint64_t ticket) {
     return runtime_->waiters.remove(id, ticket);
   }
+  std::uint64_t watch(watchers::callback told) { return runtime_->watchers.add(std::move(told)); }
+  void unwatch(std::uint64_t ticket) { runtime_->watchers.remove(ticket); }
   void request(std::string id, messages::request::command what,
                std::function<void(result<void>)> done);
 
@@ -84,6 +86,7 @@ class engine_core {
 
   [[nodiscard]] result<workflow_view> get(std::string_view id) const;
   [[nodiscard]] result<explanation> explain(std::string_view id) const;
+  [[nodiscard]] std::vector<attempt_progress> progress(std::string_view id) const;
   [[nodiscard]] result<std::vector<due_view>> due_by(storage::timer_kind kind, std::size_t limit,
                                                      std::optional<wall_time> now) const;
   [[nodiscard]] const storage::read_store& store() const noexcept { return *store_; }

@@ -177,6 +177,20 @@ bool engine::give_up(std::string_view id, std::uint64_t ticket) {
   return ticket != 0 && !cannot_answer(impl_) && impl_->core()->forget_end(std::string(id), ticket);
 }
 
+std::uint64_t engine::watch(std::function<void(std::string_view workflow_id)> told) {
+  if (!cannot_answer(impl_)) return impl_->core()->watch(std::move(told));
+  told({});
+  return 0;
+}
+
+void engine::unwatch(std::uint64_t ticket) {
+  if (ticket != 0 && !cannot_answer(impl_)) impl_->core()->unwatch(ticket);
+}
+
+std::vector<attempt_progress> engine::progress(std::string_view id) const {
+  return cannot_answer(impl_) ? std::vector<attempt_progress>() : impl_->core()->progress(id);
+}
+
 result<workflow_summary> engine::summary(std::string_view id) const {
   if (auto no = cannot_answer(impl_)) return std::move(*no);
   return storage::read_summary(impl_->core()->store(), id);

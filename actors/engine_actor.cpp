@@ -66,6 +66,7 @@ engine_process::behavior_type engine_process::make_behavior() {
           [this](const messages::committed& m) {
             removing_ = false;
             for (const auto& r : std::exchange(removed_, {})) {
+              if (m.ok) rt_->watchers.tell(r->workflow_id);
               r->answer(m.ok ? result<void>() : result<void>(*m.why));
             }
             for (const auto& r : std::exchange(after_removal_, {})) request(r);

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "model/definition.hpp"
 #include "model/seams.hpp"
@@ -22,9 +23,11 @@ class progress_board {
   static constexpr std::size_t bytes_max = 16u << 20;
 
   struct note {
+    std::string action_key{};
     std::uint32_t attempt = 0;
     model::time_ms at_ms = 0;
-    std::string text;
+    std::string text{};
+    std::uint64_t number = 0;  ///< as set: 1, 2, ...
   };
 
   void set(const std::string& workflow_id, model::action_index action, note what) {
@@ -33,6 +36,7 @@ class progress_board {
     const std::size_t more = bytes_of(workflow_id, what);
     const std::size_t less = found == notes_.end() ? 0 : bytes_of(workflow_id, found->second);
     if (bytes_ - less + more > bytes_max) return;
+    what.number = ++last_number_;
     bytes_ += more - less;
     if (found == notes_.end()) {
       notes_.emplace(std::pair(workflow_id, action), std::move(what));
@@ -49,6 +53,16 @@ class progress_board {
     if (found == notes_.end()) return std::nullopt;
     return found->second;
   }
+  /// All of one workflow, by action.
+  [[nodiscard]] std::vector<note> of(std::string_view workflow_id) const {
+    std::vector<note> found;
+    if (!any_.load(std::memory_order_relaxed)) return found;
+    const std::lock_guard lock(mutex_);
+    const std::string id(workflow_id);
+    for (auto at = notes_.lower_bound({id, 0}); at != notes_.end() && at->first.first == id; ++at)
+      found.push_back(at->second);
+    return found;
+  }
   /// Its attempt is not open any more.
   void forget(const std::string& workflow_id, model::action_index action) {
     if (!any_.load(std::memory_order_relaxed)) return;
@@ -62,11 +76,12 @@ class progress_board {
 
  private:
   static std::size_t bytes_of(const std::string& workflow_id, const note& what) {
-    return workflow_id.size() + what.text.size() + 128;
+    return workflow_id.size() + what.action_key.size() + what.text.size() + 160;
   }
   mutable std::mutex mutex_;
   std::map<std::pair<std::string, model::action_index>, note> notes_;
   std::size_t bytes_ = 0;
+  std::uint64_t last_number_ = 0;
   std::atomic<bool> any_ = false;
 };
 

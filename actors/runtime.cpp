@@ -97,6 +97,41 @@ void end_waiters::close(const error& why) {
   }
 }
 
+std::uint64_t watchers::add(callback told) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!closed_) {
+      all_.emplace_back(++last_ticket_, std::move(told));
+      any_ = true;
+      return last_ticket_;
+    }
+  }
+  told({});
+  return 0;
+}
+
+void watchers::remove(std::uint64_t ticket) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(all_, [ticket](const auto& w) { return w.first == ticket; });
+  any_ = !all_.empty();
+}
+
+void watchers::tell_all(std::string_view workflow_id) const {
+  const std::shared_lock lock(mutex_);
+  for (const auto& [ticket, told] : all_) told(workflow_id);
+}
+
+void watchers::close() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(closed_, true)) return;  // who comes now is told by `add`
+  }
+  tell({});
+  const std::lock_guard lock(mutex_);
+  all_.clear();
+  any_ = false;
+}
+
 model::secret_source runtime::drawn_secrets() {
   return {[](void* rt) {
             auto& random = static_cast<runtime*>(rt)->random;
@@ -115,6 +150,7 @@ void runtime::halt(const error& why) {
   budget.close();
   log(log_level::error, "the engine stops: " + why.to_string());
   waiters.close(stopped());
+  watchers.close();
   if (opts.on_stopped) opts.on_stopped(stopped());
 }
 
@@ -141,6 +177,7 @@ void runtime::die(const std::exception_ptr& why) const noexcept {
 
 void runtime::finished(const model::definition& def, const model::workflow_state& state) {
   sweep_event_ms.store(0, std::memory_order_relaxed);
+  watchers.tell(def.spec.id);
   if (!opts.on_finished && !waiters.any(def.spec.id)) return;
   const auto summary = model::summarize(def.spec, state);
   waiters.notify(summary);
@@ -149,8 +186,22 @@ void runtime::finished(const model::definition& def, const model::workflow_state
 
 /// Reads what is durable: the state in memory runs ahead of it.
 void runtime::went_on(std::string_view workflow_id) {
-  if (!waiters.any(workflow_id)) return;
+  watchers.tell(workflow_id);
+  if (!waiters.any_for_news() || !waiters.any(workflow_id)) return;
   if (const auto summary = storage::read_summary(store, workflow_id)) waiters.notify(*summary);
+}
+
+storage::ack runtime::tell_went_on(const std::string& workflow_id) {
+  if (!is_heard()) return {};
+  struct news {
+    runtime* rt;
+    std::string workflow_id;
+  };
+  const auto call = [](void* context, const error* failure) noexcept {
+    const std::unique_ptr<news> n(static_cast<news*>(context));
+    if (failure == nullptr) n->rt->went_on(n->workflow_id);
+  };
+  return {call, new news{this, workflow_id}};
 }
 
 }  // namespace tenax::actors

@@ -10,9 +10,11 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "actors/document_cache.hpp"
@@ -82,6 +84,32 @@ class end_waiters {
   std::atomic<std::uint64_t> for_news_{0};
 };
 
+/// Those who are told of every change of any workflow (engine::watch). Nobody there: one load.
+class watchers {
+ public:
+  using callback = std::function<void(std::string_view workflow_id)>;
+
+  /// Returns a ticket for `remove`. After `close` it is 0, and `told` has been called with "".
+  std::uint64_t add(callback told);
+  /// Is not called any more when this returns. Not from a callback.
+  void remove(std::uint64_t ticket);
+  [[nodiscard]] bool any() const noexcept { return any_.load(std::memory_order_relaxed); }
+  void tell(std::string_view workflow_id) const {
+    if (any()) tell_all(workflow_id);
+  }
+  /// Calls everyone with "", and nobody any more.
+  void close();
+
+ private:
+  void tell_all(std::string_view workflow_id) const;
+
+  mutable std::shared_mutex mutex_;  ///< shared by those who call
+  std::vector<std::pair<std::uint64_t, callback>> all_;
+  std::uint64_t last_ticket_ = 0;
+  bool closed_ = false;
+  std::atomic<bool> any_{false};
+};
+
 /// The journal's word to an actor, as a `committed` message.
 [[nodiscard]] storage::ack tell_committed(const caf::strong_actor_ptr& target);
 
@@ -118,6 +146,7 @@ struct runtime {
   progress_board progress;
   time_ms opened_at_ms = 0;
   end_waiters waiters;
+  actors::watchers watchers;
   figures of_types;
   memory_budget budget;
   document_cache documents{documents_bytes_max};
@@ -188,8 +217,12 @@ struct runtime {
   void no_handler(const workflow_spec& workflow, const action_spec& action);
   /// Tells those who wait that a workflow has ended, after its end is durable.
   void finished(const model::definition& def, const model::workflow_state& state);
-  /// The same of events that are no end.
+  /// The same of events that are no end, and of a workflow that is new or gone.
   void went_on(std::string_view workflow_id);
+  /// Whether anybody wants to know of those. Takes no lock.
+  [[nodiscard]] bool is_heard() const noexcept { return watchers.any() || waiters.any_for_news(); }
+  /// For a batch whose end nobody waits for: went_on, once it is durable, if that is heard.
+  [[nodiscard]] storage::ack tell_went_on(const std::string& workflow_id);
 
  private:
   mutable std::mutex halt_mutex_;

@@ -295,7 +295,7 @@ void workflow_process::commit(storage::flush when) {
   changes_.begin(state_);
   flush_wanted_ = false;
   if (when == storage::flush::lazy) {
-    rt_->journal.append(batch, when, {});
+    rt_->journal.append(batch, when, rt_->tell_went_on(id_));
     batch.clear();  // gives the memory of a large one back
     return;
   }
@@ -330,7 +330,7 @@ void workflow_process::settle(aftermath& done) {
   if (done.ended) {
     (void)TENAX_FAILPOINT("terminal.after");
     rt_->finished(*def_, state_);
-  } else if (rt_->waiters.any_for_news()) {
+  } else if (rt_->is_heard()) {
     rt_->went_on(id_);
   }
   if (done.bytes > 0) rt_->budget.drop_results(done.bytes);
@@ -836,7 +836,8 @@ std::optional<error> workflow_process::hear(const messages::request::heartbeat& 
   auto refused = process(model::hear_of_attempt{a, attempt, secret}, urgency::now);
   if (refused) return refused;
   *c.given_up_at_ms = state_.actions[a].due_at_ms;
-  rt_->progress.set(id_, a, {attempt, rt_->now_ms(), c.progress});
+  rt_->progress.set(id_, a, {def_->spec.actions[a].key, attempt, rt_->now_ms(), c.progress});
+  rt_->watchers.tell(id_);
   return std::nullopt;
 }
 

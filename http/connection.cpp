@@ -63,6 +63,10 @@ void connection::on_ready(bool ok) {
 
 void connection::tick(time_point now) {
   if (now > write_by_) return close();
+  if (now > comment_at_ && state_ == state::streaming && sending_.empty()) {
+    add_piece(format_comment("alive"));
+    write();
+  }
   if (now <= read_by_) return;
   const bool is_asking = state_ == state::head || state_ == state::body;
   is_asking ? refuse({408, "the request did not come in time"}) : close();
@@ -71,7 +75,7 @@ void connection::tick(time_point now) {
 void connection::stop() {
   is_last_ = true;
   if (state_ == state::idle || state_ == state::opening) return close();
-  if (state_ == state::streaming) exchange_->end();
+  if (state_ == state::streaming) exchange_->cut();
 }
 
 void connection::close() {
@@ -233,13 +237,14 @@ void connection::respond(response r, written_call written) {
   write();
 }
 
-void connection::begin_stream(response head) {
+void connection::begin_stream(response head, bool is_events) {
   if (is_closed_ || state_ != state::handling) return;
   const auto end = http_1_0_ ? body_end::close : body_end::chunks;
   state_ = state::streaming;
+  if (is_events) comment_at_ = in(core_->options.comment_interval);
   if (http_1_0_) is_last_ = true;
   add_head(head, end);
-  if (head_only_ || loop_->is_stopping()) exchange_->end();  // flush() follows
+  if (head_only_ || loop_->is_stopping()) exchange_->cut();  // flush() follows
   write();
 }
 
@@ -256,13 +261,18 @@ void connection::flush() {
   if (is_closed_ || state_ != state::streaming || !sending_.empty()) return;
   const auto piece = exchange_->take();
   if (piece.bytes.empty() && !piece.is_last) return;
-  if (!head_only_) out_ += http_1_0_ ? piece.bytes : format_chunk(piece.bytes);
+  add_piece(piece.bytes);
   if (piece.is_last) {
     if (!head_only_ && !http_1_0_) out_ += last_chunk;
     if (piece.is_dropped) is_last_ = true;
     state_ = state::answering;
   }
   write();
+}
+
+void connection::add_piece(std::string_view bytes) {
+  if (!head_only_) out_ += http_1_0_ ? std::string(bytes) : format_chunk(bytes);
+  if (comment_at_ != never) comment_at_ = in(core_->options.comment_interval);
 }
 
 void connection::write() {
@@ -298,6 +308,7 @@ void connection::written_all() {
   if (state_ != state::answering) return;  // "100 Continue"
   const auto answered = std::exchange(exchange_, nullptr);
   auto written = std::exchange(written_, written_call());
+  comment_at_ = never;
   is_last_ || loop_->is_stopping() ? finish() : become_idle();
   if (answered) answered->finish();
   written(true);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "http/core.hpp"
 #include "http/exchange.hpp"
@@ -40,7 +41,7 @@ class connection : public std::enable_shared_from_this<connection> {
 
   // --- the exchange's words ---
   void respond(response r, written_call written);
-  void begin_stream(response head);
+  void begin_stream(response head, bool is_events);
   /// The stream has more.
   void flush();
 
@@ -72,6 +73,7 @@ class connection : public std::enable_shared_from_this<connection> {
   void refuse(const problem& p);
   void refuse(response r);
   void add_head(const response& r, body_end end);
+  void add_piece(std::string_view bytes);
   void write();
   void write_piece();
   void written_all();
@@ -103,6 +105,7 @@ class connection : public std::enable_shared_from_this<connection> {
   bool http_1_0_ = false;
   bool head_only_ = false;
   written_call written_;
+  time_point comment_at_ = time_point::max();  ///< an event stream is silent until then
 
   std::string out_;      ///< to be written
   std::string sending_;  ///< being written

@@ -18,8 +18,8 @@ bool exchange::answer(response r, written_call written) {
 
 bool exchange::begin_stream(response head, bool is_events) {
   if (!advance(is_events ? state::events : state::streaming)) return false;
-  loop_->dispatch(client_, [head = std::move(head)](connection& c) mutable {
-    c.begin_stream(std::move(head));
+  loop_->dispatch(client_, [head = std::move(head), is_events](connection& c) mutable {
+    c.begin_stream(std::move(head), is_events);
   });
   return true;
 }
@@ -34,13 +34,14 @@ bool exchange::advance(state to) {
 bool exchange::write(std::string_view bytes) {
   std::unique_lock lock(mutex_);
   if (!streams()) return false;
-  if (waiting_.size() + bytes.size() <= bytes_max_) {
+  if (waiting_.empty() || waiting_.size() + bytes.size() <= bytes_max_) {
     waiting_ += bytes;
     wake(std::move(lock));
     return true;
   }
   waiting_ = state_ == state::events ? format_event({.name = "reset"}) : std::string();
   state_ = state::dropped;
+  was_dropped_ = true;
   loop_->post(client_, [](connection& c) { c.flush(); });
   tell_gone(std::move(lock));
   return false;
@@ -53,6 +54,14 @@ void exchange::end() {
   wake(std::move(lock));
 }
 
+void exchange::cut() {
+  std::unique_lock lock(mutex_);
+  if (!streams()) return;
+  state_ = state::ended;
+  is_cut_ = true;
+  wake(std::move(lock));
+}
+
 bool exchange::is_open() const {
   const std::lock_guard lock(mutex_);
   return streams();
@@ -60,9 +69,21 @@ bool exchange::is_open() const {
 
 void exchange::on_gone(std::function<void()> call) {
   std::unique_lock lock(mutex_);
-  if (!is_gone_ && (state_ == state::ended || state_ == state::closed)) return;
+  const bool is_over = state_ == state::closed || (state_ == state::ended && !is_cut_);
+  if (!is_gone_ && is_over) return;
   on_gone_.swap(call);  // what was there goes after the lock: it may hold the last handle of this
   if (is_gone_) tell_gone(std::move(lock));
+}
+
+void exchange::on_sent(std::function<void()> call) {
+  std::unique_lock lock(mutex_);
+  on_sent_.swap(call);  // what was there goes after the lock, as above
+  streams() ? wake(std::move(lock)) : tell_sent(std::move(lock));
+}
+
+bool exchange::was_dropped() const {
+  const std::lock_guard lock(mutex_);
+  return was_dropped_;
 }
 
 void exchange::abandon_answer() {
@@ -70,10 +91,12 @@ void exchange::abandon_answer() {
 }
 
 exchange::piece exchange::take() {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   is_woken_ = false;
-  return {std::exchange(waiting_, {}), state_ == state::ended || state_ == state::dropped,
-          state_ == state::dropped};
+  piece next{std::exchange(waiting_, {}), state_ == state::ended || state_ == state::dropped,
+             state_ == state::dropped};
+  if (next.bytes.empty()) tell_sent(std::move(lock));
+  return next;
 }
 
 void exchange::leave() {
@@ -85,20 +108,35 @@ void exchange::close() {
   std::unique_lock lock(mutex_);
   state_ = state::closed;
   waiting_ = {};
+  const auto sent = std::exchange(on_sent_, {});
   tell_gone(std::move(lock));
+  if (sent) sent();
 }
 
 void exchange::finish() {
   std::function<void()> released;  // after the lock, as above
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   state_ = state::closed;
-  released = std::move(on_gone_);
+  const auto sent = std::exchange(on_sent_, {});
+  if (is_cut_) {
+    tell_gone(std::move(lock));
+  } else {
+    released.swap(on_gone_);
+    lock.unlock();
+  }
+  if (sent) sent();
 }
 
 /// Without the lock, for the call may come back to this exchange.
 void exchange::tell_gone(std::unique_lock<std::mutex> lock) {
   is_gone_ = true;
   const auto call = std::exchange(on_gone_, {});
+  lock.unlock();
+  if (call) call();
+}
+
+void exchange::tell_sent(std::unique_lock<std::mutex> lock) {
+  const auto call = std::exchange(on_sent_, {});
   lock.unlock();
   if (call) call();
 }
@@ -154,6 +192,11 @@ bool stream::write(std::string_view bytes) const { return handle_ && handle_->at
 void stream::end() const {
   if (handle_) handle_->at->end();
 }
+void stream::on_sent(std::function<void()> call) const {
+  if (handle_) return handle_->at->on_sent(std::move(call));
+  if (call) call();
+}
+bool stream::was_dropped() const { return handle_ && handle_->at->was_dropped(); }
 bool stream::is_open() const { return handle_ && handle_->at->is_open(); }
 void stream::on_gone(std::function<void()> call) const {
   if (handle_) return handle_->at->on_gone(std::move(call));

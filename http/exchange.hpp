@@ -48,6 +48,8 @@ class exchange {
   void end();
   [[nodiscard]] bool is_open() const;
   void on_gone(std::function<void()> call);
+  void on_sent(std::function<void()> call);
+  [[nodiscard]] bool was_dropped() const;
   /// Nobody is left to answer, or to end the stream.
   void abandon_answer();
 
@@ -57,8 +59,10 @@ class exchange {
     bool is_last = false;
     bool is_dropped = false;  ///< the connection cannot go on
   };
-  /// What the stream has for the client now.
+  /// What the stream has for the client now; all before it has been sent.
   piece take();
+  /// Ends the stream for the application, which is told as if the client had left.
+  void cut();
   /// The client sends no more: it has left, or waits for its answer only.
   void leave();
   /// Nothing will reach the client any more.
@@ -83,6 +87,7 @@ class exchange {
   }
   void tell_gone(std::unique_lock<std::mutex> lock);
   void wake(std::unique_lock<std::mutex> lock);
+  void tell_sent(std::unique_lock<std::mutex> lock);
 
   const std::shared_ptr<loop> loop_;
   const std::weak_ptr<connection> client_;
@@ -92,8 +97,11 @@ class exchange {
   state state_ = state::waiting;
   bool is_gone_ = false;  ///< on_gone's call is due, or was made
   bool is_woken_ = false;
+  bool was_dropped_ = false;
+  bool is_cut_ = false;
   std::string waiting_;  ///< of a stream
   std::function<void()> on_gone_;
+  std::function<void()> on_sent_;
 };
 
 }  // namespace tenax::http

@@ -20,16 +20,23 @@ class stream {
   stream() = default;
 
   /// Queues bytes and returns at once. False: nobody reads any more - the client has left, the
-  /// stream has ended, or its reader is so slow that more than `options::stream_bytes_max` bytes
-  /// would wait for it. Such a reader is dropped: what waits is discarded (in an event stream
-  /// `event: reset` takes its place), and the connection is closed. An event is written by one
-  /// call.
+  /// stream has ended, or its reader is so slow that something waits for it still and this would
+  /// make it more than `options::stream_bytes_max` bytes. Such a reader is dropped: what waits is
+  /// discarded (in an event stream `event: reset` takes its place), and the connection is closed.
+  /// An event is written by one call.
   bool write(std::string_view bytes) const;
   /// No more will come; what was written is still sent.
   void end() const;
   /// Whether a write could reach somebody.
   [[nodiscard]] bool is_open() const;
-  /// As responder::on_gone: the client has left, or was dropped, before end().
+  /// Calls once, on an io thread or at once, when nothing waits any more: all that was written has
+  /// been given to the system; or when nobody reads any more. For who has much to write and can
+  /// wait: it never has its reader dropped. The call must not block; a later one replaces it.
+  void on_sent(std::function<void()> call) const;
+  /// Whether the reader was dropped for being slow.
+  [[nodiscard]] bool was_dropped() const;
+  /// As responder::on_gone: the client has left, was dropped, or wants no body (HEAD), before
+  /// end().
   void on_gone(std::function<void()> call) const;
 
  private:

@@ -21,8 +21,8 @@ namespace {
 /// Deadlines are kept to a quarter of the shortest.
 std::chrono::milliseconds tick_of(const options& o) {
   using std::chrono::milliseconds;
-  const auto shortest =
-      std::min({o.header_timeout, o.body_timeout, o.idle_timeout, o.write_timeout});
+  const auto shortest = std::min(
+      {o.header_timeout, o.body_timeout, o.idle_timeout, o.write_timeout, o.comment_interval});
   return std::clamp(shortest / 4, milliseconds(5), milliseconds(1'000));
 }
 
@@ -37,7 +37,8 @@ std::string random_prefix() {
 }
 
 result<void> check(const options& o) {
-  const auto positive = {o.header_timeout, o.body_timeout, o.idle_timeout, o.write_timeout};
+  const auto positive = {o.header_timeout, o.body_timeout, o.idle_timeout, o.write_timeout,
+                         o.comment_interval};
   if (o.listen.empty() && o.unix_path.empty()) {
     return error(errc::invalid_argument, "nothing to listen on");
   }

@@ -51,6 +51,8 @@ struct options {
   std::chrono::milliseconds body_timeout{30'000};   ///< for each 64 KiB of a body; then 408
   std::chrono::milliseconds idle_timeout{75'000};   ///< between requests
   std::chrono::milliseconds write_timeout{30'000};  ///< for each 64 KiB of an answer
+  /// After so much silence an event stream has a comment: proxies and clients see that it lives.
+  std::chrono::milliseconds comment_interval{15'000};
 
   origin_rules origins;
 

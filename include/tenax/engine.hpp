@@ -141,6 +141,22 @@ class engine {
   /// Takes an await_async back. False: `done` was called, or is being called.
   bool give_up(std::string_view id, std::uint64_t ticket);
 
+  /// Calls `told` with the id of a workflow whenever something about it is new, once that is
+  /// durable: it was submitted, has gone on, has ended, was removed by `remove` (not by retention),
+  /// or an open attempt of it was heard of. What is new has to be asked for, elsewhere: `told` is
+  /// called on engine threads, several at once, holds up what it is told of, and must be quick, not
+  /// throw, block or call the engine. With "" it is told, once, that the engine closes or has
+  /// stopped, perhaps before this returns, and that nothing more comes. What is decided already at
+  /// the call may become durable without a word: look once more after 100 ms. Nothing is kept for
+  /// who watches, and where nobody does it costs one load. Returns a ticket for `unwatch`.
+  std::uint64_t watch(std::function<void(std::string_view workflow_id)> told);
+  /// When it returns, `told` is not called any more. Not from `told`.
+  void unwatch(std::uint64_t ticket);
+
+  /// What the latest heartbeats of the workflow's open attempts said, by action: what `get` shows,
+  /// at the cost of these only. Nothing, if there is none or no such workflow.
+  std::vector<attempt_progress> progress(std::string_view id) const;
+
   /// Reads the last durable state. An id that none can have is not_found at once, here and in every
   /// other call but submit. Errors of all queries: not_found, corrupt, storage_unavailable;
   /// of `list` and `count` also invalid_argument (a limit, filter or token that is none).

@@ -146,6 +146,16 @@ struct workflow_view {
   }
 };
 
+/// What was heard of an open attempt last; kept until it is not open any more, or the engine
+/// closes.
+struct attempt_progress {
+  std::string action{};  ///< key
+  std::uint32_t attempt = 0;
+  std::string progress{};
+  wall_time heard_at{};
+  std::uint64_t number = 0;  ///< greater than that of all heartbeats before, of any workflow
+};
+
 struct history_event {
   std::uint64_t seq = 0;  ///< 1..n without gaps
   wall_time at{};         ///< never goes back

@@ -143,6 +143,13 @@ void put_fields(json_writer& out, const history_event& e) {
   put_bytes(out, "data", e.data);
 }
 
+void put_fields(json_writer& out, const attempt_progress& p) {
+  out.string("action", p.action);
+  out.number("attempt", p.attempt);
+  out.string("progress", p.progress);
+  out.time("heard_at", p.heard_at);
+}
+
 namespace {
 
 template <class View>

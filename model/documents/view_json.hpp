@@ -19,6 +19,7 @@ void put_fields(json_writer& out, const workflow_summary& w);
 void put_fields(json_writer& out, const action_view& a);
 void put_fields(json_writer& out, const workflow_view& w);
 void put_fields(json_writer& out, const history_event& e);
+void put_fields(json_writer& out, const attempt_progress& p);
 void put_fields(json_writer& out, const action_reason& r);
 void put_fields(json_writer& out, const running_attempt& r);
 void put_fields(json_writer& out, const explained_action& a);

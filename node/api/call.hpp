@@ -22,6 +22,7 @@
 #include "node/api/problems.hpp"
 #include "node/api/reasons.hpp"
 #include "node/api/scopes.hpp"
+#include "node/api/streams.hpp"
 #include "node/api/waits.hpp"
 #include "tenax/engine.hpp"
 
@@ -29,22 +30,36 @@ namespace tenax::api {
 
 /// Outlives the server where the engine still has to call back.
 struct service {
-  service(engine& e, std::size_t threads, std::shared_ptr<const gate> at)
-      : target(e), bounds(e.bounds()), locks(std::move(at)), work(threads, 1'000) {}
+  service(engine& e, std::size_t threads, std::size_t most_streams, std::shared_ptr<const gate> at)
+      : target(e),
+        bounds(e.bounds()),
+        streams_max(most_streams),
+        locks(std::move(at)),
+        work(threads, 1'000) {}
+
+  /// Who waits for news is answered, streams end; now and later.
+  void release() {
+    draining = true;
+    parked->release();
+    streamed->release();
+  }
 
   /// Nobody waits any more, nothing is begun.
   void stop() {
     draining = true;
     parked->stop();
+    streamed->stop();
     work.stop();
   }
 
   engine& target;
   const limits bounds;
+  const std::size_t streams_max;
   const std::shared_ptr<const gate> locks;
   pool work;
   const std::shared_ptr<waits> parked = std::make_shared<waits>(target);
   reasons_cache reasons{};
+  const std::shared_ptr<streams> streamed = std::make_shared<streams>(target);
   std::atomic<bool> draining{false};
   std::deque<route_figures> figures{};  ///< one of each route
   std::atomic<const http::server*> front{nullptr};
@@ -74,6 +89,11 @@ class call {
     const auto time = std::chrono::steady_clock::now() - state_->began;
     state_->figures.count(r.status, time, state_->waited);
     state_->to.send(std::move(r));
+  }
+  /// Answers with Server-Sent Events.
+  [[nodiscard]] http::stream begin_events() const {
+    state_->figures.count(200, {}, true);
+    return state_->to.send_events({200, {{"X-Accel-Buffering", "no"}}, {}});  // nginx
   }
   /// A JSON document.
   void answer(int status, std::string body, http::headers headers = {}) const {

@@ -184,6 +184,12 @@ void print_types(exposition& out, const engine& of) {
 void print_server(exposition& out, const server_figures& server) {
   out.gauge("tenax_http_connections", "Open connections.", server.connections);
   out.gauge("tenax_http_waits", "Requests that wait for news about a workflow.", server.waits);
+  out.family("tenax_http_streams", "gauge", "Event streams that are open, by what they tell.");
+  out.sample(server.history_streams, {{"of", "history"}});
+  out.sample(server.change_streams, {{"of", "changes"}});
+  out.counter("tenax_http_streams_dropped_total",
+              "Event streams that were ended because their readers were too slow.",
+              server.streams_dropped);
   out.family("tenax_http_requests_total", "counter", "Requests answered, by route and status.");
   for (const auto* r : server.routes) out.answers(*r);
   out.family(

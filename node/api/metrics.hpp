@@ -40,6 +40,9 @@ class route_figures {
 struct server_figures {
   std::size_t connections = 0;
   std::size_t waits = 0;
+  std::size_t history_streams = 0;
+  std::size_t change_streams = 0;
+  std::uint64_t streams_dropped = 0;
   std::vector<const route_figures*> routes;
 };
 

@@ -37,6 +37,8 @@ class query_reader {
     return found;
   }
   void fault_at(std::string_view name, const std::string& message);
+  /// Of what belongs to the query and is not in it.
+  void fault(std::string message) { faults_.push_back({"", std::move(message)}); }
   [[nodiscard]] std::optional<error> fault();
 
  private:

@@ -19,6 +19,7 @@ const std::vector<route>& all_routes() {
       {"POST", "/v1/workflows/{id}/actions/{key}/resolve", scope::operate, resolve},
       {"POST", "/v1/attempts/end", scope::work, end_attempts},
       {"POST", "/v1/attempts/heartbeat", scope::work, heartbeat},
+      {"GET", "/v1/events", scope::read, stream_changes},
       {"GET", "/v1/reasons", scope::read, show_reasons, some},
       {"GET", "/v1/stats", scope::read, show_stats},
       {"GET", "/v1/types", scope::read, show_types},

@@ -1,4 +1,4 @@
-// routes.hpp - every path of the API. Depends on node/api only.
+// routes.hpp - every path of the API. Depends on node/api and model/documents only.
 #pragma once
 
 #include <string>
@@ -11,6 +11,17 @@
 namespace tenax::api {
 
 [[nodiscard]] const std::vector<route>& all_routes();
+
+/// A JSON object with the members that `put(json_writer&)` adds.
+template <class Put>
+[[nodiscard]] std::string object_text(Put put) {
+  std::string text;
+  model::json_writer out(text);
+  out.begin_object();
+  put(out);
+  out.end_object();
+  return text;
+}
 
 /// The filters of a list, and where it goes on.
 [[nodiscard]] list_query read_list(query_reader& query);
@@ -33,6 +44,11 @@ void send_signal(const call& c);
 void explain(const call& c);
 void resolve(const call& c);
 void remove(const call& c);
+
+/// Whether a request for a history asks for a stream of it.
+[[nodiscard]] bool wants_events(const http::request& r);
+void stream_history(const call& c);
+void stream_changes(const call& c);
 
 void end_attempts(const call& c);
 void heartbeat(const call& c);

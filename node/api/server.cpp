@@ -92,7 +92,8 @@ class server::impl {
     if (auto fine = check(o); !fine) return fine.error();
     auto made = std::make_unique<impl>(o);
     if (auto read = made->locks_->load(); !read) return read.error();
-    made->service_ = std::make_shared<api::service>(target, o.request_threads, made->locks_);
+    made->service_ = std::make_shared<api::service>(target, o.request_threads,
+                                                    o.connections_max / 2, made->locks_);
     const auto router = make_router(made->service_, made->locks_);
     auto with = http_options(o, made->service_->bounds);
     if (!made->locks_->is_open()) {
@@ -117,14 +118,12 @@ class server::impl {
   [[nodiscard]] const std::vector<std::string>& addresses() const { return http_->addresses(); }
   result<void> reload() {
     auto tokens = told(locks_->load(), "the tokens stay as they were: ");
+    service_->streamed->end_all();  // who may go on comes again
     if (!has_tls_) return tokens;
     auto tls = told(http_->reload_tls(), "the certificate stays as it was: ");
     return tokens ? std::move(tls) : std::move(tokens);
   }
-  void drain() {
-    service_->draining = true;
-    service_->parked->release();
-  }
+  void drain() { service_->release(); }
   void stop(milliseconds grace) {
     if (service_) drain();
     if (http_) http_->stop(grace);

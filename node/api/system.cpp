@@ -12,16 +12,6 @@ using model::json_writer;
 
 namespace {
 
-template <class Put>
-std::string object_text(Put put) {
-  std::string text;
-  json_writer out(text);
-  out.begin_object();
-  put(out);
-  out.end_object();
-  return text;
-}
-
 void put_histogram(json_writer& out, std::string_view name, const time_histogram& h) {
   out.begin_object(name);
   out.begin_array("counts");
@@ -93,6 +83,11 @@ void show_metrics(const call& c) {
   server_figures server;
   if (const auto* front = c.at().front.load()) server.connections = front->connections();
   server.waits = c.at().parked->size();
+  const auto streams = c.at().streamed->count();
+  server.history_streams = streams.histories;
+  server.change_streams = streams.changes;
+  server.streams_dropped = streams.dropped;
+  server.workers = c.at().workers->workers().size();
   for (const auto& f : c.at().figures) server.routes.push_back(&f);
   c.answer({200,
             {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}},

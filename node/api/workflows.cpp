@@ -182,6 +182,7 @@ void show(const call& c) {
 }
 
 void show_history(const call& c) {
+  if (wants_events(c.request())) return stream_history(c);
   query_reader query(c.request().query);
   const auto after =
       query.number("after", 0, std::numeric_limits<std::uint64_t>::max()).value_or(0);

@@ -16,6 +16,27 @@ struct heard {
   }
 };
 
+/// Who watches, and looks at what it is told of at once: what it saw is durable.
+struct watcher {
+  explicit watcher(engine& e) : target(e) {
+    ticket = e.watch([this](std::string_view id) {
+      ++calls;
+      if (id.empty()) return void(is_over = true);
+      const auto w = target.summary(id);
+      seen[std::string(id)] = w ? w->events : 0;
+    });
+  }
+  ~watcher() { target.unwatch(ticket); }
+  watcher(const watcher&) = delete;
+  watcher& operator=(const watcher&) = delete;
+
+  engine& target;
+  std::map<std::string, std::uint64_t> seen;
+  int calls = 0;
+  bool is_over = false;
+  std::uint64_t ticket = 0;
+};
+
 }  // namespace
 
 BOOST_FIXTURE_TEST_SUITE(async, engine_fixture)
@@ -85,6 +106,103 @@ BOOST_AUTO_TEST_CASE(closing_answers_those_who_wait_for_news) {
   BOOST_TEST_REQUIRE(news.news.size() == 1U);
   BOOST_TEST(code_of(news.news[0]) == errc::closing);
   must(engine->reopen());
+}
+
+BOOST_AUTO_TEST_CASE(who_watches_is_told_of_every_durable_change_of_any_workflow) {
+  std::string token;
+  handle("ask", [&](const action_context& c) {
+    token = c.token();
+    return outcome::pending();
+  });
+  handle_ok("work");
+  handle_failing("fail");
+  auto& e = open().as_engine();
+  submit(one("before", "wait", R"({"seconds": 3600})"));
+  engine->advance(seconds(1));
+  const watcher w(e);
+  engine->hold_handlers("work");
+  for (const auto* type : {"noop", "ask", "work", "fail"}) submit(one(type, type));
+  const auto up_to_date = [&](const std::vector<std::string>& ids) {
+    for (const auto& id : ids) BOOST_TEST(w.seen.at(id) == must(e.summary(id)).events, id);
+  };
+  // A start becomes durable though nobody waits for it: of "work" that is all there is.
+  engine->advance(seconds(1));
+  BOOST_TEST(kinds("work").back() == "attempt_started");
+  up_to_date({"noop", "ask", "work", "fail"});
+  BOOST_TEST(!w.seen.contains("before"));
+
+  const auto calls = w.calls;
+  (void)must(e.heartbeat(token, "half way"));
+  BOOST_TEST(w.calls > calls);  // no event of the history, but news
+  const auto heard = e.progress("ask");
+  BOOST_TEST_REQUIRE(heard.size() == 1U);
+  BOOST_TEST(heard[0].action == "a");
+  BOOST_TEST(heard[0].attempt == 1U);
+  BOOST_TEST(heard[0].progress == "half way");
+  BOOST_TEST((heard[0].heard_at == engine->now()));
+  (void)must(e.heartbeat(token, "nearly"));
+  BOOST_TEST(e.progress("ask").at(0).number > heard[0].number);
+  BOOST_TEST(e.progress("as").empty());
+  BOOST_TEST(e.progress("work").empty());
+
+  engine->release_handlers();
+  must(e.end_attempt(token, outcome::success()));
+  BOOST_TEST(e.progress("ask").empty());
+  engine->advance(hours(2));
+  up_to_date({"noop", "ask", "work", "fail", "before"});
+  BOOST_TEST(status("before") == workflow_status::completed);
+  must(e.remove("noop"));
+  BOOST_TEST(w.seen.at("noop") == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(who_does_not_watch_any_more_is_not_told) {
+  auto& e = open().as_engine();
+  std::optional<watcher> gone(e);
+  const watcher stays(e);
+  submit(one("a", "noop"));
+  BOOST_TEST(gone->calls > 0);
+  int calls = 0;
+  const auto ticket = e.watch([&](std::string_view) { ++calls; });
+  e.unwatch(ticket);
+  e.unwatch(ticket);
+  e.unwatch(0);
+  gone.reset();
+  submit(one("b", "noop"));
+  engine->advance(seconds(1));
+  BOOST_TEST(calls == 0);
+  BOOST_TEST(stays.seen.at("b") == must(e.summary("b")).events);
+}
+
+BOOST_AUTO_TEST_CASE(who_watches_is_told_that_nothing_more_comes) {
+  auto& e = open().as_engine();
+  {
+    const watcher w(e);
+    BOOST_TEST(!w.is_over);
+    e.close();
+    BOOST_TEST(w.is_over);
+    const watcher late(e);
+    BOOST_TEST(late.is_over);
+    BOOST_TEST(late.ticket == 0U);
+  }
+  must(engine->reopen());
+  const watcher w(e);
+  engine->fail_commit();
+  BOOST_TEST(!engine->submit(one("w", "noop")));
+  BOOST_TEST(w.is_over);
+}
+
+BOOST_AUTO_TEST_CASE(a_start_is_news_to_who_waits_for_them) {
+  handle_ok("work");
+  auto& e = open().as_engine();
+  engine->hold_handlers();
+  heard news;
+  submit(one("w", "work"));
+  const auto known = must(e.summary("w")).events;
+  if (known > 1) return;  // it was durable with the submit
+  BOOST_TEST(e.await_async("w", news.take(), known) != 0U);
+  engine->advance(seconds(1));
+  BOOST_TEST_REQUIRE(news.news.size() == 1U);
+  BOOST_TEST(must(news.news[0]).events == 2U);
 }
 
 BOOST_AUTO_TEST_CASE(commands_that_do_not_wait_answer_as_those_that_do) {

@@ -108,8 +108,11 @@ BOOST_AUTO_TEST_CASE(head_of_a_stream_is_its_headers) {
   client c(s.addresses()[0]);
   c.request("HEAD", "/", "", "");
   const auto out = d.next().send_stream({});
+  std::atomic<int> told = 0;
+  out.on_gone([&] { ++told; });
   BOOST_TEST(c.read(true).status == 200);
   BOOST_TEST(eventually([&] { return !out.write("x"); }));
+  BOOST_TEST(eventually([&] { return told == 1; }));
   c.get("/");
   d.next().send({200, {}, "next"});
   BOOST_TEST(c.read().body == "next");
@@ -143,6 +146,7 @@ BOOST_AUTO_TEST_CASE(a_slow_reader_is_dropped_while_others_go_on) {
   }
   BOOST_TEST(told == 1);
   BOOST_TEST(!to_slow.is_open());
+  BOOST_TEST(to_slow.was_dropped());
   BOOST_TEST(!to_slow.write(event));
   BOOST_TEST(to_quick.is_open());
   // It reads nothing, so it is closed.
@@ -168,6 +172,85 @@ BOOST_AUTO_TEST_CASE(a_dropped_reader_that_reads_on_finds_the_reset) {
   BOOST_TEST(body.size() % event.size() == 0u);  // whole events
   BOOST_TEST(body.size() < static_cast<std::size_t>(written) * event.size());
   BOOST_TEST(slow.is_closed());
+}
+
+BOOST_AUTO_TEST_CASE(an_event_stream_that_is_silent_has_comments) {
+  options o;
+  o.comment_interval = 20ms;
+  desk d;
+  const auto s = must_start(std::move(o), d.take());
+  client c(s.addresses()[0]);
+  c.get("/");
+  const auto out = d.next().send_events();
+  BOOST_TEST(c.read_head().status == 200);
+  for (int i = 0; i < 3; ++i) BOOST_TEST(c.chunk() == ": alive\n\n");
+  out.write(format_event({.data = "x"}));
+  auto next = c.chunk();
+  while (next == ": alive\n\n") next = c.chunk();
+  BOOST_TEST(next == "data: x\n\n");
+  out.end();
+  while (!c.chunk().empty()) {
+  }
+  // What is no event stream has none, nor has the next answer of the connection.
+  c.get("/");
+  const auto plain = d.next().send_stream({});
+  BOOST_TEST(c.read_head().status == 200);
+  ::poll(nullptr, 0, 60);
+  plain.write("x");
+  BOOST_TEST(c.chunk() == "x");
+}
+
+BOOST_AUTO_TEST_CASE(http_1_0_has_comments_without_chunks) {
+  options o;
+  o.comment_interval = 20ms;
+  desk d;
+  const auto s = must_start(std::move(o), d.take());
+  client c(s.addresses()[0]);
+  c.send("GET / HTTP/1.0\r\nHost: localhost\r\n\r\n");
+  const auto out = d.next().send_events();
+  BOOST_TEST(c.read_head().status == 200);
+  BOOST_TEST(c.bytes(18) == ": alive\n\n: alive\n\n");
+}
+
+BOOST_AUTO_TEST_CASE(who_waits_for_what_it_wrote_never_has_its_reader_dropped) {
+  options o;
+  o.stream_bytes_max = 4 * 1024;
+  desk d;
+  const auto s = must_start(std::move(o), d.take());
+  client slow(s.addresses()[0], 4'096);
+  slow.get("/");
+  const auto out = d.next().send_events();
+  // Each larger than what may wait, one after the other.
+  const auto event = format_event({.data = std::string(300'000, 'x')});
+  std::atomic<int> left = 20;
+  std::atomic<bool> refused = false;
+  std::function<void()> next = [&] {
+    if (left-- <= 0) return out.end();
+    if (!out.write(event)) refused = true;
+    out.on_sent(next);
+  };
+  out.on_sent(next);  // nothing waits: it is called
+  const auto body = slow.read().body;
+  BOOST_TEST(!refused);
+  BOOST_TEST(!out.was_dropped());
+  BOOST_TEST(body.size() == 20 * event.size());
+}
+
+BOOST_AUTO_TEST_CASE(who_waits_for_what_it_wrote_is_told_that_nobody_reads) {
+  desk d;
+  const auto s = must_start({}, d.take());
+  client c(s.addresses()[0], 4'096);
+  c.get("/");
+  const auto out = d.next().send_events();
+  BOOST_TEST(out.write(std::string(8'000'000, 'x')));  // more than the system takes
+  std::atomic<int> told = 0;
+  out.on_sent([&] { ++told; });
+  BOOST_TEST(c.read_head().status == 200);
+  BOOST_TEST(told == 0);
+  c.close();
+  BOOST_TEST(eventually([&] { return told == 1; }));
+  out.on_sent([&] { ++told; });
+  BOOST_TEST(told == 2);
 }
 
 BOOST_AUTO_TEST_CASE(a_stream_is_told_that_its_client_has_left) {

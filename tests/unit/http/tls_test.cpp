@@ -1,4 +1,6 @@
 // TLS: certificates, their renewal, and clients without one.
+#include <atomic>
+
 #include "tests/unit/http/tls.hpp"
 
 using namespace tenax::http;
@@ -49,6 +51,36 @@ BOOST_AUTO_TEST_CASE(requests_are_answered_through_tls) {
   BOOST_TEST(got.starts_with("HTTP/1.1 200 OK\r\n"));
   BOOST_TEST(got.ends_with("\r\n\r\n" + body));
   BOOST_TEST(c.is_closed());
+}
+
+BOOST_AUTO_TEST_CASE(events_arrive_through_tls_as_they_are_written) {
+  auto o = with_tls();
+  o.comment_interval = 20ms;
+  desk d;
+  const auto s = must_start(std::move(o), d.take());
+  tls_client c(s.addresses()[0]);
+  BOOST_REQUIRE(c.send("GET / HTTP/1.0\r\nHost: localhost\r\n\r\n"));
+  const auto out = d.next().send_events();
+  std::string got;
+  const auto read_until = [&](const std::string& text) {
+    while (got.find(text) == std::string::npos) {
+      const auto more = c.read(1);
+      BOOST_REQUIRE(!more.empty());
+      got += more;
+    }
+    got.clear();
+  };
+  read_until("text/event-stream");
+  read_until("\n: alive\n\n");
+  std::atomic<bool> sent = false;
+  const auto event = format_event({.name = "x", .data = std::string(500'000, 'x')});
+  BOOST_TEST(out.write(event));
+  out.on_sent([&] { sent = true; });
+  read_until(event);
+  BOOST_TEST(eventually([&] { return sent.load(); }));
+  out.end();
+  while (!c.read(1).empty()) {
+  }
 }
 
 BOOST_AUTO_TEST_CASE(old_versions_of_tls_are_refused) {

@@ -11,6 +11,14 @@ except ImportError:
     sys.exit(77)
 
 
+def events_of(text):
+    """(name, data) of each event that is whole."""
+    for block in text.split("\n\n")[:-1]:
+        fields = dict(line.split(": ", 1) for line in block.split("\n") if not line.startswith(":"))
+        if "event" in fields:
+            yield fields["event"], json.loads(fields["data"] or "null")
+
+
 def main():
     with open(sys.argv[1], encoding="utf-8") as f:
         document = json.load(f)
@@ -41,6 +49,21 @@ def main():
                 if answer["body"]:
                     wrong += 1
                     print(f"{answer['method']} {path} {answer['status']}: {answer['type']} is not in the document")
+                continue
+            if kind == "text/event-stream":
+                for name, data in events_of(answer["body"]):
+                    schema = content["x-events"].get(name, content["x-events"].get("*"))
+                    if schema is None:
+                        wrong += 1
+                        print(f"{answer['method']} {path}: event {name} is not in the document")
+                        continue
+                    key = path.split("/")[-1] + " " + name
+                    if key not in validators:
+                        validators[key] = jsonschema.Draft202012Validator({**schema, "components": document["components"]})
+                    checked += 1
+                    for error in validators[key].iter_errors(data):
+                        wrong += 1
+                        print(f"{answer['method']} {path} event {name}: {error.json_path}: {error.message[:300]}")
                 continue
             if kind not in ("application/json", "application/problem+json"):
                 continue

@@ -154,13 +154,16 @@ BOOST_AUTO_TEST_CASE(every_route_asks_for_a_token_of_its_scope) {
   std::map<scope, std::string> tokens;
   for (const auto s : all) tokens[s] = token_with({s});
   std::set<scope> seen;
+  start();
   for (const auto& r : api::all_routes()) {
     seen.insert(r.needs);
     auto path = std::string(r.path);
     for (auto at = path.find('{'); at != path.npos; at = path.find('{'))
       path.replace(at, path.find('}') + 1 - at, "x");
     const auto status = [&](const std::string& headers) {
-      return ask(r.method, path, "", headers).status;
+      auto c = connect();
+      c.request(r.method, path, headers, "");
+      return c.read_head().status;  // a stream has no end
     };
     if (r.needs == scope::nothing) {
       BOOST_TEST(r.method == "GET", path);
