@@ -136,13 +136,29 @@ void action_process::run_in_place() {
 messages::handler_ended action_process::call_in_place() {
   messages::handler_ended m;
   m.started_at_ms = rt_->now_ms();
+  rt_->attempts.fetch_add(1, std::memory_order_relaxed);
+  if (call_->is_for_worker()) {
+    m.what = open_for_worker();
+    return m;
+  }
   const handler_env env{rt_->wall,     rt_->opts.log, nullptr, rt_->budget,
                         rt_->attempts, rt_->secrets,  nullptr};
-  rt_->attempts.fetch_add(1, std::memory_order_relaxed);
   m.what = actors::call_handler(*call_, env, m.started_at_ms);
   m.bytes = bytes_of(m.what);
   rt_->budget.add_result(m.bytes);
   return m;
+}
+
+/// What its worker is told once this is durable is charged until then.
+outcome action_process::open_for_worker() {
+  const auto& asked = call_->place.asker->asked;
+  const std::size_t bytes = call_->input.size();
+  rt_->budget.add_input(bytes);
+  call_->charge = std::shared_ptr<const void>(
+      nullptr, [&b = rt_->budget, bytes](const void*) noexcept { b.drop_input(bytes); });
+  const auto& of_type = call_->entry->options.heartbeat;
+  return outcome::pending(asked.lease.value_or(of_type.value_or(worker_poll::lease_default)),
+                          asked.worker.empty() ? "a worker" : "worker " + asked.worker);
 }
 
 bool action_process::may_run_at_once(const handler_call& call) const {
@@ -245,7 +261,8 @@ void action_process::on_still_running() {
                spec.actions[action_].type + " (attempt " + std::to_string(call_->attempt) +
                ") was given up and asked to stop " + std::to_string(patience.count() / 1'000) +
                " s ago, and has not returned; " + std::to_string(rt_->handlers->load().stuck) +
-               " such handlers keep a thread");
+               " such handlers keep a thread",
+           {spec.id, spec.actions[action_].key, call_->attempt});
 }
 
 // --- waiting ---

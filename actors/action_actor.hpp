@@ -33,6 +33,7 @@ class action_process final : public messages::action_actor::base {
   [[nodiscard]] bool may_run_at_once(const handler_call& call) const;
   void run_at_once(const handler_call_ptr& call);
   messages::handler_ended call_in_place();
+  outcome open_for_worker();
   messages::attempt_report report_of(messages::handler_ended m);
   void on_taken();
   void on_go_on();

@@ -81,12 +81,18 @@ std::optional<error> check_options(const options& o) {
     for (auto& f : policy.faults()) faults.push_back({where, std::move(f)});
   };
   check_policy("retry", o.retry);
-  for (const auto& [type, entry] : o.handlers.all()) {
-    if (!model::valid_id(type)) faults.push_back({"handlers", "bad action type name: " + type});
-    if (!entry.run) faults.push_back({"handlers/" + type, "no handler function"});
+  auto types = o.handlers.all();
+  if (const auto* others = o.handlers.others()) types.emplace("*", *others);
+  for (const auto& [type, entry] : types) {
+    if (!model::valid_id(type) && type != "*")
+      faults.push_back({"handlers", "bad action type name: " + type});
+    const bool is_for_workers = entry.options.mode == run_mode::worker;
+    if (!entry.run && !is_for_workers) {
+      faults.push_back({"handlers/" + type, "no handler function"});
+    }
     if (entry.options.retry) check_policy("handlers/" + type + "/retry", *entry.options.retry);
     if (const auto& most = entry.options.max_running) {
-      if (entry.options.mode == run_mode::in_place) {
+      if (entry.options.mode != run_mode::blocking) {
         faults.push_back({"handlers/" + type, "max_running is for blocking handlers"});
       } else if (*most < 1 || *most > options::threads_max) {
         faults.push_back({"handlers/" + type, "max_running must be 1 to " +
@@ -221,6 +227,9 @@ result<void> engine_core::start(const std::filesystem::path& dir) {
   auto lanes = seams_.lanes;
   lanes.row_max = std::max<std::size_t>(1, std::min(lanes.row_max, opts_.active_workflows_max / 2));
   lanes.ahead = std::min(lanes.ahead, 1 + opts_.active_workflows_max / 32);
+  lanes.is_tight = [rt = runtime_.get()] {
+    return rt->loaded_bytes >= rt->opts.memory_bytes_max / 2;
+  };
   executor_->bound_lanes(lanes);
   runtime_->handlers = executor_.get();
   if (seams_.virtual_time) {
@@ -637,6 +646,87 @@ void engine_core::heartbeat(std::string_view token, std::string progress,
           });
 }
 
+std::optional<error> engine_core::refuse_poll(const worker_poll& asked) const {
+  const auto bad = [](std::string why) { return error(errc::invalid_argument, std::move(why)); };
+  constexpr std::size_t name_bytes_max = 128;
+  if (asked.worker.size() > name_bytes_max) {
+    return bad("the name of a worker is at most " + std::to_string(name_bytes_max) + " bytes");
+  }
+  if (asked.types.empty() || asked.types.size() > worker_poll::types_max) {
+    return bad("a poll asks for 1 to " + std::to_string(worker_poll::types_max) + " types");
+  }
+  if (asked.max < 1 || asked.max > worker_poll::tasks_max) {
+    return bad("a poll takes 1 to " + std::to_string(worker_poll::tasks_max) + " tasks");
+  }
+  const auto most = opts_.limits.delay_max;
+  if (asked.wait.count() < 0 || asked.wait > most) return bad("a poll waits 0 ms to delay_max");
+  if (asked.lease && (asked.lease->count() < 1 || *asked.lease > most)) {
+    return bad("a lease is 1 ms to delay_max");
+  }
+  for (const auto& type : asked.types) {
+    if (!model::valid_id(type)) return bad("there is no action type of that name");
+    const auto* entry = opts_.handlers.find(type);
+    if (entry == nullptr || entry->options.mode != run_mode::worker) {
+      return bad("the action type " + type + " is not for workers");
+    }
+  }
+  return std::nullopt;
+}
+
+std::uint64_t engine_core::poll(worker_poll asked, task_poll::callback done) {
+  const auto refuse = [&done](const error& why) {
+    done(why);
+    return std::uint64_t{0};
+  };
+  if (runtime_->halted) return refuse(runtime_->stopped());
+  if (const auto bad = refuse_poll(asked)) return refuse(*bad);
+  std::sort(asked.types.begin(), asked.types.end());
+  asked.types.erase(std::unique(asked.types.begin(), asked.types.end()), asked.types.end());
+  const auto p = std::make_shared<task_poll>(std::move(asked), nullptr);
+  for (const auto& type : p->asked.types) {
+    p->lanes.push_back(executor_->lane_for_workers(type));
+    if (p->lanes.back() == nullptr) {
+      return refuse(error(errc::overloaded, "there are more than " +
+                                                std::to_string(lanes::worker_types_max) +
+                                                " action types for workers"));
+    }
+  }
+  p->done = std::move(done);
+  std::optional<error> refused;
+  std::uint64_t ticket = 0;
+  {
+    const std::lock_guard lock(calls_mutex_);
+    if (closed_) {
+      refused = closed_error();
+    } else {
+      p->until = system_->clock().now() + p->asked.wait;
+      auto got = executor_->ask(p, runtime_->now_ms());
+      refused = std::move(got.refused);
+      ticket = got.ticket;
+      for (std::size_t n = 0; n < p->lanes.size(); ++n) {
+        auto* const l = p->lanes[n];
+        if (std::find(got.new_lanes.begin(), got.new_lanes.end(), l) == got.new_lanes.end()) {
+          continue;
+        }
+        caf::anon_send(engine_, messages::lane_asked{p->asked.types[n], l});
+      }
+      if (got.is_next) caf::anon_send(engine_, messages::poll_time{});
+    }
+  }
+  if (refused) p->done(*refused);
+  return ticket;
+}
+
+bool engine_core::withdraw(std::uint64_t ticket) {
+  std::vector<held_task> back;
+  if (!executor_->withdraw(ticket, back, runtime_->now_ms())) return false;
+  for (const auto& held : back) {
+    end_attempt(held.task.token, outcome::defer(wall_time(milliseconds(runtime_->now_ms()))), {},
+                [](const result<void>&) {});
+  }
+  return true;
+}
+
 void engine_core::go_on() {
   const std::lock_guard lock(calls_mutex_);
   if (!closed_ && runtime_->paused.exchange(false)) {
@@ -685,6 +775,12 @@ model::engine_facts engine_core::facts_of(const model::definition& def) const {
   std::vector<lane*> lanes;
   for (const auto& action : def.spec.actions) {
     const auto* entry = opts_.handlers.find(action.type);
+    if (entry != nullptr && entry->options.mode == run_mode::worker) {
+      if (!facts.workers.contains(action.type)) {
+        facts.workers[action.type] = executor_->who_asks(action.type, runtime_->now_ms());
+      }
+      continue;
+    }
     auto* const where = entry != nullptr ? executor_->lane_of(entry) : nullptr;
     if (where == nullptr || std::find(lanes.begin(), lanes.end(), where) != lanes.end()) continue;
     lanes.push_back(where);
@@ -788,8 +884,11 @@ result<void> engine_core::backup(const std::filesystem::path& target) const {
 // --- the end ---
 
 void engine_core::start_draining() {
-  const std::lock_guard lock(calls_mutex_);
-  runtime_->draining = true;
+  {
+    const std::lock_guard lock(calls_mutex_);
+    runtime_->draining = true;
+  }
+  executor_->close_polls(error(errc::closing, "the engine is draining"));
 }
 
 std::size_t engine_core::pending_submits() const {
@@ -864,6 +963,7 @@ result<void> engine_core::close(std::optional<milliseconds> patience) {
   runtime_->closing = true;
   runtime_->waiters.close(error(errc::closing, "the engine was closed"));
   runtime_->watchers.close();
+  executor_->close_polls(error(errc::closing, "the engine was closed"));
   const auto left = executor_->stop(patience);
   if (!seams_.virtual_time) {
     std::unique_lock lock(calls_mutex_);

@@ -80,6 +80,13 @@ class engine_core {
   void request(std::string id, messages::request::command what,
                std::function<void(result<void>)> done);
 
+  /// Asks for tasks, see engine::poll_async. The ticket is for `withdraw`; 0: it was refused.
+  std::uint64_t poll(worker_poll asked, task_poll::callback done);
+  bool withdraw(std::uint64_t ticket);
+  [[nodiscard]] std::vector<worker_type_stats> worker_stats() const {
+    return executor_->worker_stats(runtime_->now_ms());
+  }
+
   void signal(std::string id, model::send_signal what, std::function<void(result<void>)> done);
   void record_terms(std::string id, model::record_terms what,
                     std::function<void(result<void>)> done);
@@ -122,6 +129,7 @@ class engine_core {
   engine_core(options opts, const core_seams& seams);
   result<void> start(const std::filesystem::path& dir);
   [[nodiscard]] std::optional<error> refuse_submit(const std::string& id) const;
+  [[nodiscard]] std::optional<error> refuse_poll(const worker_poll& asked) const;
   [[nodiscard]] std::optional<error> refuse_terms(const std::string& terms) const;
   [[nodiscard]] bool stands_for_something(const std::string& id) const;
   [[nodiscard]] std::optional<error> no_place() const;

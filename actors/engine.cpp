@@ -342,6 +342,33 @@ void engine::heartbeat_async(std::string_view token, std::string progress,
   impl_->core()->heartbeat(token, std::move(progress), std::move(done));
 }
 
+std::uint64_t engine::poll_async(worker_poll what,
+                                 std::function<void(result<std::vector<worker_task>>)> done) {
+  if (auto no = cannot_answer(impl_)) {
+    done(std::move(*no));
+    return 0;
+  }
+  return impl_->core()->poll(std::move(what), std::move(done));
+}
+
+result<std::vector<worker_task>> engine::poll(worker_poll what) {
+  if (auto no = cannot_answer(impl_)) return std::move(*no);
+  waiting<std::vector<worker_task>> answer;
+  const auto within = what.wait;
+  impl_->core()->poll(std::move(what), answer.callback());
+  // In the time of who drives the engine: to its end.
+  if (impl_->is_seat()) (void)impl_->wait(answer, within + milliseconds(1));
+  return impl_->get(answer);
+}
+
+bool engine::withdraw(std::uint64_t ticket) {
+  return ticket != 0 && !cannot_answer(impl_) && impl_->core()->withdraw(ticket);
+}
+
+std::vector<worker_type_stats> engine::worker_stats() const {
+  return cannot_answer(impl_) ? std::vector<worker_type_stats>() : impl_->core()->worker_stats();
+}
+
 result<void> engine::signal(std::string_view id, std::string name, std::string payload,
                             std::string key, std::string who) {
   if (auto no = cannot_answer(impl_)) return std::move(*no);

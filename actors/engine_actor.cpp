@@ -44,6 +44,8 @@ engine_process::behavior_type engine_process::make_behavior() {
           },
           [this](const messages::left_out& m) { on_left_out(m); },
           [this](const messages::lane_low& m) { on_lane_low(m); },
+          [this](const messages::lane_asked& m) { on_lane_asked(m); },
+          [this](const messages::poll_time&) { look_at_polls(); },
           [this](const messages::read_lanes&) {
             read_lanes_sent_ = false;
             read_lanes();
@@ -313,25 +315,48 @@ void engine_process::take_listed() {
 // --- lanes ---
 
 void engine_process::find_lanes() {
-  model::lane_mask in_place = 0;
   for (const auto& [type, entry] : rt_->opts.handlers.all()) {
-    const auto bit = model::lane_mask{1} << model::lane_bit(type);
-    auto* const where = rt_->handlers->lane_of(&entry);
-    if (where == nullptr) {
-      in_place |= bit;
-      continue;
+    if (entry.options.mode == run_mode::in_place) {
+      in_place_ |= model::lane_mask{1} << model::lane_bit(type);
     }
-    if (lanes_.size() <= where->number) lanes_.resize(where->number + 1);
-    lanes_[where->number].where = where;
-    lanes_[where->number].bit = bit;
-    lane_bits_ |= bit;
   }
-  lane_bits_ &= ~in_place;
+  for (const auto& [type, entry] : rt_->opts.handlers.all()) {
+    if (auto* const where = rt_->lane_of(&entry, type)) (void)know(*where, model::lane_bit(type));
+  }
   rt_->handlers->on_low([weak = caf::weak_actor_ptr{ctrl()}](lane& l) {
     if (const auto engine = weak.lock()) {
       caf::anon_send(caf::actor_cast<messages::engine_actor>(engine), messages::lane_low{&l});
     }
   });
+}
+
+engine_process::lane_wait& engine_process::know(lane& l, unsigned bit) {
+  if (lanes_.size() <= l.number) lanes_.resize(l.number + 1);
+  auto& known = lanes_[l.number];
+  known.where = &l;
+  known.bit = model::lane_mask{1} << bit;
+  if ((in_place_ & known.bit) == 0) lane_bits_ |= known.bit;
+  return known;
+}
+
+/// Who shares its bit with another lane may have been left to that one.
+void engine_process::on_lane_asked(const messages::lane_asked& m) {
+  if (ending_) return;
+  const auto bit = model::lane_bit(m.type);
+  const bool is_shared = (lane_bits_ & (model::lane_mask{1} << bit)) != 0;
+  const bool is_new = lanes_.size() <= m.lane->number || lanes_[m.lane->number].where == nullptr;
+  auto& known = know(*m.lane, bit);
+  if (is_new && is_shared) leave_to(known, 0, {});
+}
+
+/// Tells the polls whose time is over, and comes back for the next.
+void engine_process::look_at_polls() {
+  const auto now = home_system().clock().now();
+  if (polls_at_ && *polls_at_ <= now) polls_at_.reset();
+  const auto next = rt_->handlers->end_polls(now, rt_->now_ms());
+  if (!next || (polls_at_ && *polls_at_ <= *next)) return;
+  polls_at_ = next;
+  delayed_send(this, std::chrono::ceil<milliseconds>(*next - now), messages::poll_time{});
 }
 
 /// Whether all that is ready has to wait for a lane whose row is full, or behind others that do.
@@ -362,7 +387,7 @@ void engine_process::leave_to(lane_wait& l, time_ms created_at_ms, const std::st
 
 void engine_process::on_left_out(const messages::left_out& m) {
   if (ending_) return;
-  leave_to(lanes_[m.lane->number], m.listed_at_ms, m.workflow_id);
+  leave_to(know(*m.lane, m.bit), m.listed_at_ms, m.workflow_id);
 }
 
 void engine_process::begin_reading(lane_wait& l) {

@@ -80,6 +80,9 @@ class engine_process final : public messages::engine_actor::base {
   void on_left_out(const messages::left_out& m);
   void begin_reading(lane_wait& l);
   void on_lane_low(const messages::lane_low& m);
+  lane_wait& know(lane& l, unsigned bit);
+  void on_lane_asked(const messages::lane_asked& m);
+  void look_at_polls();
   void read_lanes();
   void read_lane(lane_wait& l);
   void start();
@@ -110,6 +113,9 @@ class engine_process final : public messages::engine_actor::base {
   bool scan_on_ = false;            ///< a `scan_on` is on its way
   std::vector<lane_wait> lanes_;    ///< by lane::number
   model::lane_mask lane_bits_ = 0;  ///< of lanes, and of nothing that runs in place
+  model::lane_mask in_place_ = 0;   ///< of what runs in place
+  /// When it looks at the polls of workers.
+  std::optional<caf::actor_clock::time_point> polls_at_;
   std::size_t lanes_reading_ = 0;
   std::int32_t least_priority_ = 0;  ///< of those adopted
   bool read_lanes_sent_ = false;

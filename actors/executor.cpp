@@ -9,24 +9,28 @@
 
 #include <caf/send.hpp>
 
+#include "model/failpoint.hpp"
 #include "tenax/exceptions.hpp"
 
 namespace tenax::actors {
 
 void lane_place::give_back() {
-  if (auto* owner = std::exchange(owner_, nullptr)) owner->leave(*std::exchange(where, nullptr));
+  if (auto* owner = std::exchange(owner_, nullptr)) {
+    owner->leave(*std::exchange(where, nullptr), std::exchange(asker, nullptr));
+  }
 }
 
 std::pair<entrance, lane_place> executor::enter(lane& l, const messages::workflow_actor& who,
                                                 std::int32_t priority) {
   messages::workflow_actor put_out;
-  entrance how{};
+  entry_ticket got;
   {
     const std::lock_guard lock(mutex_);
-    how = lanes_.enter(l, who, priority, put_out);
+    got = lanes_.enter(l, who, priority, put_out);
   }
   if (put_out) caf::anon_send(put_out, messages::put_out{&l});
-  return {how, how == entrance::in ? lane_place(*this, l) : lane_place()};
+  if (got.how != entrance::in) return {got.how, lane_place()};
+  return {got.how, lane_place(*this, l, std::move(got.poll))};
 }
 
 void executor::on_low(std::function<void(lane&)> tell) {
@@ -76,24 +80,193 @@ void executor::withdraw(lane& l, const messages::workflow_actor& who, std::int32
   tell_if_low(l);
 }
 
-void executor::leave(lane& l) {
+void executor::leave(lane& l, const poll_ptr& asker) {
+  std::vector<turn> next;
+  std::optional<told_poll> told;
+  {
+    const std::lock_guard lock(mutex_);
+    if (asker) --asker->under_way;
+    lanes_.leave(l, next);
+    if (asker) {
+      lanes_.take_turns(asker, next);
+      if (!asker->is_over && !asker->takes_more && asker->under_way == 0) told = end(asker);
+    }
+    tell_if_low(l);
+  }
+  send_turns(std::move(next));
+  if (told) told->tell();
+}
+
+void executor::send_turns(std::vector<turn> next) {
+  for (auto& t : next) {
+    caf::anon_send(t.workflow, messages::your_turn{std::make_shared<lane_place>(
+                                   *this, *t.where, std::move(t.poll))});
+  }
+}
+
+// --- workers ---
+
+lane* executor::lane_for_workers(std::string_view type) {
+  const std::lock_guard lock(mutex_);
+  return lanes_.for_workers(type);
+}
+
+told_poll executor::end(const poll_ptr& p) {
+  polls_.remove(p);
+  return {p, std::nullopt};
+}
+
+executor::asked executor::ask(const poll_ptr& p, model::time_ms now_ms) {
+  asked out;
   std::vector<turn> next;
   {
     const std::lock_guard lock(mutex_);
-    lanes_.leave(l, next);
-    tell_if_low(l);
+    if (polls_closed_) {
+      out.refused = polls_closed_;
+    } else if (polls_.size() >= polls::waiting_max) {
+      out.refused.emplace(errc::overloaded,
+                          std::to_string(polls::waiting_max) + " polls of workers wait");
+    } else {
+      polls_.add(p);
+      for (auto* const l : p->lanes) {
+        l->pull->asked_at_ms = now_ms;
+        if (!std::exchange(l->pull->was_asked, true)) out.new_lanes.push_back(l);
+      }
+      lanes_.take_turns(p, next);
+      // Else nobody looks for those that wait in the store.
+      for (auto* const l : p->lanes) {
+        if (!TENAX_PLANTED(30)) tell_if_low(*l);
+      }
+      out.ticket = p->ticket;
+      out.is_next = polls_.next_time() == p->until;
+    }
   }
-  for (const auto& t : next) {
-    caf::anon_send(t.workflow, messages::your_turn{std::make_shared<lane_place>(*this, *t.where)});
+  send_turns(std::move(next));
+  return out;
+}
+
+bool executor::is_wanted(const lane_place& place) const {
+  const std::lock_guard lock(mutex_);
+  return !place.asker || !place.asker->is_over;
+}
+
+bool executor::withdraw(std::uint64_t ticket, std::vector<held_task>& back, model::time_ms now_ms) {
+  const std::lock_guard lock(mutex_);
+  const auto p = polls_.find(ticket);
+  if (!p) return false;
+  for (auto* const l : p->lanes) {
+    l->pull->asked_at_ms = now_ms;
+    l->pull->given_back += p->tasks.size();
   }
+  polls_.remove(p);
+  back = std::move(p->tasks);
+  return true;
+}
+
+executor::handed executor::hand_over(lane_place& place, held_task task,
+                                     task_poll::clock::time_point now, model::time_ms now_ms) {
+  std::optional<told_poll> told;
+  auto how = handed::over;
+  {
+    const std::lock_guard lock(mutex_);
+    auto& l = *place.where;
+    const auto p = place.asker;
+    if (p->is_over) {
+      ++l.pull->given_back;
+      how = handed::back;
+    } else {
+      --l.admitted;
+      --p->under_way;
+      p->takes_more = false;
+      p->tasks.push_back(std::move(task));
+      ++l.pull->delivered;
+      for (auto* const of : p->lanes) of->pull->asked_at_ms = now_ms;
+      if (p->under_way == 0) {
+        told = end(p);
+      } else if (p->tasks.size() == 1) {
+        polls_.set_time(p, now + polls::patience);
+        how = handed::timed;
+      }
+    }
+  }
+  if (how == handed::back) {
+    place.give_back();
+  } else {
+    place.forget();
+  }
+  if (told) told->tell();
+  return how;
+}
+
+std::optional<task_poll::clock::time_point> executor::end_polls(task_poll::clock::time_point now,
+                                                                model::time_ms now_ms) {
+  std::vector<told_poll> told;
+  std::optional<task_poll::clock::time_point> next;
+  {
+    const std::lock_guard lock(mutex_);
+    while (const auto p = polls_.next_over(now)) {
+      p->takes_more = false;
+      for (auto* const l : p->lanes) l->pull->asked_at_ms = now_ms;
+      // What is under way is waited for: a task comes, or a place goes back.
+      if (p->under_way == 0 || !p->tasks.empty()) told.push_back(end(p));
+    }
+    next = polls_.next_time();
+  }
+  for (const auto& one : told) one.tell();
+  return next;
+}
+
+void executor::close_polls(const error& why) {
+  std::vector<told_poll> told;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!polls_closed_) polls_closed_ = why;
+    for (const auto& p : polls_.all()) {
+      told.push_back(end(p));
+      if (p->tasks.empty()) told.back().instead = why;
+    }
+  }
+  for (const auto& one : told) one.tell();
+}
+
+model::engine_facts::asked executor::who_asks(std::string_view type, model::time_ms now_ms) const {
+  const std::lock_guard lock(mutex_);
+  const auto* const l = lanes_.find_for_workers(type);
+  if (l == nullptr || !l->pull->was_asked) return {};
+  const auto& waiting = l->pull->waiting;
+  // Who has been let in is not told yet, and may be any.
+  return {l->admitted +
+              static_cast<std::size_t>(std::count_if(waiting.begin(), waiting.end(),
+                                                     [](const auto& p) { return p->has_room(); })),
+          waiting.empty() ? l->pull->asked_at_ms : now_ms};
+}
+
+std::vector<worker_type_stats> executor::worker_stats(model::time_ms now_ms) const {
+  std::vector<worker_type_stats> out;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [type, l] : lanes_.all_for_workers()) {
+    auto& s = out.emplace_back();
+    s.type = type;
+    s.polls_waiting = l->pull->waiting.size();
+    s.in_row = l->in_row;
+    s.more_on_disk = l->watched;
+    s.delivered = l->pull->delivered;
+    s.given_back = l->pull->given_back;
+    if (s.polls_waiting > 0) {
+      s.asked_at = wall_time(milliseconds(now_ms));
+    } else if (l->pull->was_asked) {
+      s.asked_at = wall_time(milliseconds(l->pull->asked_at_ms));
+    }
+  }
+  return out;
 }
 
 void executor::take_back(const handler_call& call) {
   handler_call_ptr found;
   {
     const std::lock_guard lock(mutex_);
-    if (call.place.where != nullptr) {
-      found = lanes_.remove(call);
+    if (call.is_blocking()) {
+      if (call.place.where != nullptr) found = lanes_.remove(call);
     } else if (const auto at = std::find_if(to_render_.begin(), to_render_.end(),
                                             [&](const auto& c) { return c.get() == &call; });
                at != to_render_.end()) {

@@ -83,6 +83,8 @@ class executor {
   [[nodiscard]] lane* lane_of(const handler_registry::entry* type) const {
     return lanes_.find(type);
   }
+  /// Of a type for workers; it is made if there is none yet. Null: there are too many.
+  [[nodiscard]] lane* lane_for_workers(std::string_view type);
   /// Before anyone enters.
   void bound_lanes(const lane_bounds& b) { lanes_.bound(b); }
   /// A place at once; or `your_turn` later, and perhaps `put_out` instead; or neither, if it is
@@ -92,7 +94,39 @@ class executor {
   /// The workflow has nothing for its turn any more.
   void withdraw(lane& l, const messages::workflow_actor& who, std::int32_t priority);
   /// By lane_place.
-  void leave(lane& l);
+  void leave(lane& l, const poll_ptr& asker);
+
+  // --- workers ---
+  struct asked {
+    std::uint64_t ticket = 0;
+    bool is_next = false;            ///< its time is over first
+    std::vector<lane*> new_lanes{};  ///< which nobody has asked for before
+    std::optional<error> refused{};
+  };
+  /// Asks for actions of types that are all for workers, `lanes` are theirs. `now_ms` is the wall
+  /// clock's.
+  [[nodiscard]] asked ask(const poll_ptr& p, model::time_ms now_ms);
+  /// Whether its poll still waits.
+  [[nodiscard]] bool is_wanted(const lane_place& place) const;
+  /// False: it was told, or is being told. `back`: tasks that it was about to be told.
+  [[nodiscard]] bool withdraw(std::uint64_t ticket, std::vector<held_task>& back,
+                              model::time_ms now_ms);
+  enum class handed : std::uint8_t {
+    over,   ///< to its poll
+    timed,  ///< to its poll, which is told after a moment: look at the time
+    back    ///< nobody is there any more who has asked
+  };
+  /// The attempt is open, and that is durable.
+  [[nodiscard]] handed hand_over(lane_place& place, held_task task,
+                                 task_poll::clock::time_point now, model::time_ms now_ms);
+  /// Tells those whose time is over; returns when the next one's is.
+  [[nodiscard]] std::optional<task_poll::clock::time_point> end_polls(
+      task_poll::clock::time_point now, model::time_ms now_ms);
+  /// Tells all, now and later; who has tasks is told those.
+  void close_polls(const error& why);
+  [[nodiscard]] std::vector<worker_type_stats> worker_stats(model::time_ms now_ms) const;
+  [[nodiscard]] model::engine_facts::asked who_asks(std::string_view type,
+                                                    model::time_ms now_ms) const;
 
   // --- for the engine actor: who is left out waits in the store ---
   /// `tell` is called with a lock held, when a watched row has become low. Null: nobody.
@@ -149,6 +183,8 @@ class executor {
   mutable std::mutex mutex_;
   // Guarded by mutex_.
   lanes lanes_;
+  polls polls_;
+  std::optional<error> polls_closed_;
   std::deque<handler_call_ptr> to_render_;  ///< of handlers that run in place
   /// A call that a thread has taken and that counts as running, while its start becomes durable:
   /// nobody here has it, and `view` must know of it.
@@ -163,6 +199,9 @@ class executor {
  private:
   /// With mutex_ held, after whatever may have made the row low.
   void tell_if_low(lane& l);
+  /// With mutex_ held: it is over, to be told without the lock.
+  [[nodiscard]] told_poll end(const poll_ptr& p);
+  void send_turns(std::vector<turn> next);
 
   std::function<void(lane&)> on_low_;
 };

@@ -55,6 +55,7 @@ class figures {
  public:
   explicit figures(const handler_registry& types) {
     for (const auto& [name, entry] : types.all()) of_[&entry] = std::make_unique<type_figures>();
+    if (types.others() != nullptr) of_[types.others()] = std::make_unique<type_figures>();
   }
   /// Of a type of the registry.
   [[nodiscard]] type_figures& of(const handler_registry::entry* type) const {

@@ -23,23 +23,35 @@ namespace tenax::actors {
 
 class executor;
 struct lane;
+struct task_poll;
 
 /// A place in a lane: given back when it is dropped, wherever that is.
 class lane_place {
  public:
   lane_place() = default;
-  lane_place(executor& owner, lane& where) : where(&where), owner_(&owner) {}
+  lane_place(executor& owner, lane& where, std::shared_ptr<task_poll> asker)
+      : where(&where), asker(std::move(asker)), owner_(&owner) {}
   lane_place(lane_place&& o) noexcept
-      : where(std::exchange(o.where, nullptr)), owner_(std::exchange(o.owner_, nullptr)) {}
+      : where(std::exchange(o.where, nullptr)),
+        asker(std::move(o.asker)),
+        owner_(std::exchange(o.owner_, nullptr)) {}
   lane_place& operator=(lane_place&& o) noexcept {
     std::swap(where, o.where);
+    std::swap(asker, o.asker);
     std::swap(owner_, o.owner_);
     return *this;
   }
   ~lane_place() { give_back(); }
   void give_back();
+  /// It was used up.
+  void forget() noexcept {
+    owner_ = nullptr;
+    where = nullptr;
+    asker = nullptr;
+  }
 
-  lane* where = nullptr;  ///< null: none
+  lane* where = nullptr;             ///< null: none
+  std::shared_ptr<task_poll> asker;  ///< of a lane for workers: who has asked
 
  private:
   executor* owner_ = nullptr;
@@ -62,7 +74,8 @@ struct handler_call {
   std::function<std::optional<outcome>(const handler_call&, std::string& input)> render;
   bool renders_at_once = false;             ///< in microseconds, from what is in memory
   std::string input;                        ///< rendered
-  lane_place place;                         ///< of a blocking type
+  lane_place place;                         ///< of a type with a lane
+  std::shared_ptr<const void> charge;       ///< for workers: of its input, until that is told
   std::stop_source stop{std::nostopstate};  ///< has a state when the handler may block
   messages::action_actor reply_to;          ///< set by the action actor before it submits
   /// What the action actor has to report when it was made: its handler runs in place and nothing
@@ -78,6 +91,9 @@ struct handler_call {
   [[nodiscard]] bool is_taken() const noexcept { return gate_ == gate::taken; }
   [[nodiscard]] bool is_blocking() const noexcept {
     return entry->options.mode == run_mode::blocking;
+  }
+  [[nodiscard]] bool is_for_worker() const noexcept {
+    return entry->options.mode == run_mode::worker;
   }
   /// Of its token; drawn from `draw` when somebody first asks. For all threads.
   model::attempt_secret secret(const model::secret_source& draw) {

@@ -30,31 +30,87 @@ lane* lanes::find(const handler_registry::entry* type) const {
   return found != by_type_.end() ? found->second : nullptr;
 }
 
-entrance lanes::enter(lane& l, const messages::workflow_actor& who, std::int32_t priority,
-                      messages::workflow_actor& put_out) {
-  if (l.in_row == 0 && l.admitted < l.running_max + bounds_.ahead) {
-    ++l.admitted;
-    return entrance::in;
+lane* lanes::find_for_workers(std::string_view type) const {
+  const auto found = pulled_.find(type);
+  return found == pulled_.end() ? nullptr : found->second.get();
+}
+
+lane* lanes::for_workers(std::string_view type) {
+  if (auto* const known = find_for_workers(type)) return known;
+  if (pulled_.size() >= worker_types_max) return nullptr;
+  auto made = std::make_unique<lane>();
+  made->pull = std::make_unique<pull_side>();
+  made->number = all_.size() + pulled_.size();
+  return pulled_.emplace(type, std::move(made)).first->second.get();
+}
+
+std::size_t pull_side::wanted() const noexcept {
+  std::size_t n = 0;
+  for (const auto& p : waiting) {
+    if (p->has_room()) n += p->asked.max - p->under_way - p->tasks.size();
   }
+  return n;
+}
+
+poll_ptr pull_side::take_next() {
+  const auto at =
+      std::find_if(waiting.begin(), waiting.end(), [](const auto& p) { return p->has_room(); });
+  if (at == waiting.end()) return nullptr;
+  auto next = *at;
+  waiting.erase(at);
+  waiting.push_back(next);
+  ++next->under_way;
+  return next;
+}
+
+/// Whether one more has a place.
+bool lanes::lets_in(const lane& l) const {
+  if (!l.pull) return l.admitted < l.running_max + bounds_.ahead;
+  return std::any_of(l.pull->waiting.begin(), l.pull->waiting.end(),
+                     [](const auto& p) { return p->has_room(); });
+}
+
+entry_ticket lanes::enter(lane& l, const messages::workflow_actor& who, std::int32_t priority,
+                          messages::workflow_actor& put_out) {
+  if (l.in_row == 0 && lets_in(l)) {
+    ++l.admitted;
+    return {entrance::in, l.pull ? l.pull->take_next() : nullptr};
+  }
+  if (l.pull && is_tight() && !lets_in(l)) return {entrance::full};
   if (l.in_row >= bounds_.row_max) {
     const auto last = std::prev(l.row.end());
-    if (last->first >= priority) return entrance::full;
+    if (last->first >= priority) return {entrance::full};
     put_out = std::move(last->second.back());
     last->second.pop_back();
     if (last->second.empty()) l.row.erase(last);
-    --l.in_row;
+    count_row(l, -1);
   }
   l.row[priority].push_back(who);
-  ++l.in_row;
-  return entrance::row;
+  count_row(l, 1);
+  return {entrance::row};
 }
 
+void lanes::count_row(lane& l, int change) {
+  l.in_row += static_cast<std::size_t>(change);
+  if (l.pull) pulled_in_row_ += static_cast<std::size_t>(change);
+}
+
+/// Whether those who wait for workers take what others need.
+bool lanes::is_tight() const {
+  return pulled_in_row_ >= 2 * bounds_.row_max || (bounds_.is_tight && bounds_.is_tight());
+}
+
+/// Where memory is tight, of a type for workers only as many as they ask for.
 std::size_t lanes::room(const lane& l) const noexcept {
-  const std::size_t most = bounds_.fill_max();
+  std::size_t most = bounds_.fill_max();
+  if (l.pull && is_tight()) most = std::min(most, l.pull->wanted());
   return most - std::min(most, l.in_row + l.coming);
 }
 
-bool lanes::is_low(const lane& l) const noexcept { return l.in_row + l.coming <= bounds_.low(); }
+bool lanes::is_low(const lane& l) const noexcept {
+  if (l.pull && is_tight()) return l.in_row + l.coming < l.pull->wanted();
+  return l.in_row + l.coming <= bounds_.low();
+}
 
 void lanes::withdraw(lane& l, const messages::workflow_actor& who, std::int32_t priority) {
   const auto rank = l.row.find(priority);
@@ -62,20 +118,47 @@ void lanes::withdraw(lane& l, const messages::workflow_actor& who, std::int32_t 
   const auto found = std::find(rank->second.begin(), rank->second.end(), who);
   if (found == rank->second.end()) return;
   rank->second.erase(found);
-  --l.in_row;
+  count_row(l, -1);
   if (rank->second.empty()) l.row.erase(rank);
 }
 
 void lanes::leave(lane& l, std::vector<turn>& out) {
   --l.admitted;
-  while (l.in_row > 0 && l.admitted < l.running_max + bounds_.ahead) {
-    const auto rank = l.row.begin();
-    out.push_back({std::move(rank->second.front()), &l});
-    rank->second.pop_front();
-    if (rank->second.empty()) l.row.erase(rank);
-    --l.in_row;
-    ++l.admitted;
+  take_turns(l, out);
+}
+
+void lanes::take_turns(lane& l, std::vector<turn>& out) {
+  while (l.in_row > 0 && lets_in(l)) {
+    out.push_back(let_in(l));
+    if (l.pull) out.back().poll = l.pull->take_next();
   }
+}
+
+/// By priority; where it is the same the types take turns.
+void lanes::take_turns(const poll_ptr& p, std::vector<turn>& out) {
+  for (std::size_t from = p->ticket; p->has_room(); ++from) {
+    lane* best = nullptr;
+    for (std::size_t i = 0; i < p->lanes.size(); ++i) {
+      auto* const l = p->lanes[(from + i) % p->lanes.size()];
+      if (l->in_row == 0) continue;
+      if (best == nullptr || l->row.begin()->first > best->row.begin()->first) best = l;
+    }
+    if (best == nullptr) return;
+    ++p->under_way;
+    out.push_back(let_in(*best));
+    out.back().poll = p;
+  }
+}
+
+/// Who is first in its row.
+turn lanes::let_in(lane& l) {
+  const auto rank = l.row.begin();
+  turn out{std::move(rank->second.front()), &l, nullptr};
+  rank->second.pop_front();
+  if (rank->second.empty()) l.row.erase(rank);
+  count_row(l, -1);
+  ++l.admitted;
+  return out;
 }
 
 void lanes::push(handler_call_ptr call) {

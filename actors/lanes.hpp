@@ -6,6 +6,9 @@
 // fetched. Workflows take turns: the lane asks the first in its row for one action, and that
 // workflow goes to the end of the row. A higher priority goes first, in its lane and between lanes.
 //
+// A lane of a type that is for workers lets in what polls ask for, and nothing ahead: a place is of
+// a poll. Such lanes are made as types come up, by an action or by a poll.
+//
 // Rows are bounded. Who finds its row full is left out: it leaves memory, and the engine actor
 // takes it up from the store when the row is low. Why nobody is forgotten there: engine_actor.hpp.
 #pragma once
@@ -21,6 +24,8 @@
 #include <vector>
 
 #include "actors/handler_call.hpp"
+#include "actors/polls.hpp"
+#include "model/seams.hpp"
 
 namespace tenax::actors {
 
@@ -28,6 +33,7 @@ namespace tenax::actors {
 struct turn {
   messages::workflow_actor workflow;
   lane* where = nullptr;
+  poll_ptr poll;  ///< of a lane for workers: which has asked
 };
 
 struct lane_bounds {
@@ -36,6 +42,8 @@ struct lane_bounds {
   /// Workflows in a row; at least 1. Fewer than those in flight of one type at a time, and they
   /// would leave memory between two actions.
   std::size_t row_max = 1'024;
+  /// Whether who waits for workers that do not ask takes memory that others need. Null: never.
+  std::function<bool()> is_tight = nullptr;
 
   /// Workflows in the store are taken up until so many stand in the row: who is in memory comes
   /// back with its next action and finds room.
@@ -50,6 +58,11 @@ enum class entrance : std::uint8_t {
   full  ///< left out
 };
 
+struct entry_ticket {
+  entrance how{};
+  poll_ptr poll = nullptr;  ///< in, of a lane for workers: which has asked
+};
+
 class lanes {
  public:
   /// `threads`: as many calls of one type may run, unless it says less; a quarter more, at least
@@ -59,17 +72,30 @@ class lanes {
 
   /// The lane of a blocking type of the registry.
   [[nodiscard]] lane* find(const handler_registry::entry* type) const;
+  /// The lane of a type that is for workers; it is made if there is none yet. Null: there are too
+  /// many.
+  static constexpr std::size_t worker_types_max = 4'096;
+  lane* for_workers(std::string_view type);
+  [[nodiscard]] lane* find_for_workers(std::string_view type) const;
+  [[nodiscard]] const std::map<std::string, std::unique_ptr<lane>, std::less<>>& all_for_workers()
+      const noexcept {
+    return pulled_;
+  }
 
   void bound(const lane_bounds& b) noexcept { bounds_ = b; }
   [[nodiscard]] const lane_bounds& bounds() const noexcept { return bounds_; }
 
   /// `put_out`: who lost its place in a full row to one of a higher priority.
-  entrance enter(lane& l, const messages::workflow_actor& who, std::int32_t priority,
-                 messages::workflow_actor& put_out);
+  entry_ticket enter(lane& l, const messages::workflow_actor& who, std::int32_t priority,
+                     messages::workflow_actor& put_out);
   /// It has nothing for its turn any more.
   void withdraw(lane& l, const messages::workflow_actor& who, std::int32_t priority);
   /// A place is free; those whose turn has come are added to `out`, and are let in already.
   void leave(lane& l, std::vector<turn>& out);
+  /// The same for those that have asked for actions of its type.
+  void take_turns(lane& l, std::vector<turn>& out);
+  /// For a poll: from the rows of all of its types.
+  void take_turns(const poll_ptr& p, std::vector<turn>& out);
   /// For how many more workflows the row has room.
   [[nodiscard]] std::size_t room(const lane& l) const noexcept;
   [[nodiscard]] bool is_low(const lane& l) const noexcept;
@@ -95,6 +121,10 @@ class lanes {
 
  private:
   [[nodiscard]] bool may_run(const lane& l) const;
+  [[nodiscard]] bool lets_in(const lane& l) const;
+  [[nodiscard]] bool is_tight() const;
+  turn let_in(lane& l);
+  void count_row(lane& l, int change);
 
   lane_bounds bounds_;
   std::size_t running_max_;
@@ -102,6 +132,22 @@ class lanes {
   std::vector<std::unique_ptr<lane>> all_;
   std::unordered_map<const handler_registry::entry*, lane*> by_type_;
   std::size_t next_ = 0;  ///< where the next look for a call begins
+  std::map<std::string, std::unique_ptr<lane>, std::less<>> pulled_;  ///< by type
+  std::size_t pulled_in_row_ = 0;                                     ///< in all of their rows
+};
+
+/// Of a lane for workers.
+struct pull_side {
+  std::deque<poll_ptr> waiting;    ///< in the order in which they are served
+  bool was_asked = false;          ///< ever
+  model::time_ms asked_at_ms = 0;  ///< last
+  std::uint64_t delivered = 0;
+  std::uint64_t given_back = 0;
+
+  /// Places that polls still take.
+  [[nodiscard]] std::size_t wanted() const noexcept;
+  /// The poll that has the next place, which is then behind the others; null: none.
+  poll_ptr take_next();
 };
 
 /// One action type's part.
@@ -116,6 +162,7 @@ struct lane {
   std::map<std::int32_t, std::deque<messages::workflow_actor>, std::greater<>> row;
   std::deque<handler_call_ptr> calls;  ///< wait for a thread; by priority, then by round
   std::uint64_t round = 0;             ///< the latest of which a call was picked
+  std::unique_ptr<pull_side> pull;     ///< for workers; null: for handlers
 };
 
 }  // namespace tenax::actors

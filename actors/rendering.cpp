@@ -70,9 +70,11 @@ std::optional<outcome> make_input(runtime& rt, const input_parts& parts, const h
   if (rendered.why->code() == errc::storage_unavailable) {
     rt.halt(*rendered.why);
   } else {
-    rt.log(log_level::error, "workflow " + def.spec.id + ", input of action " +
-                                 def.spec.actions[call.action].key + ": " +
-                                 rendered.why->to_string());
+    const auto& key = def.spec.actions[call.action].key;
+    rt.log(
+        log_level::error,
+        "workflow " + def.spec.id + ", input of action " + key + ": " + rendered.why->to_string(),
+        {def.spec.id, key, call.attempt});
   }
   return outcome::defer(wall_time(milliseconds(rt.now_ms() + look_again_ms)));
 }

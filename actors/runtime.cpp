@@ -151,6 +151,7 @@ void runtime::halt(const error& why) {
   log(log_level::error, "the engine stops: " + why.to_string());
   waiters.close(stopped());
   watchers.close();
+  if (handlers != nullptr) handlers->close_polls(stopped());
   if (opts.on_stopped) opts.on_stopped(stopped());
 }
 
@@ -167,7 +168,8 @@ void runtime::no_handler(const workflow_spec& workflow, const action_spec& actio
     if (told_.size() >= told_max || !told_.insert(std::hash<std::string>()(name)).second) return;
   }
   log(log_level::warning,
-      "workflow " + name + " waits: no handler is registered for its type " + action.type);
+      "workflow " + name + " waits: no handler is registered for its type " + action.type,
+      {workflow.id, action.key});
 }
 
 void runtime::die(const std::exception_ptr& why) const noexcept {

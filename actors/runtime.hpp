@@ -198,12 +198,17 @@ struct runtime {
   [[nodiscard]] bool may_start() const noexcept {
     return !halted && !closing && !draining && !paused;
   }
+  /// The lane of a type; null for one that runs in place.
+  [[nodiscard]] lane* lane_of(const handler_registry::entry* entry, std::string_view type) const {
+    return entry->options.mode == run_mode::worker ? handlers->lane_for_workers(type)
+                                                   : handlers->lane_of(entry);
+  }
   /// False: the workflow rests, whatever is due of it.
   [[nodiscard]] bool takes_up(std::string_view workflow_id) const {
     return !opts.takes_up || opts.takes_up(workflow_id);
   }
-  void log(log_level level, std::string_view message) const {
-    if (opts.log) opts.log(level, message);
+  void log(log_level level, std::string_view message, const log_fields& about = {}) const {
+    if (opts.log) opts.log(level, message, about);
   }
   /// A commit has failed, or the store cannot be read: everything stops. Called by the journal
   /// before anyone is answered.

@@ -21,6 +21,7 @@ void workflow_process::aftermath::clear() {
   effects.clear();
   taken.clear();
   leaving.clear();
+  opened.clear();
   answers.clear();
   bytes = 0;
   ended = false;
@@ -122,7 +123,7 @@ bool workflow_process::load() {
   // The wake-up that led here is spent: going on would lose it.
   if (broken_->code() == errc::storage_unavailable && !TENAX_PLANTED(15)) rt_->halt(*broken_);
   if (broken_->code() != errc::not_found) {
-    rt_->log(log_level::error, "workflow " + id_ + ": " + broken_->to_string());
+    rt_->log(log_level::error, "workflow " + id_ + ": " + broken_->to_string(), {id_});
   }
   return false;
 }
@@ -337,6 +338,7 @@ void workflow_process::settle(aftermath& done) {
   for (const auto& e : done.effects) perform(e);
   for (const auto& child : done.taken) send(child, messages::go_on{});
   for (const auto& child : done.leaving) send(child, messages::leave{});
+  for (const auto& call : done.opened) hand_over(*call);
   for (const auto& [r, refusal] : done.answers) {
     if (std::holds_alternative<model::cancel>(r->what)) (void)TENAX_FAILPOINT("cancel.committed");
     if (refusal) {
@@ -389,14 +391,18 @@ void workflow_process::try_start(action_index a) {
     return;
   }
   const auto rules = rt_->rules.of(def_->spec.actions[a].type);
-  if (rules.entry == nullptr) {  // waits, with the reason no_handler
+  auto* const where =
+      rules.entry != nullptr ? rt_->lane_of(rules.entry, def_->spec.actions[a].type) : nullptr;
+  const bool has_none =
+      rules.entry == nullptr || (rules.entry->options.mode == run_mode::worker && where == nullptr);
+  if (has_none) {  // waits, with the reason no_handler
     detach(a);
     return rt_->no_handler(def_->spec, def_->spec.actions[a]);
   }
   if (mine.at == place::waits) --waiting_;
   mine.at = place::queued;
   ++queued_;
-  auto& row = row_of(rules.entry);
+  auto& row = row_of(where);
   // What made it ready is its workflow's last event.
   const time_ms ready_at_ms = due ? action.due_at_ms : state_.updated_at_ms;
   row.actions.push_back({a, static_cast<std::uint32_t>(ready_at_ms)});
@@ -408,8 +414,46 @@ void workflow_process::try_start(action_index a) {
   }
 }
 
-workflow_process::ready_row& workflow_process::row_of(const handler_registry::entry* type) {
-  auto* const where = rt_->handlers->lane_of(type);
+/// An attempt for a worker is open, and that is durable: whoever has asked for it gets it. If
+/// nobody is there any more it is made again for the next.
+void workflow_process::hand_over(handler_call& call) {
+  const action_index a = call.action;
+  const auto& action = state_.actions[a];
+  const auto secret = call.secret(rt_->secrets);
+  if (action.phase != phase::outside || !secret.is(action.secret)) return;  // overtaken
+  const auto& spec = def_->spec;
+  const auto& what = spec.actions[a];
+  held_task held;
+  held.charge = std::move(call.charge);
+  auto& task = held.task;
+  task.workflow_id = spec.id;
+  task.workflow_name = spec.name;
+  task.action_key = what.key;
+  task.action_type = what.type;
+  task.input = def_->has_references[a] ? std::move(call.input) : what.input;
+  task.idempotency_key = spec.id + "/" + what.key;
+  task.token = model::print_token(spec.id, a, action.attempt, secret);
+  task.attempt = action.attempt;
+  task.deferrals = action.deferrals;
+  task.delivery = action.delivery;
+  task.given_up_at = wall_time(milliseconds(action.due_at_ms));
+  const auto now = home_system().clock().now();
+  switch (rt_->handlers->hand_over(call.place, std::move(held), now, rt_->now_ms())) {
+    case executor::handed::over:
+      break;
+    case executor::handed::timed:
+      send(engine_, messages::poll_time{});
+      break;
+    case executor::handed::back:
+      process(model::end_open_attempt{a, action.attempt, secret,
+                                      outcome::defer(wall_time(milliseconds(rt_->now_ms()))),
+                                      "nobody took it"},
+              urgency::now);
+      break;
+  }
+}
+
+workflow_process::ready_row& workflow_process::row_of(lane* where) {
   for (auto& row : rows_) {
     if (row.where == where) return row;
   }
@@ -460,7 +504,9 @@ void workflow_process::take_turns(ready_row& row) {
     if (row.in_turn) return;
     if (make_ready(row)) continue;
     row.left_out = true;
-    send(engine_, messages::left_out{id_, state_.created_at_ms, row.where});
+    send(engine_,
+         messages::left_out{id_, state_.created_at_ms,
+                            model::lane_bit(def_->spec.actions[a->action].type), row.where});
   }
 }
 
@@ -509,6 +555,10 @@ void workflow_process::on_your_turn(const messages::your_turn& m) {
   if (row == nullptr) return;
   row->in_turn = false;
   // Without a use for it the place goes back with the message.
+  if (!rt_->handlers->is_wanted(*m.place)) {
+    if (!shutting_down_) take_turns(*row);
+    return pump();
+  }
   if (const auto a = shutting_down_ ? std::nullopt : next_of(*row)) {
     admit(*a, std::move(*m.place));
     take_turns(*row);
@@ -530,10 +580,12 @@ void workflow_process::admit(const ready_row::queued& next, lane_place where) {
   call->deferrals = goes_on ? action.deferrals : 0;
   call->priority = def_->spec.priority;
   call->ready_at_ms = next.ready_at_ms;
+  // A worker has it once it is open, and that is durable.
   call->durable_first =
-      mine.durable_first ||
-      ((goes_on ? action.delivery : rules.options().delivery) == delivery::at_most_once &&
-       !TENAX_PLANTED(14));
+      !call->is_for_worker() &&
+      (mine.durable_first ||
+       ((goes_on ? action.delivery : rules.options().delivery) == delivery::at_most_once &&
+        !TENAX_PLANTED(14)));
   call->place = std::move(where);
   if (call->is_blocking()) {
     call->stop = std::stop_source();
@@ -676,6 +728,7 @@ void workflow_process::take_report(messages::attempt_report r) {
   next_.bytes += r.bytes;
   const bool over = r.what_happened == news::ended || r.what_happened == news::stopped ||
                     r.what_happened == news::dropped;
+  const auto call = over && current ? mine.call : nullptr;
   if (over && current) rest(r.action);
   // Of a call that a word from outside has deferred: what its handler says is not about the next.
   const auto& action = state_.actions[r.action];
@@ -698,6 +751,11 @@ void workflow_process::take_report(messages::attempt_report r) {
     case news::ended:
       process(model::end_attempt{r.action, r.attempt, std::move(r.what), r.secret, r.deferrals},
               urgency::now);
+      if (call && call->is_for_worker() && TENAX_PLANTED(29)) {
+        hand_over(*call);  // before it is durable
+      } else if (call && call->is_for_worker()) {
+        next_.opened.push_back(call);
+      }
       break;
     case news::stopped:
     case news::dropped:

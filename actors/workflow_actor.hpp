@@ -70,13 +70,14 @@ class workflow_process final : public messages::workflow_actor::base {
     std::vector<model::effect> effects;
     std::vector<messages::action_actor> taken;    ///< their starts are in the batch
     std::vector<messages::action_actor> leaving;  ///< are to be told to
+    std::vector<handler_call_ptr> opened;         ///< for workers: to be handed over
     std::vector<std::pair<messages::request_ptr, std::optional<error>>>
         answers;            ///< with why it was refused, if it was
     std::size_t bytes = 0;  ///< of results, charged to the memory budget
     bool ended = false;
     [[nodiscard]] bool empty() const noexcept {
-      return effects.empty() && taken.empty() && leaving.empty() && answers.empty() && bytes == 0 &&
-             !ended;
+      return effects.empty() && taken.empty() && leaving.empty() && opened.empty() &&
+             answers.empty() && bytes == 0 && !ended;
     }
     void clear();
   };
@@ -120,7 +121,8 @@ class workflow_process final : public messages::workflow_actor::base {
 
   void perform(const model::effect& e);
   void try_start(action_index a);
-  ready_row& row_of(const handler_registry::entry* type);
+  void hand_over(handler_call& call);
+  ready_row& row_of(lane* where);
   void take_turns(ready_row& row);
   bool make_ready(ready_row& row);
   [[nodiscard]] ready_row* row_in(const lane* where);

@@ -5,7 +5,7 @@ packages=(
   g++ cmake ninja-build pkg-config ca-certificates python3
   libcaf-dev librocksdb-dev libspdlog-dev libprotobuf-dev protobuf-compiler libxxhash-dev
   libjemalloc-dev nlohmann-json3-dev libcli11-dev libboost-test-dev
-  libboost-dev libssl-dev esbuild "$@"
+  libboost-dev libssl-dev libtomlplusplus-dev libcurl4-openssl-dev esbuild "$@"
 )
 
 if ! command -v apt-get >/dev/null; then

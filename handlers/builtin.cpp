@@ -106,7 +106,7 @@ outcome run_log(const action_context& ctx) {
     line += ctx.action_key;
     line += ": ";
     line += printable(in.message);
-    (*ctx.log)(in.level, line);
+    (*ctx.log)(in.level, line, {ctx.workflow_id, ctx.action_key, ctx.attempt});
   }
   return outcome::success("null");
 }
@@ -152,7 +152,7 @@ outcome run_noop(const action_context& ctx) { return outcome::success(std::strin
 void add_if_absent(handler_registry& registry, std::string_view type, handler run,
                    std::function<std::vector<fault>(std::string_view)> check,
                    decltype(action_options::check_within) check_within = nullptr) {
-  if (registry.find(type) != nullptr) return;
+  if (registry.all().contains(type)) return;
   action_options options;
   options.mode = run_mode::in_place;
   options.check = std::move(check);

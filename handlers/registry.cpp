@@ -69,9 +69,20 @@ handler_registry& handler_registry::add(std::string type, handler run, action_op
   return *this;
 }
 
+handler_registry& handler_registry::add_worker(std::string type, action_options options) & {
+  options.mode = run_mode::worker;
+  return add(std::move(type), nullptr, std::move(options));
+}
+
+handler_registry& handler_registry::others_for_workers(action_options options) & {
+  options.mode = run_mode::worker;
+  others_ = std::make_shared<const entry>(entry{std::move(options), nullptr});
+  return *this;
+}
+
 const handler_registry::entry* handler_registry::find(std::string_view type) const& {
   const auto it = entries_.find(type);
-  return it == entries_.end() ? nullptr : &it->second;
+  return it == entries_.end() ? others_.get() : &it->second;
 }
 
 }  // namespace tenax

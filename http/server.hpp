@@ -36,7 +36,8 @@ struct options {
   /// "127.0.0.1:8080", "[::1]:8080", "localhost:8080"; port 0 is any free one.
   std::vector<std::string> listen;
   /// A Unix socket, mode 0600; "" for none. A socket that a dead process left is replaced, anything
-  /// else that is there refused; removed when the server stops. At most 107 bytes.
+  /// else that is there refused; removed when the server stops. Of any length: beyond 107 bytes by
+  /// way of /proc/self/fd.
   std::string unix_path;
   std::optional<tls_options> tls;  ///< for `listen`; TLS 1.2 at least. The Unix socket has none
   int io_threads = 1;              ///< 1 to 64

@@ -1,6 +1,7 @@
 #include "http/socket.hpp"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -103,6 +104,18 @@ void set_option(int fd, int level, int name) {
   ::setsockopt(fd, level, name, &on, sizeof on);
 }
 
+bool is_of_this_user(int fd) {
+  ::ucred peer{};
+  ::socklen_t size = sizeof peer;
+  return ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+         (peer.uid == ::geteuid() || peer.uid == 0);
+}
+
+accepted of_address(file_descriptor socket, const socket_address& from) {
+  set_option(socket.get(), IPPROTO_TCP, TCP_NODELAY);
+  return {std::move(socket), from.family(), ip_of(from), counted_part(from)};
+}
+
 /// Makes room for a socket: removes the one that a dead process left.
 result<void> clear_way(const std::string& path, const socket_address& address) {
   struct ::stat found {};
@@ -149,14 +162,30 @@ std::string local_address(int fd) {
   return (is_v6 ? "[" + ip + "]" : ip) + ":" + std::to_string(port);
 }
 
+result<socket_path> socket_path::of(const std::filesystem::path& path) {
+  constexpr std::size_t bytes_max = sizeof(::sockaddr_un::sun_path) - 1;
+  socket_path out;
+  out.text_ = path.string();
+  const auto refused = [&](const std::string& why) {
+    return error(errc::invalid_argument, path.string() + ": " + why);
+  };
+  if (out.text_.find('\0') != std::string::npos) return refused("no path of a Unix socket");
+  if (out.text_.size() <= bytes_max) return out;
+  const auto dir = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  out.dir_ = file_descriptor(::open(dir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!out.dir_) return failed(errc::invalid_argument, path.string());
+  out.text_ = "/proc/self/fd/" + std::to_string(out.dir_.get()) + "/" + path.filename().string();
+  if (out.text_.size() > bytes_max) return refused("the name of the socket is too long");
+  return out;
+}
+
 result<unix_listener> listen_on_unix(const std::string& path) {
+  const auto where = socket_path::of(path);
+  if (!where) return where.error();
   socket_address address;
   auto& to = address.as<::sockaddr_un>();
   to.sun_family = AF_UNIX;
-  if (path.size() >= sizeof to.sun_path || path.find('\0') != std::string::npos) {
-    return error(errc::invalid_argument, "the path of a Unix socket is too long: " + path);
-  }
-  path.copy(to.sun_path, path.size());
+  where->text().copy(to.sun_path, where->text().size());
   if (auto cleared = clear_way(path, address); !cleared) return cleared.error();
 
   auto socket = make_socket(AF_UNIX);
@@ -187,13 +216,14 @@ unix_file::~unix_file() {
 }
 
 std::optional<accepted> accept_from(int listening) {
-  socket_address from;
-  file_descriptor socket(
-      ::accept4(listening, from.get(), &from.size, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  if (!socket) return std::nullopt;
-  if (from.family() == AF_UNIX) return accepted{std::move(socket), AF_UNIX, "unix", ""};
-  set_option(socket.get(), IPPROTO_TCP, TCP_NODELAY);
-  return accepted{std::move(socket), from.family(), ip_of(from), counted_part(from)};
+  for (;;) {
+    socket_address from;
+    file_descriptor socket(
+        ::accept4(listening, from.get(), &from.size, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!socket) return std::nullopt;
+    if (from.family() != AF_UNIX) return of_address(std::move(socket), from);
+    if (is_of_this_user(socket.get())) return accepted{std::move(socket), AF_UNIX, "unix", ""};
+  }
 }
 
 void set_patience(const accepted& a, std::chrono::milliseconds time) noexcept {

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <utility>
@@ -38,6 +39,19 @@ result<file_descriptor> listen_on_address(const std::string& address);
 /// The address that a socket has: "127.0.0.1:8080".
 [[nodiscard]] std::string local_address(int fd);
 
+/// A path of any length as an address of a Unix socket, which holds 107 bytes: a longer one goes by
+/// way of its directory's descriptor, /proc/self/fd/N/NAME, as long as this lives.
+class socket_path {
+ public:
+  /// Errors: invalid_argument (the directory cannot be opened, or the name alone is too long).
+  static result<socket_path> of(const std::filesystem::path& path);
+  [[nodiscard]] const std::string& text() const noexcept { return text_; }
+
+ private:
+  file_descriptor dir_;
+  std::string text_;
+};
+
 /// The file of a listening Unix socket, removed with this object, unless another one is there now.
 class unix_file {
  public:
@@ -57,8 +71,8 @@ struct unix_listener {
   file_descriptor socket;
   unix_file file;
 };
-/// Mode 0600 from its first moment. The socket of a dead process is replaced; refused if somebody
-/// listens there, or if it is anything else, a symlink too.
+/// Mode 0600 from its first moment; a path of any length. The socket of a dead process is replaced;
+/// refused if somebody listens there, or if it is anything else, a symlink too.
 result<unix_listener> listen_on_unix(const std::string& path);
 
 /// Who came.
@@ -68,7 +82,9 @@ struct accepted {
   std::string address;  ///< for people: "127.0.0.1", "unix"
   std::string counted;  ///< for limits: the address, an IPv6 one's /64; "" for a Unix socket
 };
-/// The next one that waits, as a non-blocking socket; nullopt with errno if there is none.
+/// The next one that waits, as a non-blocking socket; nullopt with errno if there is none. Over a
+/// Unix socket only this user comes, and root: others are closed, whatever became of the file's
+/// mode.
 std::optional<accepted> accept_from(int listening);
 
 /// A TCP client that does not acknowledge what it was sent for so long is taken for gone.

@@ -82,6 +82,10 @@ using engine_actor = caf::typed_actor<
     caf::reacts_to<left_out>,
     // From the executor: the row of a lane is low.
     caf::reacts_to<lane_low>,
+    // From the API: a worker asks for a type that nobody has asked for before.
+    caf::reacts_to<lane_asked>,
+    // From the API, a workflow or itself: a poll of a worker waits, or its time may be over.
+    caf::reacts_to<poll_time>,
     // From the API: the engine is paused no longer.
     caf::reacts_to<start_all>,
     // INTERNAL: look on for workflows of lanes that have room.

@@ -117,11 +117,17 @@ struct idle {  ///< this workflow has nothing to do
 struct left_out {  ///< this workflow has found a full row: it may leave memory
   std::string workflow_id;
   time_ms listed_at_ms = 0;
+  std::uint8_t bit = 0;  ///< model::lane_bit of the lane's type
   actors::lane* lane = nullptr;
 };
 struct lane_low {  ///< from the executor: a row has room, and workflows in the store wait for it
   actors::lane* lane = nullptr;
 };
+struct lane_asked {  ///< from the API: somebody asks for its actions for the first time
+  std::string type;
+  actors::lane* lane = nullptr;
+};
+struct poll_time {};   ///< a poll of a worker waits: look at its time, now and when it is over
 struct read_lanes {};  ///< INTERNAL: look on for them
 struct scan {};        ///< INTERNAL: take up the next workflows from the store
 struct scan_on {};     ///< INTERNAL: the same, after a step that has found none
@@ -239,6 +245,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::idle)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::declined)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::left_out)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::lane_low)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::lane_asked)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::poll_time)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::lane_room)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::put_out)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tenax::messages::read_lanes)

@@ -38,6 +38,8 @@ constexpr std::array kind_rows{
     kind_row{reason_kind::threads_full, "threads_full", ends_by::itself},
     kind_row{reason_kind::memory_full, "memory_full", ends_by::itself},
     kind_row{reason_kind::no_handler, "no_handler", ends_by::somebody},
+    kind_row{reason_kind::no_worker, "no_worker", ends_by::somebody},
+    kind_row{reason_kind::workers_full, "workers_full", ends_by::itself},
     kind_row{reason_kind::outside, "outside", ends_by::somebody},
     kind_row{reason_kind::signal, "signal", ends_by::somebody},
     kind_row{reason_kind::in_doubt, "in_doubt", ends_by::somebody},
@@ -72,6 +74,8 @@ namespace {
 using place = engine_facts::call::place;
 
 constexpr std::size_t keys_named_max = 3;
+/// Nobody has asked for so long: no worker is there. Longer than a poll of the API waits.
+constexpr time_ms worker_is_away_ms = 90'000;
 
 /// "a, b +3"
 std::string listed(const std::vector<std::string>& keys, std::size_t total) {
@@ -103,6 +107,7 @@ class explainer {
   void waits_for_others(action_index a);
   void could_run(action_index a);
   void could_start(action_index a);
+  void find_workers(const std::string& type);
   void find_places(action_index a, const engine_facts::call* call);
   void waits_for_time(action_index a);
   void name_roots();
@@ -376,6 +381,7 @@ void explainer::find_places(action_index a, const engine_facts::call* call) {
   const auto& engine = *from_.engine;
   const auto& type = def_.spec.actions[a].type;
   const std::size_t before = mine_->reasons.size();
+  if (rules_of(a).options().mode == run_mode::worker && call == nullptr) find_workers(type);
   // A call that a thread has counts as running, and this one has none.
   if (const auto lane = engine.lanes.find(type); lane != engine.lanes.end()) {
     const auto [running, most] = lane->second;
@@ -398,6 +404,26 @@ void explainer::find_places(action_index a, const engine_facts::call* call) {
         "is ready; it starts soon, or waits on disk for a place in memory: which, is not known");
   } else {
     add(reason_kind::starting, "may start now: nothing that is known holds it");
+  }
+}
+
+/// Of a type that is for workers.
+void explainer::find_workers(const std::string& type) {
+  const auto known = from_.engine->workers.find(type);
+  const bool was_asked = known != from_.engine->workers.end() && known->second.asked_at_ms;
+  if (was_asked && known->second.waiting > 0) return;
+  if (!was_asked) {
+    add(reason_kind::no_worker,
+        "waits for a worker: none has asked for " + type + " since the engine was opened");
+    return;
+  }
+  const time_ms at_ms = *known->second.asked_at_ms;
+  if (from_.now_ms - at_ms > worker_is_away_ms) {
+    add(reason_kind::no_worker, "waits for a worker: none has asked for " + type + " " +
+                                    print_since(as_wall_time(at_ms), now()));
+  } else {
+    add(reason_kind::workers_full, "waits for a worker that is free: the last asked for " + type +
+                                       " " + print_when(as_wall_time(at_ms), now()));
   }
 }
 

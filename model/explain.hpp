@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,11 @@ struct engine_facts {
     place where = place::waits;
     time_ms since_ms = 0;  ///< runs, given_up
   };
+  /// Who asks for a type that is for workers.
+  struct asked {
+    std::size_t waiting = 0;             ///< polls that take one more, and actions that go to one
+    std::optional<time_ms> asked_at_ms;  ///< last; while one waits: now
+  };
   bool paused = false;
   bool at_rest = false;  ///< options::takes_up refuses the workflow
   bool draining = false;
@@ -45,8 +51,9 @@ struct engine_facts {
   bool places_full = false;
   std::size_t running = 0;  ///< handlers of all blocking types
   std::size_t running_max = 0;
-  std::map<std::string, lane, std::less<>> lanes;  ///< of the workflow's blocking types
-  std::vector<call> calls;                         ///< of this workflow's actions
+  std::map<std::string, lane, std::less<>> lanes;     ///< of the workflow's blocking types
+  std::map<std::string, asked, std::less<>> workers;  ///< of its types that are for workers
+  std::vector<call> calls;                            ///< of this workflow's actions
   /// Nothing of the workflow moves without a command.
   [[nodiscard]] bool is_still() const noexcept {
     return paused || at_rest || (!stopped.empty() && !writes);

@@ -123,6 +123,8 @@ forecast_step forecaster::at_any_moment(const outlook& o, std::size_t count) con
       step.text = who + attempt + " starts";
       if (o.held_by == reason_kind::lane_full) {
         step.text += " when a handler of " + def_.spec.actions[o.action].type + " has returned";
+      } else if (o.held_by == reason_kind::workers_full) {
+        step.text += " when a worker asks for " + def_.spec.actions[o.action].type;
       } else if (o.held_by == reason_kind::threads_full) {
         step.text += " when a thread is free";
       } else if (o.held_by == reason_kind::memory_full) {

@@ -34,6 +34,8 @@ std::string_view describe(errc code) noexcept {
       return "The engine stopped after a failed commit or read; nothing was done.";
     case errc::lease_lost:
       return "The attempt is not open any more, or the token is none of its.";
+    case errc::unreachable:
+      return "Nobody answers at the server's address.";
   }
   return "An error that this version does not know.";
 }
@@ -49,6 +51,7 @@ error_class classify(errc code) noexcept {
     case errc::closing:
     case errc::data_dir_locked:
     case errc::lease_lost:
+    case errc::unreachable:
       return error_class::rejected;
     case errc::timed_out:
     case errc::storage_unavailable:
@@ -94,6 +97,8 @@ std::string_view to_string(errc code) noexcept {
       return "stopped";
     case errc::lease_lost:
       return "lease_lost";
+    case errc::unreachable:
+      return "unreachable";
   }
   return "unknown";
 }

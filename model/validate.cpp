@@ -173,7 +173,7 @@ void validator::check_type(std::size_t i) {
     faults_.add(place{i, "type"}.pointer(), not_an_id(type));
     return;
   }
-  if (types_.all().contains(type)) return;
+  if (types_.find(type) != nullptr) return;
   const auto [known, added] = unknown_types_.try_emplace(type);
   if (added && !faults_.full()) {
     std::vector<std::string_view> names;
@@ -305,9 +305,9 @@ void validator::check_workflow_reference(std::size_t i, const reference& ref,
 }
 
 void validator::check_by_type(std::size_t i) {
-  const auto entry = types_.all().find(spec_.actions[i].type);
-  if (entry == types_.all().end()) return;
-  const auto& options = entry->second.options;
+  const auto* entry = types_.find(spec_.actions[i].type);
+  if (entry == nullptr) return;
+  const auto& options = entry->options;
   if (!options.check && !options.check_within) return;
   const std::string path = place{i, "input"}.pointer();
   try {
@@ -317,7 +317,7 @@ void validator::check_by_type(std::size_t i) {
       faults_.add(path + found.path, std::move(found.message));
     }
   } catch (...) {
-    faults_.add(path, "the check of type " + shown(entry->first) +
+    faults_.add(path, "the check of type " + shown(spec_.actions[i].type) +
                           " threw: " + shown(exception_text(std::current_exception())));
   }
 }

@@ -1,8 +1,6 @@
-// change_commands.hpp - the commands that need the directory's owner: cancel, resolve, retry,
-// signal, remove, backup. They open the engine paused, so nothing else happens. While another
-// process has the data directory, all but the last refuse and backup asks that process
-// (node/control.hpp). Depends on include/tenax and node/. Main thread only. Each returns the exit
-// code.
+// change_commands.hpp - the commands that change something: cancel, resolve, retry, signal, remove,
+// backup; on any engine (node/engines.hpp). Depends on include/tenax and node/. Main thread only.
+// Each returns the exit code.
 #pragma once
 
 #include <optional>

@@ -11,6 +11,7 @@
 #include <memory>
 #include <utility>
 
+#include "model/documents/json_writer.hpp"
 #include "node/text.hpp"
 
 namespace tenax::node {
@@ -29,6 +30,18 @@ spdlog::level::level_enum spdlog_level(log_level l) noexcept {
       return spdlog::level::err;
   }
   return spdlog::level::err;
+}
+
+/// Of the object that the pattern begins and ends.
+std::string log_members(std::string_view message, const log_fields& about) {
+  std::string text;
+  model::json_writer out(text);
+  out.string("message", message);
+  out.optional_string("workflow", about.workflow);
+  out.optional_string("action", about.action);
+  if (about.attempt != 0) out.number("attempt", about.attempt);
+  out.optional_string("request_id", about.request_id);
+  return text;
 }
 
 }  // namespace
@@ -116,18 +129,24 @@ error explained(const error& e, const std::filesystem::path& data_dir) {
   return {e.code(), message + said, e.faults()};
 }
 
-log_sink make_log(std::string_view level,
-                  std::function<void(const std::function<void()>&)> around) {
+log_sink make_log(std::string_view level, std::function<void(const std::function<void()>&)> around,
+                  log_format format) {
   auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
   auto logger = std::make_shared<spdlog::logger>("tenax", std::move(sink));
+  const bool as_json = format == log_format::json;
   logger->set_formatter(std::make_unique<spdlog::pattern_formatter>(
-      "%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc));
+      as_json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})"
+              : "%Y-%m-%dT%H:%M:%S.%eZ %l %v",
+      spdlog::pattern_time_type::utc));
   logger->set_level(level == "off" ? spdlog::level::off
                                    : spdlog::level::from_str(std::string{level}));
-  return [logger, around = std::move(around)](log_level l, std::string_view message) {
+  return [logger, as_json, around = std::move(around)](log_level l, std::string_view message,
+                                                       const log_fields& about) {
     const auto at = spdlog_level(l);
     if (!logger->should_log(at)) return;
-    const auto write = [&] { logger->log(at, printable(message)); };
+    const auto write = [&] {
+      logger->log(at, as_json ? log_members(message, about) : printable(message));
+    };
     if (around)
       around(write);
     else

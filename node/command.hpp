@@ -19,6 +19,10 @@ namespace tenax::node {
 
 struct common_options {
   std::filesystem::path data_dir = default_data_dir;
+  bool has_data_dir = false;  ///< the option was given
+  std::string server;         ///< a URL; "": TENAX_SERVER, see node/engines.hpp
+  std::filesystem::path cacert;
+  std::filesystem::path token_file;  ///< empty: TENAX_TOKEN
   bool json = false;
   std::string log_level = "warning";  ///< debug | info | warning | error | off
 };
@@ -62,9 +66,13 @@ int report_usage(const common_options& common, const std::vector<std::string>& f
 /// An engine::open error with what helps: who holds the directory.
 [[nodiscard]] error explained(const error& e, const std::filesystem::path& data_dir);
 
-/// Where the engine's log goes: stderr, from the level on. `around` is called with the function
-/// that writes one line, so that a progress display can step aside; empty: written at once.
+/// Where the engine's log goes: stderr, from the level on. JSON: an object a line, with time,
+/// level, message, and, where they are known, workflow, action, attempt, request_id. `around` is
+/// called with the function that writes one line, so that a progress display can step aside; empty:
+/// written at once.
+enum class log_format : bool { text, json };
 [[nodiscard]] log_sink make_log(std::string_view level,
-                                std::function<void(const std::function<void()>&)> around = {});
+                                std::function<void(const std::function<void()>&)> around = {},
+                                log_format format = log_format::text);
 
 }  // namespace tenax::node

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "model/documents/export_lines.hpp"
+#include "node/engines.hpp"
 #include "node/text.hpp"
 #include "storage/export.hpp"
 
@@ -114,6 +115,8 @@ int export_command(const common_options& common, const export_options& o) {
   const auto failed = [&](const error& e) {
     return report_error(common, "cannot export", explained(e, common.data_dir));
   };
+  if (const auto no = needs_directory(common, "export"))
+    return report_error(common, "cannot export", *no);
   if (const auto gone = missing(common.data_dir)) return failed(*gone);
   const auto from = storage::open_reading_store(common.data_dir);
   if (!from) return failed(from.error());
@@ -127,6 +130,8 @@ int export_command(const common_options& common, const export_options& o) {
 }
 
 int import_command(const common_options& common, const import_options& o) {
+  if (const auto no = needs_directory(common, "import"))
+    return report_error(common, "cannot import", *no);
   const bool is_stdin = o.file == "-";
   const auto name = is_stdin ? std::string{"(stdin)"} : o.file;
   const file input(is_stdin ? stdin : std::fopen(o.file.c_str(), "re"));

@@ -7,6 +7,7 @@
 #include "node/read_commands.hpp"
 #include "node/run_command.hpp"
 #include "node/serve_command.hpp"
+#include "node/settings.hpp"
 #include "node/token_command.hpp"
 #include "storage/standard_descriptors.hpp"
 #include "tenax/limits.hpp"
@@ -40,15 +41,7 @@ bool read_number(const std::string& text, double& value) {
   return std::from_chars(text.data(), end, value) == std::from_chars_result{end, {}};
 }
 
-/// CLI11 reads more into words than a shell does: `[a,b]` as a list, `{}` as an empty one, `++` as
-/// the end of a command, and what follows `--` as options of the program. A word that is meant as
-/// it is gets this in front, and loses it (`plain`) before anything looks at it.
-constexpr char as_it_is = '\x01';
-
-bool means_more(std::string_view word) {
-  return word.starts_with('[') || word == "{}" || word == "++" || word.starts_with(as_it_is);
-}
-
+/// Without what protected it (as_it_is).
 std::string plain(std::string_view text) {
   if (text.starts_with(as_it_is)) text.remove_prefix(1);
   return std::string{text};
@@ -115,9 +108,27 @@ void add_number(CLI::App& app, const std::string& name, double& value, const std
 }
 
 void add_common(CLI::App& app, common_options& common) {
-  app.add_option("--data-dir", common.data_dir, "Where workflows live")
+  const auto some = [](const std::string& text) { return text.empty() ? "it is empty" : ""; };
+  app.add_option_function<std::string>(
+         "--data-dir",
+         [&common](const std::string& dir) {
+           common.data_dir = dir;
+           common.has_data_dir = true;
+         },
+         "Where workflows live")
       ->check([](const std::string& path) { return path.empty() ? "the path is empty" : ""; })
-      ->capture_default_str();
+      ->default_str(default_data_dir);
+  app.add_option("--server", common.server,
+                 "The server to ask in place of a directory (else TENAX_SERVER): "
+                 "http://HOST:PORT, https://... or unix:PATH")
+      ->check(some)
+      ->type_name("URL");
+  app.add_option("--cacert", common.cacert, "PEM file: who may sign the server's certificate")
+      ->check(some)
+      ->type_name("FILE");
+  app.add_option("--server-token-file", common.token_file, "Of the token for it (else TENAX_TOKEN)")
+      ->check(some)
+      ->type_name("FILE");
   app.add_option_function<std::string>(
          "--output", [&common](const std::string& o) { common.json = o == "json"; },
          "text or json (on stdout; progress is off then)")
@@ -226,8 +237,21 @@ void add_run(CLI::App& app, const common_options& common, action& chosen) {
   });
 }
 
+/// What of an app a file and the environment can set.
+void add_settings(CLI::App& app, const std::vector<std::string_view>& but,
+                  std::vector<CLI::Option*>& out) {
+  for (auto* option : app.get_options()) {
+    const auto& names = option->get_lnames();
+    if (names.empty() || option->get_group().empty()) continue;
+    if (std::find(but.begin(), but.end(), names.front()) == but.end()) out.push_back(option);
+  }
+}
+
 void add_serve(CLI::App& app, const common_options& common, action& chosen) {
   static serve_options o;
+  o.how.workers = true;
+  static std::optional<std::string> config;
+  static bool shows_settings = false;
   auto& serve = *app.add_subcommand("serve", "Serve the HTTP API until SIGTERM (docs/server.md)");
   auto* listen = serve.add_option(
       "--listen", o.listen,
@@ -256,17 +280,40 @@ void add_serve(CLI::App& app, const common_options& common, action& chosen) {
   auto* host_names = serve.add_option("--host-name", o.host_names,
                                       "What clients call this server, without port; repeatable");
   host_names->expected(1)->take_all()->type_name("NAME");
+  serve
+      .add_option("--log-format", o.log_format,
+                  "text, or json: an object a line, with what it is about")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
   serve.add_option("--drain-ms", o.drain_ms, "After SIGTERM: for handlers that run")
       ->check(whole(0, ms_max))
       ->capture_default_str();
   add_policy(serve, o.how);
   add_exec(serve, o.how);
   add_engine(serve, o.how);
+  serve.add_option("--config", config, "A file of these settings (TOML); else TENAX_CONFIG")
+      ->check(not_empty)
+      ->envname("TENAX_CONFIG")
+      ->type_name("FILE");
+  serve.add_flag("--print-config", shows_settings,
+                 "Print each setting and where it comes from, and serve nothing");
+  serve.footer(
+      "An option --drain-ms can also be given as TENAX_DRAIN_MS in the environment, and as\n"
+      "drain_ms in the file of --config; an option goes before the environment, and that before\n"
+      "the file. Lists are parted by commas in the environment. SIGHUP reads tokens and\n"
+      "certificate again.");
+  std::vector<CLI::Option*> options;
+  add_settings(app, {"help", "version", "output"}, options);
+  add_settings(serve, {"help", "config", "print-config"}, options);
+  static settings all(options);
   serve.callback([=, &serve, &common, &chosen] {
+    all.resolve(config);
     o.listen = listen->results();
     o.host_names = host_names->results();
     take_words(serve, o.how);
-    chosen = [&common] { return serve_command(common, o); };
+    chosen = [&common] {
+      return shows_settings ? print_config_command(common, all.rows()) : serve_command(common, o);
+    };
   });
 }
 
@@ -365,15 +412,14 @@ void add_reading(CLI::App& app, const common_options& common, action& chosen) {
 
 void add_changing(CLI::App& app, const common_options& common, action& chosen) {
   static cancel_options cancel_o;
-  auto& cancel = *app.add_subcommand("cancel", "End a workflow; no process may be running it");
+  auto& cancel = *app.add_subcommand("cancel", "End a workflow");
   cancel.add_option("ID", cancel_o.id)->required();
   cancel.add_option("--reason", cancel_o.reason);
   cancel.callback(
       [&common, &chosen] { chosen = [&] { return cancel_command(common, cancel_o); }; });
 
   static resolve_options resolve_o;
-  auto& resolve = *app.add_subcommand(
-      "resolve", "Decide for an action that waits for a decision; no process may be running it");
+  auto& resolve = *app.add_subcommand("resolve", "Decide for an action that waits for a decision");
   resolve.add_option("ID", resolve_o.id)->required();
   resolve.add_option("KEY", resolve_o.key, "The action")->required();
   resolve.add_option("DECISION", resolve_o.decision)
@@ -388,8 +434,7 @@ void add_changing(CLI::App& app, const common_options& common, action& chosen) {
 
 void add_signal(CLI::App& app, const common_options& common, action& chosen) {
   static signal_options o;
-  auto& signal = *app.add_subcommand(
-      "signal", "Give a workflow a signal that an action waits for; no process may be running it");
+  auto& signal = *app.add_subcommand("signal", "Give a workflow a signal that an action waits for");
   signal.add_option("ID", o.id)->required();
   signal.add_option("NAME", o.name)->required();
   signal.add_option("--payload", o.payload, "The result of the action that waits for it")
@@ -400,9 +445,8 @@ void add_signal(CLI::App& app, const common_options& common, action& chosen) {
 
 void add_retry(CLI::App& app, const common_options& common, action& chosen) {
   static retry_options o;
-  auto& retry = *app.add_subcommand(
-      "retry",
-      "Go on with what has failed, or make a retry that waits now; no process may be running it");
+  auto& retry =
+      *app.add_subcommand("retry", "Go on with what has failed, or make a retry that waits now");
   retry.add_option("ID", o.id);
   retry.add_option("KEY", o.key, "The action that failed, or that waits; else all");
   retry.add_option("--reason", o.reason);
@@ -414,8 +458,7 @@ void add_retry(CLI::App& app, const common_options& common, action& chosen) {
 
 void add_remove(CLI::App& app, const common_options& common, action& chosen) {
   static remove_options o;
-  auto& remove = *app.add_subcommand(
-      "remove", "Remove a workflow that is over, with its history; no process may be running it");
+  auto& remove = *app.add_subcommand("remove", "Remove a workflow that is over, with its history");
   remove.add_option("ID", o.id)->required();
   remove.callback([&common, &chosen] { chosen = [&] { return remove_command(common, o); }; });
 }
@@ -423,7 +466,7 @@ void add_remove(CLI::App& app, const common_options& common, action& chosen) {
 void add_backup(CLI::App& app, const common_options& common, action& chosen) {
   static backup_options o;
   auto& backup = *app.add_subcommand(
-      "backup", "Copy the data directory, also beside a running tenax run; open it to restore");
+      "backup", "Copy the data directory, also of a running process; open it to restore");
   backup.add_option("TARGET", o.target, "A directory that does not exist, or is empty")
       ->required()
       ->check([](const std::string& path) { return path.empty() ? "the path is empty" : ""; });

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "node/engines.hpp"
 #include "node/render.hpp"
 #include "node/text.hpp"
 
@@ -21,7 +22,9 @@ constexpr std::size_t page_max = 1'000;
 wall_time now() { return std::chrono::floor<milliseconds>(std::chrono::system_clock::now()); }
 
 int cannot_open(const common_options& common, const error& e) {
-  return report_error(common, "cannot read the data directory", explained(e, common.data_dir));
+  const auto server = server_of(common);
+  return server.empty() ? report_error(common, "cannot read the data directory", e)
+                        : report_error(common, "cannot read from the server", e);
 }
 
 /// The query, or what is wrong with the options.
@@ -65,11 +68,6 @@ result<list_query> make_query(const list_options& o) {
   return q;
 }
 
-std::string holder(const common_options& common) {
-  const auto pid = data_dir_owner(common.data_dir);
-  return pid ? process_name(*pid) : std::string{};
-}
-
 /// One line: an object whose members `put` adds.
 template <class Put>
 std::string object_line(Put put) {
@@ -90,7 +88,7 @@ void put_list(model::json_writer& out, std::string_view name, const std::vector<
 
 /// Calls `use` with the history in pieces.
 template <class Use>
-std::optional<error> each_page(const reader& from, const std::string& id, std::uint64_t after,
+std::optional<error> each_page(const readable& from, const std::string& id, std::uint64_t after,
                                std::size_t limit, Use use) {
   while (limit > 0) {
     auto events = from.history(id, after, std::min(limit, page_max));
@@ -107,7 +105,7 @@ std::optional<error> each_page(const reader& from, const std::string& id, std::u
 
 namespace {
 
-int count_command(const common_options& common, const reader& from, list_query query) {
+int count_command(const common_options& common, const readable& from, list_query query) {
   std::uint64_t count = 0;
   do {
     auto some = from.count(query);
@@ -127,13 +125,14 @@ int count_command(const common_options& common, const reader& from, list_query q
 int list_command(const common_options& common, const list_options& o) {
   auto query = make_query(o);
   if (!query) return report_error(common, "bad option", query.error());
-  auto from = open_reader(common.data_dir);
-  if (!from) return cannot_open(common, from.error());
-  if (o.count) return count_command(common, *from, *query);
+  const auto opened = open_to_read(common);
+  if (!opened) return cannot_open(common, opened.error());
+  const auto& from = **opened;
+  if (o.count) return count_command(common, from, *query);
   std::vector<workflow_summary> found;
   do {  // a page may be short, even empty, before the last one
     query->limit = std::min(o.limit - found.size(), page_max);
-    auto page = from->list(*query);
+    auto page = from.list(*query);
     if (!page) return report_error(common, "cannot list", page.error());
     std::move(page->items.begin(), page->items.end(), std::back_inserter(found));
     query->page_token = std::move(page->next_page_token);
@@ -153,39 +152,42 @@ int list_command(const common_options& common, const list_options& o) {
 }
 
 int show_command(const common_options& common, const show_options& o) {
-  auto from = open_reader(common.data_dir);
-  if (!from) return cannot_open(common, from.error());
-  const auto view = from->get(o.id);
+  const auto opened = open_to_read(common);
+  if (!opened) return cannot_open(common, opened.error());
+  const auto& from = **opened;
+  const auto view = from.get(o.id);
   if (!view) return report_error(common, about(o.id), view.error());
   if (common.json) {
     print_line(to_json(*view));
     return finish_output(exit_ok);
   }
-  const auto why = from->explain(o.id);
+  const auto why = from.explain(o.id);
   if (!why) return report_error(common, about(o.id), why.error());
-  print(render_workflow(*view, *why, {why->now, holder(common), o.all, common.data_dir}));
+  print(render_workflow(*view, *why, {why->now, from.runs_at(), o.all, named_by(common)}));
   return finish_output(exit_ok);
 }
 
 int explain_command(const common_options& common, const explain_options& o) {
-  auto from = open_reader(common.data_dir);
-  if (!from) return cannot_open(common, from.error());
-  const auto why = from->explain(o.id);
+  const auto opened = open_to_read(common);
+  if (!opened) return cannot_open(common, opened.error());
+  const auto& from = **opened;
+  const auto why = from.explain(o.id);
   if (!why) return report_error(common, about(o.id), why.error());
   if (common.json)
     print_line(to_json(*why));
   else
-    print(render_explanation(*why, {why->now, holder(common), false, common.data_dir}));
+    print(render_explanation(*why, {why->now, from.runs_at(), false, named_by(common)}));
   return finish_output(exit_ok);
 }
 
 int history_command(const common_options& common, const history_options& o) {
-  auto from = open_reader(common.data_dir);
-  if (!from) return cannot_open(common, from.error());
-  if (const auto known = from->summary(o.id); !known)
+  const auto opened = open_to_read(common);
+  if (!opened) return cannot_open(common, opened.error());
+  const auto& from = **opened;
+  if (const auto known = from.summary(o.id); !known)
     return report_error(common, about(o.id), known.error());
   std::vector<history_event> events;
-  const auto failed = each_page(*from, o.id, o.after, o.limit, [&](std::vector<history_event> p) {
+  const auto failed = each_page(from, o.id, o.after, o.limit, [&](std::vector<history_event> p) {
     std::move(p.begin(), p.end(), std::back_inserter(events));
   });
   if (failed) return report_error(common, about(o.id), *failed);
@@ -201,9 +203,11 @@ int history_command(const common_options& common, const history_options& o) {
 }
 
 int verify_command(const common_options& common) {
+  if (const auto no = needs_directory(common, "verify"))
+    return report_error(common, "cannot verify", *no);
   if (const auto gone = missing(common.data_dir)) return cannot_open(common, *gone);
   const auto report = verify(common.data_dir);
-  if (!report) return cannot_open(common, report.error());
+  if (!report) return cannot_open(common, explained(report.error(), common.data_dir));
   if (common.json)
     print_line(to_json(*report));
   else

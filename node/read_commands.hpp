@@ -1,6 +1,6 @@
-// read_commands.hpp - the commands that only look: list, show, explain, history, verify. They open
-// no engine, start nothing and work beside a running process. Depends on include/tenax and node/.
-// Main thread only. Each returns the exit code.
+// read_commands.hpp - the commands that only look: list, show, explain, history, on any engine
+// (node/engines.hpp), and verify, on a directory. They start nothing. Depends on include/tenax and
+// node/. Main thread only. Each returns the exit code.
 #pragma once
 
 #include <cstdint>

@@ -77,7 +77,7 @@ std::string error_note(const action_error& e) {
 
 std::string how_to_go_on(const workflow_view& w, const show_context& c) {
   if (run_options run; !read_terms(w.terms, run)) return "goes on with what submitted it";
-  return "goes on with its file, or " + id_line("resume", c.data_dir, w.summary.id);
+  return "goes on with its file, or " + id_line("resume", c.target, w.summary.id);
 }
 
 std::string facts(const workflow_view& w, const explanation& why, const show_context& c) {
@@ -103,8 +103,9 @@ std::string facts(const workflow_view& w, const explanation& why, const show_con
   put("events", format_count(s.events));
   put("runs under", terms_text(w.terms));
   if (!is_terminal(s.status))
-    put("engine", c.holder.empty() ? "no process has the data directory open; " + how_to_go_on(w, c)
-                                   : printable(c.holder) + " has the data directory open");
+    put("engine", c.runs_at.empty()
+                      ? "no process has the data directory open; " + how_to_go_on(w, c)
+                      : printable(c.runs_at));
   return out;
 }
 
@@ -131,7 +132,7 @@ std::string render_reasons(const std::string& workflow_id, const explained_actio
     out += (out.empty() ? "" : "; ") + printable(r.text);
     decides = decides || r.kind == reason_kind::in_doubt || r.kind == reason_kind::exhausted;
   }
-  if (decides) out += ": " + resolve_line(c.data_dir, workflow_id, a.key);
+  if (decides) out += ": " + resolve_line(c.target, workflow_id, a.key);
   return out;
 }
 

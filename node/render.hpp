@@ -3,7 +3,6 @@
 // Depends on include/tenax and node/text. Pure functions.
 #pragma once
 
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,9 +18,9 @@ namespace tenax::node {
 
 struct show_context {
   wall_time now{};
-  std::string holder;  ///< the process that has the data directory open, "" if none has
-  bool all = false;    ///< every action; else, of more than 200, those that are not completed
-  std::filesystem::path data_dir = default_data_dir;  ///< for the commands that it names
+  std::string runs_at;   ///< who runs the engine, a sentence; "" if it is at rest
+  bool all = false;      ///< every action; else, of more than 200, those that are not completed
+  engine_name target{};  ///< for the commands that it names
 };
 /// The workflow's facts, then its actions, each after those it depends on. `why` is of the same
 /// moment.

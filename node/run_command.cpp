@@ -8,7 +8,7 @@
 #include <mutex>
 #include <utility>
 
-#include "node/control.hpp"
+#include "node/engines.hpp"
 #include "node/progress.hpp"
 #include "node/run_loop.hpp"
 #include "node/run_report.hpp"
@@ -17,6 +17,7 @@
 #include "node/signals.hpp"
 #include "node/spec_files.hpp"
 #include "node/text.hpp"
+#include "tenax/server.hpp"
 
 namespace tenax::node {
 
@@ -24,6 +25,8 @@ namespace {
 
 constexpr std::size_t faults_shown_max = 100;
 constexpr std::size_t decisions_max = 100;
+/// For requests that have begun when all is over.
+constexpr milliseconds answer_time{1'000};
 
 /// What --new appends to ids: the time in milliseconds. One process at a time has the directory.
 std::string make_stamp() {
@@ -91,12 +94,13 @@ class last_error {
  public:
   /// Writes to `sink` too.
   log_sink listen(log_sink sink) {
-    return [this, sink = std::move(sink)](log_level level, std::string_view message) {
+    return [this, sink = std::move(sink)](log_level level, std::string_view message,
+                                          const log_fields& about) {
       if (level == log_level::error) {
         const std::lock_guard lock(mutex_);
         text_ = message;
       }
-      sink(level, message);
+      sink(level, message, about);
     };
   }
   [[nodiscard]] std::string text() const {
@@ -158,9 +162,10 @@ int run_planned(const common_options& common, const run_options& run, const plan
     return report_error(common, "cannot open the data directory",
                         explained(opened.error(), common.data_dir));
   auto& target = *opened;
-  auto control = control_server::start(
-      common.data_dir, [&target](const std::filesystem::path& to) { return target.backup(to); });
-  if (!control) complain("no backup can be asked for: " + control.error().message());
+  server_options places;  // whoever may change the directory's workflows does it through this
+  places.unix_socket = socket_of(common.data_dir);
+  auto front = server::start(target, places);
+  if (!front) complain("no other command can reach this one: " + front.error().message());
   auto end = run_to_end({run, target, planned, tracker, alarm, display, *counters});
   if (end.why && end.why->code() == errc::stopped)
     end.why =
@@ -168,7 +173,7 @@ int run_planned(const common_options& common, const run_options& run, const plan
   auto report = make_report(end, target, tracker);
   tell_stopping(common, end);
   counters->closing = true;
-  if (control) control->reset();
+  if (front) front->stop(answer_time);
   target.close();
 
   // What ended while the engine closed counts.
@@ -237,6 +242,8 @@ result<plan> plan_stored(const common_options& common, const resume_options& o, 
 }  // namespace
 
 int run_command(const common_options& common, const run_options& run) {
+  if (const auto no = needs_directory(common, "run"))
+    return report_error(common, "cannot run", *no);
   if (const auto faults = faults_of(run); !faults.empty()) return report_usage(common, faults);
   const auto counters = std::make_shared<attempt_counters>();
   auto opts = engine_options(run, counters);
@@ -246,6 +253,8 @@ int run_command(const common_options& common, const run_options& run) {
 }
 
 int resume_command(const common_options& common, const resume_options& o) {
+  if (const auto no = needs_directory(common, "resume"))
+    return report_error(common, "cannot resume", *no);
   auto run = o.how;
   const auto planned = plan_stored(common, o, run);
   if (!planned) return report_error(common, "cannot resume", planned.error());

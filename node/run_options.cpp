@@ -67,12 +67,16 @@ handler_registry make_handlers(const run_options& run, std::shared_ptr<attempt_c
   }
   for (const auto& type : run.at_most_once) {
     const auto* found = registry.find(type);
-    if (found == nullptr) continue;
+    if (found == nullptr) {
+      if (run.workers) registry.add_worker(type, {.delivery = delivery::at_most_once});
+      continue;
+    }
     auto entry = *found;
     entry.options.delivery = delivery::at_most_once;
     registry.add(type, std::move(entry.run), std::move(entry.options));
   }
   inject_faults(registry, run.faults, std::move(counters));
+  if (run.workers) registry.others_for_workers();
   return registry;
 }
 

@@ -35,6 +35,7 @@ struct run_options {
   std::size_t handler_threads = 0;
   std::string durability = "sync";  ///< sync | async
   std::optional<std::uint64_t> horizon_ms;
+  bool workers = false;  ///< types that are not built in are for workers
 };
 
 /// The engine's retry policy with the overrides. One bound given alone moves the other where they

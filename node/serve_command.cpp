@@ -1,12 +1,14 @@
 #include "node/serve_command.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <utility>
 
-#include "node/control.hpp"
+#include "node/engines.hpp"
+#include "node/notify.hpp"
 #include "node/signals.hpp"
 #include "tenax/server.hpp"
 
@@ -14,47 +16,73 @@ namespace tenax::node {
 
 namespace {
 
-constexpr const char* socket_name = "api.sock";
 constexpr milliseconds look_every{1'000};
 /// For requests, after handlers had theirs.
-constexpr milliseconds answer_time{1'000};
+constexpr milliseconds requests_grace{1'000};
+
+log_sink make_log(const common_options& common, const serve_options& o) {
+  return make_log(common.log_level, {},
+                  o.log_format == "json" ? log_format::json : log_format::text);
+}
 
 server_options make_server(const common_options& common, const serve_options& o) {
   server_options out;
   out.listen = o.listen;
   if (out.listen.empty())
     out.listen = {"127.0.0.1:" + std::to_string(server_options::default_port)};
-  out.unix_socket = o.socket ? std::filesystem::path(*o.socket) : common.data_dir / socket_name;
+  out.unix_socket = o.socket ? std::filesystem::path(*o.socket) : socket_of(common.data_dir);
   if (o.token_file) out.token_file = *o.token_file;
   if (o.tls_certificate || o.tls_key)
     out.tls = {o.tls_certificate.value_or(""), o.tls_key.value_or("")};
   out.proxy_ends_tls = o.proxy_ends_tls;
   out.host_names = o.host_names;
-  out.log = make_log(common.log_level);
+  out.log = make_log(common, o);
   return out;
 }
 
+std::string places_of(const server& front, const server_options& as) {
+  std::string text = "serving on";
+  const auto* const scheme = as.tls ? " https://" : " http://";
+  for (const auto& address : front.addresses()) text += scheme + address;
+  return text + " and " + printable(as.unix_socket.string());
+}
+
 void tell_places(const common_options& common, const server& front, const server_options& as) {
-  const auto socket = as.unix_socket.string();
-  if (common.json) {
-    print_line({{"listening", front.addresses()}, {"socket", socket}});
-  } else {
-    std::string text = "serving on";
-    const auto* const scheme = as.tls ? " https://" : " http://";
-    for (const auto& address : front.addresses()) text += scheme + address;
-    print(text + " and " + printable(socket) + '\n');
-  }
+  if (common.json)
+    print_line({{"listening", front.addresses()}, {"socket", as.unix_socket.string()}});
+  else
+    print(places_of(front, as) + '\n');
   (void)std::fflush(stdout);
+}
+
+/// Until a signal, or until the engine has stopped by itself. The watchdog is for the latter, too,
+/// and for this thread.
+void serve_until_the_end(const signals& alarm, engine& target, server& front,
+                         const service_manager& manager, const std::string& status) {
+  const auto every = std::min(manager.watchdog().value_or(look_every), look_every);
+  manager.ready(status);
+  while (!alarm.interrupted() && target.healthy()) {
+    manager.alive();
+    alarm.wait(every);
+    if (!alarm.take_hangup()) continue;
+    manager.reloading();
+    const auto read = front.reload();  // it logs what is wrong
+    manager.ready(read ? status : status + "; the last reload failed: " + read.error().message());
+  }
+  manager.stopping();
 }
 
 }  // namespace
 
 int serve_command(const common_options& common, const serve_options& o) {
+  if (const auto no = needs_directory(common, "serve"))
+    return report_error(common, "cannot serve", *no);
   if (const auto faults = faults_of(o.how); !faults.empty()) return report_usage(common, faults);
   const auto counters = std::make_shared<attempt_counters>();
+  const service_manager manager;
   const signals alarm(signals::hangup::is_asked);
   auto opts = engine_options(o.how, counters);
-  opts.log = make_log(common.log_level);
+  opts.log = make_log(common, o);
   opts.on_stopped = [&alarm](const error&) { alarm.wake(); };
   auto opened = engine::open(common.data_dir, std::move(opts));
   if (!opened)
@@ -64,28 +92,41 @@ int serve_command(const common_options& common, const serve_options& o) {
   const auto places = make_server(common, o);
   auto front = server::start(target, places);
   if (!front) return report_error(common, "cannot serve", front.error());
-  auto control = control_server::start(
-      common.data_dir, [&target](const std::filesystem::path& to) { return target.backup(to); });
-  if (!control) complain("no backup can be asked for: " + control.error().message());
   tell_places(common, *front, places);
 
-  while (!alarm.interrupted() && target.healthy()) {
-    alarm.wait(look_every);
-    if (alarm.take_hangup()) (void)front->reload();  // it logs what is wrong
-  }
+  serve_until_the_end(alarm, target, *front, manager, places_of(*front, places));
   const bool is_healthy = target.healthy();
   if (is_healthy && !common.json)
     complain("stopping; once more to leave at once, which loses nothing either");
   front->drain();
   (void)target.drain(milliseconds(o.drain_ms));
-  front->stop(answer_time);
-  if (control) control->reset();
+  front->stop(requests_grace);
   target.close();
   if (is_healthy) return finish_output(exit_ok);
   return report_error(common, "the engine",
                       error{errc::stopped,
                             "it has stopped by itself (its log says why); once that "
                             "is mended, the same command goes on"});
+}
+
+int print_config_command(const common_options& common, const std::vector<settings::row>& rows) {
+  if (common.json) {
+    json all = json::array();
+    for (const auto& r : rows) {
+      json value = r.is_list ? json(r.values) : r.values.empty() ? json() : json(r.values.front());
+      all.push_back({{"key", r.key}, {"value", std::move(value)}, {"from", r.from}});
+    }
+    print_line({{"settings", std::move(all)}});
+    return finish_output(exit_ok);
+  }
+  table out({"SETTING", "VALUE", "FROM"});
+  for (const auto& r : rows) {
+    std::string text;
+    for (const auto& v : r.values) (text += text.empty() ? "" : ", ") += printable(v);
+    out.add({r.key, text.empty() ? "-" : text, printable(r.from)});
+  }
+  print(out.text());
+  return finish_output(exit_ok);
 }
 
 }  // namespace tenax::node

@@ -8,6 +8,7 @@
 
 #include "node/command.hpp"
 #include "node/run_options.hpp"
+#include "node/settings.hpp"
 
 namespace tenax::node {
 
@@ -19,6 +20,7 @@ struct serve_options {
   std::optional<std::string> tls_key;
   bool proxy_ends_tls = false;
   std::vector<std::string> host_names;
+  std::string log_format = "text";  ///< text | json
   std::uint64_t drain_ms = 10'000;  ///< for handlers that run, and for requests
   run_options how;                  ///< what workflows run under; no files
 };
@@ -26,5 +28,8 @@ struct serve_options {
 /// Serves until SIGINT or SIGTERM, then ends in order: 0. SIGHUP reads the tokens and
 /// the certificate again.
 int serve_command(const common_options& common, const serve_options& o);
+
+/// Prints each setting with where it comes from.
+int print_config_command(const common_options& common, const std::vector<settings::row>& rows);
 
 }  // namespace tenax::node

@@ -147,18 +147,20 @@ std::string shell_word(const std::string& text) {
   return out + '\'';
 }
 
-std::string command_line(std::string_view command, const std::filesystem::path& data_dir) {
+std::string command_line(std::string_view command, const engine_name& about) {
   auto out = "tenax " + std::string{command};
+  if (!about.server.empty()) return out + " --server " + shell_word(about.server);
   // In one word: a directory may begin with a dash.
-  if (data_dir.string().starts_with('-'))
-    return out + ' ' + shell_word("--data-dir=" + data_dir.string());
-  if (data_dir != default_data_dir) out += " --data-dir " + shell_word(data_dir.string());
+  if (about.data_dir.string().starts_with('-'))
+    return out + ' ' + shell_word("--data-dir=" + about.data_dir.string());
+  if (about.data_dir != default_data_dir)
+    out += " --data-dir " + shell_word(about.data_dir.string());
   return out;
 }
 
-std::string command_line(std::string_view command, const std::filesystem::path& data_dir,
+std::string command_line(std::string_view command, const engine_name& about,
                          const std::vector<std::string>& words) {
-  auto out = command_line(command, data_dir);
+  auto out = command_line(command, about);
   const bool dash = std::any_of(words.begin(), words.end(),
                                 [](const std::string& w) { return w.starts_with('-'); });
   if (dash) out += " --";
@@ -166,14 +168,13 @@ std::string command_line(std::string_view command, const std::filesystem::path& 
   return out;
 }
 
-std::string id_line(std::string_view command, const std::filesystem::path& data_dir,
-                    const std::string& id) {
-  return command_line(command, data_dir, {id});
+std::string id_line(std::string_view command, const engine_name& about, const std::string& id) {
+  return command_line(command, about, {id});
 }
 
-std::string resolve_line(const std::filesystem::path& data_dir, const std::string& workflow,
+std::string resolve_line(const engine_name& about, const std::string& workflow,
                          const std::string& action) {
-  return command_line("resolve", data_dir, {workflow, action, "retry"}) +
+  return command_line("resolve", about, {workflow, action, "retry"}) +
          "  # or skip, fail, complete with --value JSON";
 }
 

@@ -2,11 +2,13 @@
 // Depends on include/tenax and model/documents/timestamp. Pure functions and value types.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "model/documents/timestamp.hpp"
@@ -44,19 +46,29 @@ namespace tenax::node {
 [[nodiscard]] std::string shell_word(const std::string& text);
 
 inline constexpr const char* default_data_dir = "tenax-data";
-/// A command to type, on this data directory: "tenax list --data-dir DIR", without the option where
-/// DIR is the default. Printable.
-[[nodiscard]] std::string command_line(std::string_view command,
-                                       const std::filesystem::path& data_dir);
+
+/// The engine that a command is about, as its options name it.
+struct engine_name {
+  engine_name() = default;
+  template <class Path>
+  requires std::convertible_to<Path, std::filesystem::path> engine_name(Path dir)
+      : data_dir(std::move(dir)) {}  // NOLINT(google-explicit-constructor)
+
+  std::filesystem::path data_dir = default_data_dir;
+  std::string server{};  ///< a URL: then it is this one's, and no directory's
+};
+
+/// A command to type, about this engine: "tenax list --data-dir DIR", without the option where DIR
+/// is the default. Printable.
+[[nodiscard]] std::string command_line(std::string_view command, const engine_name& about);
 /// The same with words that are no options, whatever they begin with.
-[[nodiscard]] std::string command_line(std::string_view command,
-                                       const std::filesystem::path& data_dir,
+[[nodiscard]] std::string command_line(std::string_view command, const engine_name& about,
                                        const std::vector<std::string>& words);
-[[nodiscard]] std::string id_line(std::string_view command, const std::filesystem::path& data_dir,
+[[nodiscard]] std::string id_line(std::string_view command, const engine_name& about,
                                   const std::string& id);
 /// With the decision to retry, and the others in a comment behind it.
-[[nodiscard]] std::string resolve_line(const std::filesystem::path& data_dir,
-                                       const std::string& workflow, const std::string& action);
+[[nodiscard]] std::string resolve_line(const engine_name& about, const std::string& workflow,
+                                       const std::string& action);
 
 /// Rows under a header, columns aligned, the last one ragged. Cells must be printable.
 class table {

@@ -31,9 +31,9 @@ namespace {
 constexpr const char* lock_file = "lock";
 constexpr const char* pid_file = "owner.pid";
 constexpr const char* last_write_file = "last_write";
-/// Every name of ours; control.sock is that of the `tenax` program (node/control.hpp).
+/// Every name of ours; api.sock is a server's (include/tenax/server.hpp).
 constexpr std::array<std::string_view, 5> own_names{"db", lock_file, pid_file, last_write_file,
-                                                    "control.sock"};
+                                                    "api.sock"};
 
 error unusable(const fs::path& dir, std::string_view what) {
   return {errc::data_dir_unusable, "data directory " + dir.string() + ": " + std::string(what)};

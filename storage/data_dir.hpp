@@ -3,7 +3,7 @@
 //   DIR/lock        empty; locked by the engine that has the directory open
 //   DIR/owner.pid   process id of that engine and its pid namespace, for people and messages
 //   DIR/last_write  number of the last write when it was last closed
-//   DIR/control.sock  where a running `tenax run` takes requests (node/control.hpp)
+//   DIR/api.sock    where its process takes requests (include/tenax/server.hpp), if it does
 // All of mode 0600; links in their place are not followed.
 // Depends on include/tenax and POSIX. Thread safe.
 #pragma once

@@ -126,6 +126,16 @@ void driver::retry(std::string id, std::string key, std::string reason, callback
                  while_alive(std::move(done), alive_));
 }
 
+std::uint64_t driver::poll(worker_poll what, callback<std::vector<worker_task>> done) {
+  traced("poll");
+  return core_->poll(std::move(what), while_alive(std::move(done), alive_));
+}
+
+bool driver::withdraw(std::uint64_t ticket) {
+  traced("withdraw", ticket);
+  return core_->withdraw(ticket);
+}
+
 void driver::end_attempt(std::string_view token, outcome what, callback<void> done) {
   traced("end_attempt", mix(0, token));
   core_->end_attempt(token, std::move(what), {}, while_alive(std::move(done), alive_));

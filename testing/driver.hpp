@@ -95,6 +95,9 @@ class driver {
   void resolve(std::string id, std::string key, resolution decision, callback<void> done);
   void retry(std::string id, std::string key, std::string reason, callback<void> done);
   void remove(std::string id, callback<void> done);
+  /// See engine::poll_async.
+  std::uint64_t poll(worker_poll what, callback<std::vector<worker_task>> done);
+  bool withdraw(std::uint64_t ticket);
   void end_attempt(std::string_view token, outcome what, callback<void> done);
   void signal(std::string id, std::string name, std::string payload, std::string key,
               callback<void> done);

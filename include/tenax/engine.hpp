@@ -29,6 +29,7 @@
 #include "tenax/result.hpp"
 #include "tenax/spec.hpp"
 #include "tenax/view.hpp"
+#include "tenax/worker.hpp"
 
 namespace tenax {
 
@@ -227,6 +228,24 @@ class engine {
   /// As heartbeat, but does not wait. `done` as in submit_async.
   void heartbeat_async(std::string_view token, std::string progress,
                        std::function<void(result<std::optional<wall_time>>)> done);
+  /// Asks for actions that are for workers (handler_registry::add_worker). `done` as in
+  /// submit_async, not null: with the tasks, at most worker_poll::max, as soon as there is one and
+  /// its attempt is open for good; with none when the time is over. Polls are served in turn, and
+  /// of one type workflows take turns; no thread waits. Whoever cannot pass a task on gives it back
+  /// with end_attempt(token, outcome::defer(now)), which spends no attempt. A task that nobody got
+  /// (the process died just then) is as one that nobody is heard of. Returns a ticket for
+  /// `withdraw`; 0: `done` was called. Errors: invalid_argument (a number that is none, a type that
+  /// is not for workers), overloaded (100,000 polls wait, or there are more than 4,096 such types),
+  /// closing (also when the engine drains), stopped.
+  std::uint64_t poll_async(worker_poll what,
+                           std::function<void(result<std::vector<worker_task>>)> done);
+  /// As poll_async, but waits for the answer.
+  result<std::vector<worker_task>> poll(worker_poll what);
+  /// Takes a poll_async back; what it was about to have is given back. False: `done` was called, or
+  /// is being called.
+  bool withdraw(std::uint64_t ticket);
+  /// Types that are for workers, by name, of which an action or a poll has come up since the open.
+  [[nodiscard]] std::vector<worker_type_stats> worker_stats() const;
   /// Gives an open workflow a signal: an action that waits for this name takes it (outcome::
   /// until_signal, built-in wait_signal), the one that has waited longest, now or later; each
   /// signal is taken once. Returns once durable. `payload` (JSON by convention) is that action's

@@ -27,6 +27,8 @@ enum class reason_kind : std::uint8_t {
   threads_full,  ///< all handler threads are taken
   memory_full,   ///< no attempt begins until results are on disk
   no_handler,    ///< none of its type is registered
+  no_worker,     ///< it is for workers, and none has asked for its type for a while, or ever
+  workers_full,  ///< it is for workers, which have asked lately, and none waits now
   outside,       ///< its attempt is open (outcome::pending): engine::end_attempt; `at`: given up
                  ///< then, unless it is heard of
   signal,        ///< for a signal (engine::signal); `at`: it fails then

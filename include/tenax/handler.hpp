@@ -9,10 +9,12 @@
 #include <exception>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -28,8 +30,46 @@ namespace tenax {
 using wall_time = std::chrono::sys_time<milliseconds>;
 
 enum class log_level : std::uint8_t { debug, info, warning, error };
-/// Called from any thread, several at once. Must not throw and must not call the engine.
-using log_sink = std::function<void(log_level, std::string_view message)>;
+/// What a line of the log is about, beside its words; "" and 0: nothing of that kind.
+struct log_fields {
+  std::string_view workflow{};
+  std::string_view action{};
+  std::uint32_t attempt = 0;
+  std::string_view request_id{};
+};
+
+/// Where the log goes: a function of (log_level, std::string_view message), which may take a `const
+/// log_fields&` as well. Called from any thread, several at once. Must not throw and must not call
+/// the engine.
+class log_sink {
+ public:
+  using with_fields = std::function<void(log_level, std::string_view, const log_fields&)>;
+  using without = std::function<void(log_level, std::string_view)>;
+
+  log_sink() = default;
+  log_sink(std::nullptr_t) {}  // NOLINT(google-explicit-constructor)
+  template <class F>
+  requires(!std::is_same_v<std::remove_cvref_t<F>, log_sink> &&
+           std::is_constructible_v<with_fields, F>) log_sink(F f)
+      : write_(std::move(f)) {}  // NOLINT(google-explicit-constructor)
+  template <class F>
+  requires(!std::is_same_v<std::remove_cvref_t<F>, log_sink> &&
+           !std::is_constructible_v<with_fields, F> && std::is_constructible_v<without, F>)
+      log_sink(F f) {  // NOLINT(google-explicit-constructor)
+    without plain(std::move(f));
+    if (!plain) return;
+    write_ = [plain = std::move(plain)](log_level level, std::string_view message,
+                                        const log_fields&) { plain(level, message); };
+  }
+
+  explicit operator bool() const noexcept { return static_cast<bool>(write_); }
+  void operator()(log_level level, std::string_view message, const log_fields& about = {}) const {
+    write_(level, message, about);
+  }
+
+ private:
+  with_fields write_;
+};
 
 /// How one attempt ended, or that it stays open. Made by the functions below; bytes are JSON by
 /// convention. One of another
@@ -142,6 +182,10 @@ enum class run_mode : std::uint8_t {
   /// start_to_close, gets no stop request, is not counted by engine::drain, and must not call any
   /// engine function that waits (submit, await, cancel, resolve, drain, close).
   in_place,
+  /// Nowhere in this process: a worker asks for it (engine::poll_async) and is given it as an open
+  /// attempt (outcome::pending), once that is durable. Until somebody asks the action is ready, and
+  /// takes no memory where many are. See handler_registry::add_worker.
+  worker,
 };
 
 /// What becomes of an attempt of which nobody knows how it ended: one in flight at a crash, one
@@ -169,8 +213,8 @@ struct action_options {
   /// All attempts, from the moment the action could first run; 1 ms to 10 years.
   std::optional<milliseconds> schedule_to_close = {};
   /// Handlers of this type that run at once, 1 to options::threads_max; default, and the most:
-  /// options::handler_threads. What exceeds it waits its turn, workflow by workflow. Not for
-  /// handlers that run in place.
+  /// options::handler_threads. What exceeds it waits its turn, workflow by workflow. For blocking
+  /// handlers only.
   std::optional<std::size_t> max_running = {};
   /// Attempts in flight at crashes before the action fails for good.
   std::uint32_t max_recoveries = 10;
@@ -211,7 +255,15 @@ class handler_registry {
   handler_registry add(std::string type, F run, action_options options = {}) && {
     return std::move(add<In, Out>(std::move(type), std::move(run), std::move(options)));
   }
-  /// Null if there is none. Both show what the registry holds, so not of a temporary one.
+  /// Adds or replaces a type that has no handler here: it is for workers (run_mode::worker).
+  handler_registry& add_worker(std::string type, action_options options = {}) &;
+  /// Every type that is not registered is for workers, too, under these options: specs with any
+  /// type are accepted then.
+  handler_registry& others_for_workers(action_options options = {}) &;
+  /// Under which options; null: they are not.
+  [[nodiscard]] const entry* others() const& noexcept { return others_.get(); }
+  const entry* others() const&& = delete;
+  /// `others` if it is not registered; null if there are none either. Both show what the registry holds, so not of a temporary one.
   [[nodiscard]] const entry* find(std::string_view type) const&;
   const entry* find(std::string_view type) const&& = delete;
   [[nodiscard]] const std::map<std::string, entry, std::less<>>& all() const& noexcept {
@@ -221,6 +273,7 @@ class handler_registry {
 
  private:
   std::map<std::string, entry, std::less<>> entries_;
+  std::shared_ptr<const entry> others_;
 };
 
 /// What `exec` may do. Off unless added to the registry.

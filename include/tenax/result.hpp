@@ -29,8 +29,9 @@ enum class errc : std::uint8_t {
   storage_unavailable,  ///< a commit failed: its outcome is unknown until the store is reopened; or
                         ///< a read failed, in a query
   stopped,              ///< the engine stopped after a failed commit or read; nothing was done
-  lease_lost,  ///< the attempt is not open (any more), or the token is none of its: what was
-               ///< said is not used
+  lease_lost,   ///< the attempt is not open (any more), or the token is none of its: what was
+                ///< said is not used
+  unreachable,  ///< nobody answers at a server's address (the tenax program; no engine says it)
 };
 
 /// What a failed call means for the caller.

@@ -22,8 +22,8 @@ struct server_options {
   /// "127.0.0.1:8362", "[::1]:8362", "localhost:8362"; port 0 is any free one. An address beyond
   /// loopback needs a token file, and TLS or a proxy that ends it.
   std::vector<std::string> listen = {};
-  /// A Unix socket of mode 0600; empty: none. One that a dead process left is replaced. At most 107
-  /// bytes.
+  /// A Unix socket of mode 0600; empty: none. One that a dead process left is replaced. As
+  /// DIR/api.sock in the data directory, `tenax cancel` and the like find it by themselves.
   std::filesystem::path unix_socket = {};
   /// Of `tenax token create`: who comes over TCP needs one of its tokens, with the scope of what is
   /// asked. Empty: everybody on this machine may do everything. The Unix socket needs none.

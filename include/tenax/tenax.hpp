@@ -14,3 +14,4 @@
 #include "tenax/spec.hpp"
 #include "tenax/typed.hpp"
 #include "tenax/view.hpp"
+#include "tenax/worker.hpp"

@@ -75,26 +75,35 @@ word read_heartbeat(model::doc_reader& doc, json_at at, const doc_path& path) {
 
 /// What is answered to one: the members of an object, or an error.
 using answer = result<std::string>;
-using tell = void (*)(engine& to, word w, std::function<void(answer)> done);
+using tell = void (*)(service& at, word w, std::function<void(answer)> done);
 
-void tell_end(engine& to, word w, std::function<void(answer)> done) {
-  to.end_attempt_async(
+/// Whether the attempt is of a worker no longer.
+bool is_over(const result<void>& r) { return r || r.error().code() == errc::lease_lost; }
+
+void tell_end(service& at, word w, std::function<void(answer)> done) {
+  at.target.end_attempt_async(
       w.token, std::move(w.what),
-      [done = std::move(done)](result<void> r) {
+      [done = std::move(done), desk = at.workers, token = w.token](result<void> r) {
+        if (is_over(r)) desk->note_end(token);
         r ? done(std::string(R"("ended":true)")) : done(r.error());
       },
       std::move(w.who));
 }
 
-void tell_heartbeat(engine& to, word w, std::function<void(answer)> done) {
-  to.heartbeat_async(w.token, std::move(w.progress),
-                     [done = std::move(done)](const result<std::optional<wall_time>>& r) {
-                       if (!r) return done(r.error());
-                       std::string text;
-                       json_writer out(text);
-                       *r ? out.time("given_up_at", **r) : out.null("given_up_at");
-                       done(std::move(text));
-                     });
+void tell_heartbeat(service& at, word w, std::function<void(answer)> done) {
+  at.target.heartbeat_async(w.token, std::move(w.progress),
+                            [done = std::move(done), desk = at.workers,
+                             token = w.token](const result<std::optional<wall_time>>& r) {
+                              if (!r) {
+                                if (r.error().code() == errc::lease_lost) desk->note_end(token);
+                                return done(r.error());
+                              }
+                              desk->note_beat(token, *r);
+                              std::string text;
+                              json_writer out(text);
+                              *r ? out.time("given_up_at", **r) : out.null("given_up_at");
+                              done(std::move(text));
+                            });
 }
 
 /// The answers of an array, in its order.
@@ -130,7 +139,7 @@ void tell_all(const call& c, body_reader& body, Read read, tell to) {
     auto w = read(body.doc, at, {root, here});
     if (const auto wrong = body.fault()) return all->take(here, *wrong);
     w.who = c.who(w.who);
-    to(c.target(), std::move(w), [all, here](const answer& a) { all->take(here, a); });
+    to(c.at(), std::move(w), [all, here](const answer& a) { all->take(here, a); });
   });
 }
 
@@ -141,7 +150,7 @@ void take_words(const call& c, Read read, tell to) {
   auto w = body.is_open() ? read(body.doc, json_tree::root, {}) : word{};
   if (const auto wrong = body.fault()) return c.refuse(*wrong);
   w.who = c.who(w.who);
-  to(c.target(), std::move(w),
+  to(c.at(), std::move(w),
      [c](const answer& a) { a ? c.answer(200, "{" + *a + "}") : c.refuse(a.error()); });
 }
 

@@ -24,17 +24,20 @@
 #include "node/api/scopes.hpp"
 #include "node/api/streams.hpp"
 #include "node/api/waits.hpp"
+#include "node/api/workers.hpp"
 #include "tenax/engine.hpp"
 
 namespace tenax::api {
 
 /// Outlives the server where the engine still has to call back.
 struct service {
-  service(engine& e, std::size_t threads, std::size_t most_streams, std::shared_ptr<const gate> at)
+  service(engine& e, std::size_t threads, std::size_t most_streams, std::shared_ptr<const gate> g,
+          log_sink to)
       : target(e),
         bounds(e.bounds()),
         streams_max(most_streams),
-        locks(std::move(at)),
+        locks(std::move(g)),
+        log(std::move(to)),
         work(threads, 1'000) {}
 
   /// Who waits for news is answered, streams end; now and later.
@@ -42,11 +45,13 @@ struct service {
     draining = true;
     parked->release();
     streamed->release();
+    workers->release();
   }
 
   /// Nobody waits any more, nothing is begun.
   void stop() {
     draining = true;
+    workers->release();
     parked->stop();
     streamed->stop();
     work.stop();
@@ -56,20 +61,35 @@ struct service {
   const limits bounds;
   const std::size_t streams_max;
   const std::shared_ptr<const gate> locks;
+  const log_sink log;
   pool work;
   const std::shared_ptr<waits> parked = std::make_shared<waits>(target);
-  reasons_cache reasons{};
   const std::shared_ptr<streams> streamed = std::make_shared<streams>(target);
+  const std::shared_ptr<worker_desk> workers = std::make_shared<worker_desk>(target);
+  reasons_cache reasons{};
   std::atomic<bool> draining{false};
   std::deque<route_figures> figures{};  ///< one of each route
   std::atomic<const http::server*> front{nullptr};
 };
 
+class call;
+
+/// A path of the API, and what is done there: on an io thread, so it must not block.
+struct route {
+  enum class query : bool { none, some };
+  std::string_view method;
+  std::string_view path;
+  scope needs;  ///< of the token of who asks
+  void (*run)(const call&);
+  query takes = query::none;  ///< some: `run` looks at it
+};
+
 /// Copies mean the same request.
 class call {
  public:
-  call(std::shared_ptr<service> at, route_figures& figures, http::request r, http::responder to)
-      : state_(std::make_shared<state>(std::move(at), figures, std::move(r), std::move(to))) {}
+  call(std::shared_ptr<service> at, const route& of, route_figures& figures, http::request r,
+       http::responder to)
+      : state_(std::make_shared<state>(std::move(at), of, figures, std::move(r), std::move(to))) {}
 
   [[nodiscard]] const http::request& request() const noexcept { return state_->request; }
   [[nodiscard]] service& at() const noexcept { return *state_->at; }
@@ -88,6 +108,7 @@ class call {
   void answer(http::response r) const {
     const auto time = std::chrono::steady_clock::now() - state_->began;
     state_->figures.count(r.status, time, state_->waited);
+    note(r.status);
     state_->to.send(std::move(r));
   }
   /// Answers with Server-Sent Events.
@@ -100,6 +121,16 @@ class call {
     headers.push_back({"Content-Type", "application/json"});
     answer({status, std::move(headers), std::move(body += '\n')});
   }
+  /// As answer(200, body); says as responder::send whether it was written. It was asked to wait.
+  bool hand(std::string body, std::function<void(bool)> written) const {
+    state_->waited = true;
+    const auto time = std::chrono::steady_clock::now() - state_->began;
+    state_->figures.count(200, time, true);
+    return state_->to.send({200, {{"Content-Type", "application/json"}}, std::move(body += '\n')},
+                           std::move(written));
+  }
+  /// The client leaves before the answer is sent.
+  void on_gone(std::function<void()> f) const { state_->to.on_gone(std::move(f)); }
   void refuse(const error& e) const { answer(problem(e, request().id)); }
 
   /// Goes on with f(*this) on a thread that may wait.
@@ -135,6 +166,10 @@ class call {
   }
 
  private:
+  /// In the log (at info) is what somebody has decided, and what could not be served; nothing of
+  /// queries and bodies.
+  void note(int status) const;
+
   template <class F>
   [[nodiscard]] pool::task guarded(F f) const {
     return [self = *this, f = std::move(f)]() mutable {
@@ -147,9 +182,11 @@ class call {
   }
 
   struct state {
-    state(std::shared_ptr<service> s, route_figures& f, http::request r, http::responder t)
-        : at(std::move(s)), figures(f), request(std::move(r)), to(std::move(t)) {}
+    state(std::shared_ptr<service> s, const route& o, route_figures& f, http::request r,
+          http::responder t)
+        : at(std::move(s)), of(o), figures(f), request(std::move(r)), to(std::move(t)) {}
     const std::shared_ptr<service> at;
+    const route& of;
     route_figures& figures;
     const http::request request;
     const http::responder to;
@@ -157,16 +194,6 @@ class call {
     std::atomic<bool> waited{false};
   };
   std::shared_ptr<state> state_;
-};
-
-/// A path of the API, and what is done there: on an io thread, so it must not block.
-struct route {
-  enum class query : bool { none, some };
-  std::string_view method;
-  std::string_view path;
-  scope needs;  ///< of the token of who asks
-  void (*run)(const call&);
-  query takes = query::none;  ///< some: `run` looks at it
 };
 
 }  // namespace tenax::api

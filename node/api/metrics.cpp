@@ -181,6 +181,26 @@ void print_types(exposition& out, const engine& of) {
   for (const auto& t : types) out.histogram(t.handling, t.type);
 }
 
+void print_workers(exposition& out, const engine& of, const server_figures& server) {
+  const auto types = of.worker_stats();
+  const auto of_each = [&](std::string_view name, std::string_view kind, std::string_view help,
+                           auto value) {
+    out.family(name, kind, help);
+    for (const auto& t : types) out.sample(value(t), {{"type", t.type}});
+  };
+  of_each("tenax_worker_polls_waiting", "gauge", "Polls of workers that wait, by type.",
+          [](const auto& t) { return t.polls_waiting; });
+  of_each("tenax_worker_workflows_in_row", "gauge",
+          "Workflows in memory that wait for a worker, by type.",
+          [](const auto& t) { return t.in_row; });
+  of_each("tenax_worker_tasks_total", "counter", "Tasks given to workers, since the start.",
+          [](const auto& t) { return t.delivered; });
+  of_each("tenax_worker_tasks_given_back_total", "counter",
+          "Tasks whose worker had left before it got them, since the start.",
+          [](const auto& t) { return t.given_back; });
+  out.gauge("tenax_workers", "Workers seen over the API within the last hour.", server.workers);
+}
+
 void print_server(exposition& out, const server_figures& server) {
   out.gauge("tenax_http_connections", "Open connections.", server.connections);
   out.gauge("tenax_http_waits", "Requests that wait for news about a workflow.", server.waits);
@@ -204,6 +224,7 @@ std::string print_metrics(const engine& of, const server_figures& server) {
   exposition out;
   print_engine(out, of);
   print_types(out, of);
+  print_workers(out, of, server);
   print_server(out, server);
   return out.take();
 }

@@ -43,6 +43,7 @@ struct server_figures {
   std::size_t history_streams = 0;
   std::size_t change_streams = 0;
   std::uint64_t streams_dropped = 0;
+  std::size_t workers = 0;
   std::vector<const route_figures*> routes;
 };
 

@@ -51,6 +51,7 @@ int status_of(errc code) noexcept {
     case errc::timed_out:
     case errc::storage_unavailable:
     case errc::data_dir_locked:
+    case errc::unreachable:
       return 503;
     case errc::data_dir_unusable:
     case errc::format_too_new:

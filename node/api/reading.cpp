@@ -133,6 +133,34 @@ std::optional<milliseconds> fields::duration(std::string_view name) {
   return std::nullopt;
 }
 
+std::optional<std::uint64_t> fields::number(std::string_view name, std::uint64_t least,
+                                            std::uint64_t most) {
+  const auto at = find(name, json_kind::number);
+  if (!at) return std::nullopt;
+  const auto n = doc_.tree.integer(*at);
+  if (n && *n >= 0 && static_cast<std::uint64_t>(*n) >= least &&
+      static_cast<std::uint64_t>(*n) <= most) {
+    return static_cast<std::uint64_t>(*n);
+  }
+  fault_at(name,
+           "must be a whole number in " + std::to_string(least) + ".." + std::to_string(most));
+  return std::nullopt;
+}
+
+std::vector<std::string> fields::texts(std::string_view name) {
+  std::vector<std::string> out;
+  const auto at = find(name, json_kind::array);
+  if (!at) return out;
+  std::size_t i = 0;
+  const doc_path here(path_, name);
+  doc_.tree.for_each_child(*at, [&](json_at child) {
+    if (doc_.expect(child, json_kind::string, {here, i++})) {
+      out.emplace_back(doc_.tree.text(child));
+    }
+  });
+  return out;
+}
+
 bool fields::flag(std::string_view name) {
   const auto at = find(name, json_kind::boolean);
   return at && doc_.tree.text(*at) == "true";
@@ -144,17 +172,6 @@ std::optional<wall_time> fields::time(std::string_view name) {
   auto at = model::parse_timestamp(*given);
   if (!at) fault_at(name, "must be a time as 2026-03-01T12:00:00Z");
   return at;
-}
-
-std::vector<std::string> fields::texts(std::string_view name) {
-  std::vector<std::string> out;
-  const auto at = find(name, json_kind::array);
-  if (!at) return out;
-  const doc_path here(path_, name);
-  doc_.tree.for_each_child(*at, [&](json_at child) {
-    if (const auto text = doc_.text(child, {here, out.size()})) out.emplace_back(*text);
-  });
-  return out;
 }
 
 std::optional<std::string> fields::json(std::string_view name) {

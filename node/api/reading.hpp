@@ -84,10 +84,12 @@ class fields {
   [[nodiscard]] std::string required_text(std::string_view name);
   /// Whole and not negative, to limits::delay_max.
   [[nodiscard]] std::optional<milliseconds> duration(std::string_view name);
+  [[nodiscard]] std::optional<std::uint64_t> number(std::string_view name, std::uint64_t least,
+                                                    std::uint64_t most);
+  /// An array of texts; empty if it is not there.
+  [[nodiscard]] std::vector<std::string> texts(std::string_view name);
   [[nodiscard]] bool flag(std::string_view name);
   [[nodiscard]] std::optional<wall_time> time(std::string_view name);
-  /// An array of strings; empty if it is not there.
-  [[nodiscard]] std::vector<std::string> texts(std::string_view name);
   /// Any JSON, without its spaces.
   [[nodiscard]] std::optional<std::string> json(std::string_view name);
   void fault_at(std::string_view name, std::string message);

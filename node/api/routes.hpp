@@ -22,7 +22,6 @@ template <class Put>
   out.end_object();
   return text;
 }
-
 /// The filters of a list, and where it goes on.
 [[nodiscard]] list_query read_list(query_reader& query);
 /// A page token as it stands in URLs and answers.
@@ -52,6 +51,11 @@ void stream_changes(const call& c);
 
 void end_attempts(const call& c);
 void heartbeat(const call& c);
+
+void poll_tasks(const call& c);
+void show_workers(const call& c);
+void show_queues(const call& c);
+void back_up(const call& c);
 
 void show_stats(const call& c);
 void show_types(const call& c);

@@ -51,33 +51,40 @@ http::options http_options(const server_options& o, const limits& bounds) {
 }
 
 /// Who may ask it, before a body is read. What is refused counts, too.
-http::router::guard make_guard(const std::shared_ptr<const api::gate>& locks, api::scope needs,
+http::router::guard make_guard(const std::shared_ptr<api::service>& at, api::scope needs,
                                api::route_figures& figures) {
-  return [locks, needs, &figures](const http::request& head) {
-    auto refused = locks->check(head, needs);
-    if (refused) figures.count(refused->status, std::chrono::nanoseconds(0), false);
+  return [at, needs, &figures](const http::request& head) {
+    auto refused = at->locks->check(head, needs);
+    if (!refused) return refused;
+    figures.count(refused->status, std::chrono::nanoseconds(0), false);
+    if (at->log) {
+      at->log(log_level::info,
+              head.method + " " + head.path + ": " + std::to_string(refused->status) + " for " +
+                  head.remote,
+              {.request_id = head.id});
+    }
     return refused;
   };
 }
 
-std::shared_ptr<http::router> make_router(const std::shared_ptr<api::service>& at,
-                                          const std::shared_ptr<const api::gate>& locks) {
+std::shared_ptr<http::router> make_router(const std::shared_ptr<api::service>& at) {
   auto made = std::make_shared<http::router>();
   auto& router = *made;
   router.set_refusal(api::refusal);
-  router.set_guard([locks](const http::request& head) { return locks->check(head, std::nullopt); });
+  router.set_guard(
+      [at](const http::request& head) { return at->locks->check(head, std::nullopt); });
   const auto add = [&](const api::route& r) {
     auto& figures = at->figures.emplace_back(r.method, r.path);
     router.add(
         std::string(r.method), r.path,
         [at, &figures, &r](http::request asked, http::responder to) {
-          const api::call c(at, figures, std::move(asked), std::move(to));
+          const api::call c(at, r, figures, std::move(asked), std::move(to));
           if (r.takes == api::route::query::none && !c.request().query.empty()) {
             return c.refuse(error(errc::invalid_argument, "this takes no query parameters"));
           }
           r.run(c);
         },
-        make_guard(locks, r.needs, figures));
+        make_guard(at, r.needs, figures));
   };
   std::ranges::for_each(api::all_routes(), add);
   std::ranges::for_each(api::page_routes(), add);
@@ -93,8 +100,8 @@ class server::impl {
     auto made = std::make_unique<impl>(o);
     if (auto read = made->locks_->load(); !read) return read.error();
     made->service_ = std::make_shared<api::service>(target, o.request_threads,
-                                                    o.connections_max / 2, made->locks_);
-    const auto router = make_router(made->service_, made->locks_);
+                                                    o.connections_max / 2, made->locks_, o.log);
+    const auto router = make_router(made->service_);
     auto with = http_options(o, made->service_->bounds);
     if (!made->locks_->is_open()) {
       with.admit = [router](const http::request& head) { return router->admit(head); };

@@ -230,7 +230,7 @@ BOOST_AUTO_TEST_CASE(what_does_not_exist_is_said) {
   BOOST_TEST(tenax({"cancel", id}).exit_code == 2);                // it has ended
 }
 
-BOOST_AUTO_TEST_CASE(beside_a_running_process_reading_works_and_deciding_is_refused) {
+BOOST_AUTO_TEST_CASE(beside_a_running_process_reading_and_deciding_work) {
   const auto spec = file("long.json", long_wait);
   e2e::process running(command({"run", spec}));
   BOOST_REQUIRE(running.wait_for("long: started", seconds{30}));
@@ -253,16 +253,14 @@ BOOST_AUTO_TEST_CASE(beside_a_running_process_reading_works_and_deciding_is_refu
   BOOST_TEST(tenax({"export"}).exit_code == 0);
   BOOST_TEST(tenax({"verify"}).exit_code == 0);
 
-  for (const e2e::arguments& args :
-       {e2e::arguments{"cancel", "long"}, {"resolve", "long", "first", "skip"}}) {
-    const auto got = tenax(args);
-    BOOST_TEST(got.exit_code == 3, args[0]);
-    BOOST_TEST(contains(got.err, "process " + std::to_string(running.pid())), got.err);
-    BOOST_TEST(contains(got.err, data()));
-  }
-  BOOST_TEST(workflows().at(0)["status"] == "in_progress");
-  running.send(SIGTERM);
-  BOOST_TEST(running.wait().exit_code == 130);
+  const auto undecided = tenax({"resolve", "long", "first", "skip"});
+  BOOST_TEST(undecided.exit_code == 2);
+  BOOST_TEST(contains(undecided.err, "does not wait for a decision"), undecided.err);
+  const auto ended = tenax({"cancel", "long", "--reason", "no more"});
+  BOOST_TEST(ended.out == "long: cancelled; the workflow is cancelled\n", ended.err);
+  const auto run = running.wait();  // it was its last one
+  BOOST_TEST(run.exit_code == 1);
+  BOOST_TEST(contains(run.out, "cancelled      long: no more"), run.out);
 }
 
 /// The copy, seen through the program.
@@ -281,7 +279,7 @@ BOOST_AUTO_TEST_CASE(a_backup_is_made_with_and_without_a_running_process) {
   for (const bool killed : {false, true}) {
     e2e::process running(command({"run", spec}));
     BOOST_REQUIRE(e2e::eventually([&] {
-      return std::filesystem::is_socket(path("data/control.sock")) &&
+      return std::filesystem::is_socket(path("data/api.sock")) &&
              contains(tenax({"show", "long"}).out, "waits for second");
     }));
     const auto beside = path(killed ? "beside-2" : "beside");
@@ -294,7 +292,7 @@ BOOST_AUTO_TEST_CASE(a_backup_is_made_with_and_without_a_running_process) {
     BOOST_TEST(contains(again["error"]["message"].get<std::string>(), "not empty"));
     running.send(killed ? SIGKILL : SIGTERM);  // a killed one leaves its socket
     (void)running.wait();
-    BOOST_TEST(std::filesystem::is_socket(path("data/control.sock")) == killed);
+    BOOST_TEST(std::filesystem::is_socket(path("data/api.sock")) == killed);
   }
   const auto made = tenax_json({"backup", path("alone")});
   BOOST_TEST(made["backup"] == path("alone"));
@@ -309,14 +307,15 @@ BOOST_AUTO_TEST_CASE(a_backup_is_made_with_and_without_a_running_process) {
 
 BOOST_AUTO_TEST_CASE(a_backup_beside_a_program_that_takes_no_requests_says_what_to_do) {
   e2e::process running(command({"run", file("long.json", long_wait)}));
-  BOOST_REQUIRE(
-      e2e::eventually([&] { return std::filesystem::exists(path("data/control.sock")); }));
-  std::filesystem::remove(path("data/control.sock"));  // as if tenax were only a part of it
+  BOOST_REQUIRE(e2e::eventually([&] { return std::filesystem::exists(path("data/api.sock")); }));
+  std::filesystem::remove(path("data/api.sock"));  // as if tenax were only a part of it
   const auto got = tenax({"backup", path("copy")});
   BOOST_TEST(got.exit_code == 3);
   BOOST_TEST(contains(got.err, "process " + std::to_string(running.pid())), got.err);
   BOOST_TEST(contains(got.err, "engine.backup"), got.err);
   BOOST_TEST(!std::filesystem::exists(path("copy")));
+  BOOST_TEST(tenax_json({"cancel", "long"}, 3)["error"]["code"] == "data_dir_locked");
+  BOOST_TEST(contains(tenax({"show", "long"}).out, std::to_string(running.pid())));  // is read
   running.send(SIGTERM);
   BOOST_TEST(running.wait().exit_code == 130);
 }

@@ -76,6 +76,35 @@ BOOST_AUTO_TEST_CASE(kill_9_loses_nothing_that_was_answered) {
   BOOST_TEST(stop(SIGTERM).exit_code == 0);
 }
 
+BOOST_AUTO_TEST_CASE(a_worker_asks_by_curl_and_ends_its_task_after_a_kill) {
+  start();
+  submit("film", "render", R"({"frame":1})");
+  const auto curl = [&](const std::string& path, const json& body) {
+    const auto a = ask("POST", path, body.dump());
+    BOOST_REQUIRE_MESSAGE(a.status == 200, a.body);
+    return json::parse(a.body);
+  };
+  const json wants{{"worker", "w1"}, {"types", json::array({"render"})}, {"wait_ms", 60'000}};
+  const auto tasks = curl("/v1/workers/poll", wants)["tasks"];
+  BOOST_TEST_REQUIRE(tasks.size() == 1U);
+  BOOST_TEST(tasks[0]["input"]["frame"] == 1);
+  const json beat{{"token", tasks[0]["token"]}, {"progress", "half"}};
+  BOOST_TEST(curl("/v1/attempts/heartbeat", beat)["given_up_at"].is_string());
+  BOOST_TEST(stop(SIGKILL).signal == SIGKILL);
+  start();
+  const json end{{"token", tasks[0]["token"]}, {"outcome", "complete"}, {"result", {{"png", 1}}}};
+  BOOST_TEST(curl("/v1/attempts/end", end)["ended"] == true);
+  BOOST_TEST(status_at_end("film") == "completed");
+  auto asks = std::make_unique<client>(address);
+  asks->request("POST", "/v1/workers/poll", "", wants.dump());
+  BOOST_REQUIRE(
+      e2e::eventually([&] { return get("/v1/queues")["queues"][0]["polls_waiting"] == 1; }));
+  BOOST_TEST(stop(SIGTERM).exit_code == 0);
+  const auto a = asks->read();
+  BOOST_TEST(a.status == 200);
+  BOOST_TEST(json::parse(a.body)["tasks"].empty());
+}
+
 BOOST_AUTO_TEST_CASE(sigterm_lets_handlers_end_and_answers_those_who_wait) {
   start({"--allow-exec"});
   submit("w", "exec", R"({"argv":["sleep","1"]})");

@@ -102,6 +102,15 @@ void claims::check_knows(const explanation& e, const explained_action& a) {
   }
 }
 
+void claims::asked(const std::vector<std::string>& types) {
+  for (auto& [id, c] : claims_) c.asked.insert(types.begin(), types.end());
+}
+
+void claims::told(const handler_start& s, std::uint64_t opened_seq) {
+  const auto found = claims_.find(s.workflow_id);
+  if (found != claims_.end() && found->second.said.events < opened_seq) started(s);
+}
+
 void claims::check_history(const claim& c) {
   const auto& e = c.said;
   const auto all = engine_.store().history(e.workflow_id, e.events, 100);
@@ -113,6 +122,8 @@ void claims::check_history(const claim& c) {
   const auto& event = first->event;
   const auto& spec = oracle_.entry(e.workflow_id).spec;
   if (event.action != model::no_action && is_word_from_outside(e, spec, event)) return;
+  const bool starts = event.kind == event_kind::attempt_started;
+  if (starts && c.asked.contains(spec.actions[event.action].type)) return;
   const bool of_workflow = event.kind == event_kind::workflow_failed;
   bool too_early = false;
   for (const auto& step : e.forecast) {
@@ -187,6 +198,10 @@ void claims::check_start(const claim& c, const explained_action& a, const action
           });
       break;
     }
+    case reason_kind::no_worker:
+    case reason_kind::workers_full:
+      still_holds = !c.asked.contains(a.type);
+      break;
     case reason_kind::lane_full:
       still_holds = c.full_lanes.contains(a.type);
       break;

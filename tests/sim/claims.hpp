@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "testing/driver.hpp"
 #include "tests/sim/oracle.hpp"
@@ -20,6 +21,10 @@ class claims {
   void take(const std::string& id);
   /// A handler starts.
   void started(const handler_start& s);
+  /// The same of a task that a worker is told, which was recorded as opened with this event.
+  void told(const handler_start& s, std::uint64_t opened_seq);
+  /// A worker asks for tasks.
+  void asked(const std::vector<std::string>& types);
   /// After each step: what was full may have had room since.
   void stepped();
   /// What was due before and waits for its turn then starts before the times that are told.
@@ -35,6 +40,7 @@ class claims {
     std::set<std::string, std::less<>> full_lanes;  ///< types that have had no room since
     bool threads_full = false;
     bool memory_full = false;
+    std::set<std::string, std::less<>> asked;  ///< types for which a worker has asked since
   };
   void check_said(const explanation& e);
   void check_knows(const explanation& e, const explained_action& a);

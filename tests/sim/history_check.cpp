@@ -20,7 +20,8 @@ struct action_track {
   milliseconds last_wait{0};
   time_ms not_before_ms = 0;
   bool running = false;
-  bool open = false;  ///< running, and left open
+  bool open = false;    ///< running, and left open
+  bool leased = false;  ///< the latest open attempt: a worker has it
   time_ms given_up_at_ms = 0;
   std::string signal;  ///< that it waits for
   bool deferred = false;
@@ -142,7 +143,8 @@ class reader {
         a.error_class = e.kind == event_kind::attempt_timed_out && e.error_class.empty()
                             ? "timeout"
                             : e.error_class;
-        if (a.error_class == "heartbeat_timeout" && (!was_open || !options.heartbeat)) {
+        if (a.error_class == "heartbeat_timeout" &&
+            (!was_open || !(a.leased || options.heartbeat))) {
           return "the type has no heartbeat";
         }
         if (a.error_class == "timeout" && !options.start_to_close) {
@@ -173,13 +175,16 @@ class reader {
         a.open = true;
         a.given_up_at_ms = e.due_at_ms;
         a.signal = e.name;
+        a.leased = e.text.starts_with("worker");
         if (!e.name.empty()) return spec.type == "wait_signal" ? "" : "it waits for no signal";
+        if (a.leased) return e.due_at_ms != 0 ? "" : "a task without a lease";
         return (e.due_at_ms != 0) == (options.heartbeat || options.start_to_close)
                    ? ""
                    : "given up at another time than its type says";
       case event_kind::attempt_extended:
         if (!a.open || e.attempt != a.attempt) return "I5 of no open attempt";
-        if (e.due_at_ms <= a.given_up_at_ms || !options.heartbeat) return "I8 not longer";
+        if (e.due_at_ms <= a.given_up_at_ms || !(a.leased || options.heartbeat))
+          return "I8 not longer";
         a.given_up_at_ms = e.due_at_ms;
         return "";
       case event_kind::attempt_interrupted:

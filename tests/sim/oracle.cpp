@@ -179,6 +179,38 @@ void oracle::ended(const action_context& call) {
   if (call.idempotency_key != id + "/" + action->key) fail("another idempotency key for " + id);
 }
 
+std::uint64_t oracle::told(const worker_task& t) {
+  const std::string name =
+      t.workflow_id + "/" + t.action_key + " attempt " + std::to_string(t.attempt);
+  const auto token = model::parse_token(t.token);
+  if (!token || token->workflow_id != t.workflow_id) {
+    fail("a task with another token: " + name);
+    return 0;
+  }
+  const auto all = engine_.store().history(t.workflow_id, 0, 1'000'000);
+  std::uint64_t seq = 0;
+  for (std::size_t n = 0; all && n < all->size(); ++n) {
+    const auto& e = (*all)[n].event;
+    if (e.kind == model::event_kind::attempt_opened && e.action == token->action &&
+        e.attempt == t.attempt && e.secret.is(token->secret)) {
+      seq = (*all)[n].seq;
+    }
+  }
+  if (seq == 0) fail("I5 " + name + " was told to a worker before it was durable");
+  if (!told_tokens_.insert(t.token).second) fail("I7 " + name + " was told to two workers");
+  const attempt_key key{t.workflow_id, t.action_key, t.attempt, 0};
+  if (!told_.insert(key).second && !deferred_.contains(key)) {
+    fail("I7 " + name + " was told again, though nobody had given it back");
+  }
+  action_context call;
+  call.workflow_id = t.workflow_id;
+  call.action_key = t.action_key;
+  call.input = t.input;
+  call.idempotency_key = t.idempotency_key;
+  ended(call);
+  return seq;
+}
+
 // --- lives ---
 
 void oracle::reopened() {

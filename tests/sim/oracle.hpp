@@ -75,6 +75,13 @@ class oracle {
   // --- handlers ---
   void started(const handler_start& s);
   void ended(const action_context& call);
+  /// A worker was told of a task: its attempt is open for good, and nobody else was. Returns the
+  /// position of that in the history.
+  std::uint64_t told(const worker_task& t);
+  /// Whoever has the attempt defers it, or gives it back.
+  void deferring(const std::string& id, const std::string& key, std::uint32_t attempt) {
+    deferred_.insert({id, key, attempt, 0});
+  }
   void wall_stepped_back() { stepped_back_ = true; }
   /// From now on timers that come due are not late, whatever is overdue, where nothing else holds
   /// them up. Time passes only when nothing else is left to do.
@@ -110,6 +117,8 @@ class oracle {
   using attempt_key = std::tuple<std::string, std::string, std::uint32_t, std::uint32_t>;
   std::set<attempt_key> started_ever_;
   std::set<attempt_key> started_in_this_life_;
+  std::set<std::string> told_tokens_;
+  std::set<attempt_key> told_, deferred_;  ///< without deferrals
   bool stepped_back_ = false;
 };
 

@@ -138,6 +138,7 @@ int main(int argc, char** argv) {
     sum.moves += r.moves;
     sum.workflows += r.workflows;
     sum.starts += r.starts;
+    sum.tasks += r.tasks;
     sum.explained += r.explained;
     sum.trace = sum.trace * 31 + r.trace;
     if (!r.failure.empty()) {
@@ -157,7 +158,8 @@ int main(int argc, char** argv) {
   const double s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   std::printf(
       "%llu worlds from seed %llu: %llu steps, %llu lives, %llu crashes, %llu failed commits, %llu "
-      "failed reads, %llu moves, %llu workflows, %llu handler starts, %llu explained; trace "
+      "failed reads, %llu moves, %llu workflows, %llu handler starts, %llu tasks, %llu explained; "
+      "trace "
       "%016llx; "
       "%.1f s, %.0f worlds/s\n",
       static_cast<unsigned long long>(ran), static_cast<unsigned long long>(a.seed),
@@ -166,8 +168,8 @@ int main(int argc, char** argv) {
       static_cast<unsigned long long>(sum.failed_commits),
       static_cast<unsigned long long>(sum.failed_reads), static_cast<unsigned long long>(sum.moves),
       static_cast<unsigned long long>(sum.workflows), static_cast<unsigned long long>(sum.starts),
-      static_cast<unsigned long long>(sum.explained), static_cast<unsigned long long>(sum.trace), s,
-      static_cast<double>(ran) / s);
+      static_cast<unsigned long long>(sum.tasks), static_cast<unsigned long long>(sum.explained),
+      static_cast<unsigned long long>(sum.trace), s, static_cast<double>(ran) / s);
   std::fflush(stdout);
   return failed == 0 ? 0 : 1;
 }

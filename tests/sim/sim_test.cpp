@@ -44,7 +44,7 @@ BOOST_AUTO_TEST_CASE(no_step_of_a_world_breaks_an_invariant) {
 BOOST_AUTO_TEST_CASE(every_planted_bug_is_caught) {
   constexpr int of_failed_reads = 15;
   constexpr int of_crowds = 18;  // few worlds have one beside other timers
-  for (int bug = 1; bug <= 28; ++bug) {
+  for (int bug = 1; bug <= 30; ++bug) {
     const auto run = support::run_program(support::test_program("sim_main") +
                                           (bug == of_failed_reads ? " --read-faults" : "") +
                                           (bug == of_crowds ? " --worlds 4000" : " --worlds 500") +

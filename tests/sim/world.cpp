@@ -52,6 +52,7 @@ class world {
         engine_(setup()),
         oracle_(work_, engine_),
         claims_(engine_, oracle_),
+        worker_dice_(testing::mix(how.seed, 31)),
         explain_dice_(testing::mix(how.seed, 23)),
         submits_max_(dice_.chance(80) ? 1 + dice_.below(7) : 8 + dice_.below(12)) {
     engine_.on_step = how.on_step;
@@ -114,6 +115,13 @@ class world {
   void answer_one();
   void answer(const errand& e);
   [[nodiscard]] outcome word_of(const errand& e) const;
+  void work_step();
+  void ask(std::vector<std::string> types, std::size_t max, milliseconds wait, bool loses);
+  void ask_for_all();
+  void take_tasks(const result<std::vector<worker_task>>& r, bool loses);
+  [[nodiscard]] bool is_for_workers(const std::string& type) const {
+    return testing::mix(how_.seed, 29) % 4 == 0 && testing::mix(how_.seed, type) % 2 == 0;
+  }
   void signal_one();
   void signal(const std::string& id, const std::string& name);
   void send(const sent_signal& what);
@@ -131,10 +139,12 @@ class world {
   const world_options& how_;
   dice dice_;
   const workload work_;
+  std::vector<std::string> worker_types_;  ///< of this life
   const std::shared_ptr<void> disk_;
   driver engine_;
   oracle oracle_;
   claims claims_;
+  dice worker_dice_;   ///< of their own, as below
   dice explain_dice_;  ///< of its own: it changes nothing of what the others make of a seed
   world_result out_;
   write_fate next_fate_ = write_fate::good;
@@ -144,6 +154,8 @@ class world {
   std::vector<errand> outside_;  ///< not answered yet, as far as is known
   std::vector<sent_signal> sent_;
   std::vector<errand> answered_;  ///< words of these are repeated, or late
+  std::map<std::uint64_t, std::vector<std::string>> polls_;  ///< that wait in this life: types
+  std::uint64_t polls_asked_ = 0;
   /// Steady time before which the handler that was started then must not end.
   std::map<std::tuple<std::string, std::string, std::uint32_t, std::uint32_t>, time_ms> hangs_;
 };
@@ -184,7 +196,15 @@ options world::make_options() {
 }
 
 void world::add_handlers(options& o) {
+  worker_types_.clear();
   for (const auto& type : work_.types()) {
+    if (is_for_workers(type.name)) {
+      auto how = type.options;
+      how.max_running.reset();
+      o.handlers.add_worker(type.name, how);
+      worker_types_.push_back(type.name);
+      continue;
+    }
     const bool in_place = type.options.mode == run_mode::in_place;
     o.handlers.add(
         type.name,
@@ -217,6 +237,7 @@ void world::open() {
   }
   ++out_.lives;
   hangs_.clear();
+  polls_.clear();
   oracle_.reopened();
   oracle_.check_all();
 }
@@ -316,6 +337,7 @@ void world::safety_phase() {
 
 /// Now and then a workflow is explained.
 void world::after_step() {
+  if (!worker_types_.empty() && worker_dice_.chance(12)) work_step();
   if (!explain_dice_.chance(4) || oracle_.ledger().empty()) return;
   const auto& [id, e] =
       *std::next(oracle_.ledger().begin(),
@@ -625,7 +647,9 @@ outcome world::word_of(const errand& e) const {
 
 /// An acknowledged word has ended its attempt, for good.
 void world::answer(const errand& e) {
-  engine_.end_attempt(e.token, word_of(e), [this, e](result<void> r) {
+  const auto word = word_of(e);
+  if (word.what == outcome::kind::defer) oracle_.deferring(e.workflow_id, e.key, e.attempt);
+  engine_.end_attempt(e.token, word, [this, e](result<void> r) {
     if (r || r.error().code() == errc::lease_lost) {  // else it is said again
       const auto mine = [&e](const errand& o) { return o.token == e.token; };
       if (std::erase_if(outside_, mine) > 0) answered_.push_back(e);
@@ -651,6 +675,64 @@ void world::answer_one() {
     return engine_.heartbeat(e.token, [](const result<std::optional<wall_time>>&) {});
   }
   answer(e);
+}
+
+/// Workers come and ask, leave again, and lose what they were told.
+void world::work_step() {
+  const auto what = worker_dice_.below(100);
+  if (what < 60) {
+    std::vector<std::string> types{worker_dice_.pick(worker_types_)};
+    if (worker_dice_.chance(40)) types.push_back(worker_dice_.pick(worker_types_));
+    const milliseconds wait(worker_dice_.chance(30) ? 0 : worker_dice_.between(1, 6'000));
+    ask(std::move(types), 1 + worker_dice_.below(3), wait, worker_dice_.chance(15));
+  } else if (what < 75 && !polls_.empty()) {
+    const auto at =
+        std::next(polls_.begin(), static_cast<std::ptrdiff_t>(worker_dice_.below(polls_.size())));
+    const auto ticket = at->first;
+    if (engine_.withdraw(ticket)) polls_.erase(ticket);
+  }
+}
+
+void world::ask(std::vector<std::string> types, std::size_t max, milliseconds wait, bool loses) {
+  worker_poll p;
+  p.worker = "w" + std::to_string(polls_asked_++);
+  p.types = types;
+  p.max = max;
+  p.wait = wait;
+  if (worker_dice_.chance(70)) p.lease = milliseconds(worker_dice_.between(200, 10'000));
+  claims_.asked(types);
+  const auto ticket = std::make_shared<std::uint64_t>(0);
+  const auto is_told = std::make_shared<bool>(false);
+  *ticket = engine_.poll(std::move(p),
+                         [this, ticket, is_told, loses](const result<std::vector<worker_task>>& r) {
+                           if (std::exchange(*is_told, true)) oracle_.fail("a poll was told twice");
+                           polls_.erase(*ticket);
+                           take_tasks(r, loses);
+                         });
+  if (!*is_told) polls_.emplace(*ticket, std::move(types));
+}
+
+void world::take_tasks(const result<std::vector<worker_task>>& r, bool loses) {
+  if (!r) return;
+  for (const auto& t : *r) {
+    ++out_.tasks;
+    const auto opened = oracle_.told(t);
+    claims_.told({t.workflow_id, t.action_key, t.attempt, t.deferrals}, opened);
+    if (loses) continue;
+    if (worker_dice_.chance(10)) {
+      oracle_.deferring(t.workflow_id, t.action_key, t.attempt);
+      engine_.end_attempt(t.token, outcome::defer(wall_time(milliseconds(engine_.clock.now_ms()))),
+                          [](const result<void>&) {});
+      continue;
+    }
+    outside_.push_back({t.token, t.workflow_id, t.action_key, t.attempt, t.deferrals});
+  }
+}
+
+/// Workers that take everything, until all is over.
+void world::ask_for_all() {
+  if (worker_types_.empty() || !polls_.empty()) return;
+  ask(worker_types_, 5, milliseconds(10'000), false);
 }
 
 void world::signal_one() {
@@ -733,6 +815,7 @@ void world::liveness_phase() {
     decide_what_waits();
     for (const auto& e : std::vector(outside_)) answer(e);
     signal_what_waits();
+    ask_for_all();
     if (engine_.jobs() > 0) continue;
     if (engine_.clock.steady_ms() > give_up_at) return oracle_.fail("I11 " + oracle_.open_work());
     pass_time(true);
@@ -817,6 +900,7 @@ time_ms world::time_needed() {
         if (rule.fixed_delay) longest = std::max<time_ms>(longest, rule.fixed_delay->count());
       }
       sum += policy.max_attempts * longest + 1'000;
+      if (is_for_workers(spec.type)) sum += (policy.max_attempts + 1) * 50'000;  // leases
       sum += workload::defers_max * workload::defer_max.count() + 15'000;  // and `wait` actions
     }
   }

@@ -28,6 +28,7 @@ struct world_result {
   std::uint64_t moves = 0;  ///< to another directory, by an export
   std::uint64_t workflows = 0;
   std::uint64_t starts = 0;     ///< of handlers
+  std::uint64_t tasks = 0;      ///< told to workers
   std::uint64_t explained = 0;  ///< workflows, now and then
 };
 

@@ -208,6 +208,20 @@ BOOST_AUTO_TEST_CASE(log_message_never_writes_a_control_character) {
   BOOST_TEST(log.lines[0].second == "wf-1/say: a\\nb\\r\\t\\x1b[31mred\\x7f\\u0085\\x00 ä 日");
 }
 
+BOOST_AUTO_TEST_CASE(a_log_sink_may_take_what_a_line_is_about) {
+  std::string about;
+  const log_sink sink = [&](log_level, std::string_view, const log_fields& f) {
+    about = std::string(f.workflow) + "/" + std::string(f.action) + "/" + std::to_string(f.attempt);
+  };
+  (void)call("log_message", R"({"level":"info","message":"x"})", 0, &sink);
+  BOOST_TEST(about == "wf-1/say/1");
+  sink(log_level::info, "of nothing");
+  BOOST_TEST(about == "//0");
+  const std::function<void(log_level, std::string_view)> nobody;
+  BOOST_TEST(!log_sink(nobody));
+  BOOST_TEST(!log_sink(nullptr));
+}
+
 BOOST_AUTO_TEST_CASE(log_message_without_a_log_succeeds) {
   const log_sink empty;
   for (const log_sink* log : {static_cast<const log_sink*>(nullptr), &empty})

@@ -39,7 +39,7 @@ workflow_view workflow(std::vector<action_view> actions) {
   return w;
 }
 
-const show_context running{at_ms(10'000), "process 7 (tenax)", false};
+const show_context running{at_ms(10'000), "process 7 (tenax) has the data directory open", false};
 
 }  // namespace
 
@@ -77,7 +77,7 @@ BOOST_AUTO_TEST_CASE(show_says_what_the_explanation_says_and_how_to_decide) {
   why.actions = {waits("a", reason_kind::exhausted, "waits for a decision"),
                  waits("b", reason_kind::dependencies, "waits for a")};
   auto there = running;
-  there.data_dir = "my data";
+  there.target = "my data";
   const auto text = render_workflow(workflow({action("a"), action("b")}), why, there);
   BOOST_TEST(contains(text, "why          nothing will happen by itself: a waits\n"), text);
   BOOST_TEST(contains(text, "waits for a decision: tenax resolve --data-dir 'my data' w1 a retry"));
@@ -140,7 +140,7 @@ BOOST_AUTO_TEST_CASE(large_workflows_hide_what_is_completed) {
   BOOST_TEST(contains(cut, "left"));
   BOOST_TEST(!contains(cut, "done7 "));
   BOOST_TEST(contains(cut, "and 300 completed actions (--all shows them)"));
-  const auto all = render_workflow(w, {}, {running.now, running.holder, true});
+  const auto all = render_workflow(w, {}, {running.now, running.runs_at, true});
   BOOST_TEST(contains(all, "done7 "));
   w.actions.resize(200);
   BOOST_TEST(contains(render_workflow(w, {}, running), "done7 "));

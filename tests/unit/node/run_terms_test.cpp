@@ -119,7 +119,7 @@ BOOST_AUTO_TEST_CASE(show_tells_the_terms_and_how_to_go_on) {
   w.summary.id = "-w";
   w.terms = terms_of({}, spinning);
   show_context context;
-  context.data_dir = "my data";
+  context.target = "my data";
   const auto text = render_workflow(w, {}, context);
   BOOST_TEST(text.find("runs under   max_attempts 3, min_wait_ms 1000") != std::string::npos, text);
   BOOST_TEST(text.find("or tenax resume --data-dir 'my data' -- -w\n") != std::string::npos, text);

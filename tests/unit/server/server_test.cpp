@@ -1,5 +1,7 @@
 // The server as a whole: where it listens, how it ends, what it tells about itself.
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -30,8 +32,9 @@ BOOST_AUTO_TEST_CASE(every_error_has_its_status_and_class) {
                                 {errc::corrupt, 500},
                                 {errc::storage_unavailable, 503},
                                 {errc::stopped, 503},
-                                {errc::lease_lost, 409}};
-  BOOST_TEST(all.size() == static_cast<std::size_t>(errc::lease_lost) + 1);
+                                {errc::lease_lost, 409},
+                                {errc::unreachable, 503}};
+  BOOST_TEST(all.size() == static_cast<std::size_t>(errc::unreachable) + 1);
   for (const auto& [code, status] : all) {
     BOOST_TEST(api::status_of(code) == status, to_string(code));
     const auto p = json::parse(api::problem_text({code, "why"}, "id-1"));
@@ -66,8 +69,48 @@ BOOST_AUTO_TEST_CASE(the_unix_socket_is_for_its_user_only) {
   client c(client::at_path{places.unix_socket.string()});
   c.get("/healthz");
   BOOST_TEST(c.read().status == 200);
+  // Whatever becomes of its mode: who connects is looked at.
+  if (::geteuid() == 0) {
+    std::filesystem::permissions(dir, std::filesystem::perms(0755));
+    std::filesystem::permissions(places.unix_socket, std::filesystem::perms::all);
+    std::string got = "not asked";
+    std::thread([&] {
+      // Of this thread alone: the C library would change all of them.
+      if (::syscall(SYS_setresuid, -1, 65'534, -1) != 0) return;
+      try {
+        client other(client::at_path{places.unix_socket.string()});
+        other.get("/healthz");
+        got = other.rest();
+      } catch (const std::exception& e) {
+        got = e.what();
+      }
+    }).join();
+    BOOST_TEST(got == "");
+  }
   front.reset();
   BOOST_TEST(!std::filesystem::exists(places.unix_socket));
+}
+
+BOOST_AUTO_TEST_CASE(a_backup_is_made_over_the_unix_socket_only) {
+  places.unix_socket = dir / "api.sock";
+  submit("w", "noop");
+  const auto over_socket = [&](const std::string& body) {
+    client c(client::at_path{places.unix_socket.string()});
+    c.request("POST", "/v1/backup", "", body);
+    auto a = c.read();
+    keep_answer("POST", "/v1/backup", a);
+    return a;
+  };
+  const auto copy = (dir / "copy").string();
+  const auto asked = json{{"dir", copy}}.dump();
+  refused(post("/v1/backup", asked), 403, "forbidden");
+  BOOST_TEST(!std::filesystem::exists(copy));
+  BOOST_TEST(must(over_socket(asked))["backup"] == copy);
+  BOOST_TEST(reader::open(copy).value().summary("w").has_value());
+  refused(over_socket(asked), 400, "invalid_argument");  // it is there
+  for (const auto* wrong :
+       {"", "{}", R"({"dir":"relative"})", R"({"dir":1})", R"({"dir":"/tmp/x","mode":7})"})
+    refused(over_socket(wrong), 400, "invalid_argument");
 }
 
 BOOST_AUTO_TEST_CASE(pages_of_other_sites_are_refused) {

@@ -251,6 +251,38 @@ BOOST_AUTO_TEST_CASE(no_body_is_read_of_who_may_not_ask) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(decisions_and_refusals_are_logged_with_their_request_and_no_payload) {
+  struct line {
+    log_level level;
+    std::string text, workflow, action, request_id;
+  };
+  std::vector<line> lines;
+  std::mutex mutex;
+  const auto keep = [&](log_level level, std::string_view text, const log_fields& about) {
+    const std::lock_guard lock(mutex);
+    lines.push_back({level, std::string(text), std::string(about.workflow),
+                     std::string(about.action), std::string(about.request_id)});
+  };
+  opts.log = keep;
+  places.log = keep;
+  const auto admin = with(token_with({scope::admin}, "ops"));
+  must(post("/v1/workflows", spec("w", "pause", "\"payload\""), admin), 201);
+  BOOST_REQUIRE(eventually(
+      [&] { return must(get("/v1/workflows/w", admin))["actions"][0]["waiting"] == "decision"; }));
+  must(post("/v1/workflows/w/actions/a/resolve", R"({"decision":"complete","value":"payload"})",
+            admin + "X-Request-Id: r-1\r\n"));
+  refused(get("/v1/stats?payload", "X-Request-Id: r-2\r\n"), 401, "unauthorized");
+  const std::lock_guard lock(mutex);
+  BOOST_TEST_REQUIRE(lines.size() == 2U);
+  BOOST_TEST(lines[0].text == "POST /v1/workflows/w/actions/a/resolve: 200, asked by ops");
+  BOOST_TEST((lines[0].level == log_level::info));
+  BOOST_TEST(lines[0].workflow == "w");
+  BOOST_TEST(lines[0].action == "a");
+  BOOST_TEST(lines[0].request_id == "r-1");
+  BOOST_TEST(lines[1].text == "GET /v1/stats: 401 for 127.0.0.1");
+  BOOST_TEST(lines[1].request_id == "r-2");
+}
+
 BOOST_AUTO_TEST_CASE(the_unix_socket_needs_no_token) {
   token_with({scope::read});
   places.unix_socket = dir / "api.sock";
@@ -263,9 +295,9 @@ BOOST_AUTO_TEST_CASE(the_unix_socket_needs_no_token) {
 BOOST_AUTO_TEST_CASE(a_reload_lets_new_tokens_in_and_revoked_ones_not) {
   std::string logged;
   std::mutex mutex;
-  places.log = [&](log_level, std::string_view what) {
+  places.log = [&](log_level level, std::string_view what) {
     const std::lock_guard lock(mutex);
-    logged += what;
+    if (level >= log_level::warning) logged += what;
   };
   const auto first = token_with({scope::read});
   must(get("/v1/stats", with(first)));

@@ -1,0 +1,38 @@
+// POST /v1/backup: a copy of the data directory, in a directory of the server's machine.
+#include <filesystem>
+#include <string>
+#include <utility>
+
+#include "model/documents/json_writer.hpp"
+#include "node/api/reading.hpp"
+#include "node/api/routes.hpp"
+
+namespace tenax::api {
+
+void back_up(const call& c) {
+  // It writes where it is told to: for the user whose files these are, or who has a token for that.
+  if (!c.request().is_unix && c.at().locks->is_open()) {
+    return c.answer(refusal(403, "without tokens a backup is asked for over the Unix socket only",
+                            c.request()));
+  }
+  body_reader body(c.request().body, c.at().bounds);
+  std::string dir;
+  if (body.is_open()) {
+    fields f(body.doc, model::json_tree::root, {});
+    dir = f.required_text("dir");
+    if (!dir.empty() && !std::filesystem::path(dir).is_absolute())
+      f.fault_at("dir", "must be an absolute path of the server's machine");
+  }
+  if (auto wrong = body.fault()) return c.refuse(*wrong);
+  c.later([dir = std::move(dir)](const call& self) {
+    if (const auto made = self.target().backup(dir); !made) return self.refuse(made.error());
+    std::string answer;
+    model::json_writer out(answer);
+    out.begin_object();
+    out.string("backup", dir);
+    out.end_object();
+    self.answer(200, std::move(answer));
+  });
+}
+
+}  // namespace tenax::api

@@ -1,0 +1,231 @@
+#include "node/client.hpp"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+
+#include <array>
+#include <optional>
+#include <utility>
+
+#include "http/socket.hpp"
+#include "node/text.hpp"
+#include "node/view_reading.hpp"
+
+namespace tenax::node {
+
+struct free_curl {
+  void operator()(CURL* h) const noexcept { curl_easy_cleanup(h); }
+  void operator()(CURLU* u) const noexcept { curl_url_cleanup(u); }
+  void operator()(curl_slist* l) const noexcept { curl_slist_free_all(l); }
+  void operator()(char* text) const noexcept { curl_free(text); }
+};
+template <class T>
+using curl_owned = std::unique_ptr<T, free_curl>;
+
+namespace {
+
+constexpr std::string_view unix_scheme = "unix:";
+constexpr long connect_ms_max = 10'000;
+constexpr long answer_ms_max = 300'000;
+constexpr std::size_t answer_bytes_max = std::size_t{1} << 30;
+
+error invalid(std::string what) { return {errc::invalid_argument, std::move(what)}; }
+
+std::string part_of(CURLU* url, CURLUPart part) {
+  char* text = nullptr;
+  if (curl_url_get(url, part, &text, 0) != CURLUE_OK) return {};
+  const curl_owned<char> freed(text);
+  return text;
+}
+
+bool is_loopback(const std::string& host) {
+  ::in_addr ip{};
+  return host == "localhost" || host == "[::1]" ||
+         (::inet_pton(AF_INET, host.c_str(), &ip) == 1 && (ntohl(ip.s_addr) >> 24) == 127);
+}
+
+/// Whether what is sent there can be read on the way.
+bool is_open_to_others(CURLU* url) {
+  return part_of(url, CURLUPART_SCHEME) == "http" && !is_loopback(part_of(url, CURLUPART_HOST));
+}
+
+/// What requests begin with, of a URL that can be used.
+result<std::string> base_of(const endpoint& to) {
+  const auto refused = [&](const std::string& why) {
+    return invalid("--server " + to.url + ": " + why);
+  };
+  const curl_owned<CURLU> url(curl_url());
+  if (!url || curl_url_set(url.get(), CURLUPART_URL, to.url.c_str(), 0) != CURLUE_OK)
+    return refused("use http://HOST:PORT, https://HOST:PORT or unix:PATH");
+  const auto scheme = part_of(url.get(), CURLUPART_SCHEME);
+  if (scheme != "http" && scheme != "https") return refused("use http, https or unix:PATH");
+  for (const auto part : {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_QUERY, CURLUPART_FRAGMENT})
+    if (!part_of(url.get(), part).empty())
+      return error(errc::invalid_argument,  // it may be a secret
+                   "--server takes no user, query or fragment; a token comes from TENAX_TOKEN or "
+                   "--server-token-file");
+  if (!to.token.empty() && is_open_to_others(url.get()))
+    return refused("a token is sent by https, to loopback or over a Unix socket only");
+  auto base = part_of(url.get(), CURLUPART_URL);
+  while (base.ends_with('/')) base.pop_back();
+  return base;
+}
+
+std::size_t take(char* bytes, std::size_t, std::size_t n, void* to) {
+  auto& body = *static_cast<std::string*>(to);
+  if (body.size() + n > answer_bytes_max) return 0;
+  try {
+    body.append(bytes, n);
+  } catch (const std::exception&) {  // no memory
+    return 0;
+  }
+  return n;
+}
+
+bool never_left(CURLcode code) noexcept {
+  return code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
+         code == CURLE_SSL_CONNECT_ERROR || code == CURLE_PEER_FAILED_VERIFICATION ||
+         code == CURLE_SSL_CACERT_BADFILE;
+}
+
+}  // namespace
+
+class client::impl {
+ public:
+  static result<std::unique_ptr<impl>> make(const endpoint& to) {
+    static const auto ready = curl_global_init(CURL_GLOBAL_DEFAULT);
+    auto made = std::make_unique<impl>();
+    if (ready != CURLE_OK || !made->handle_) return invalid("libcurl does not start");
+    made->name_ = to.url;
+    made->cacert_ = to.cacert.string();
+    if (to.url.starts_with(unix_scheme)) {
+      auto socket = http::socket_path::of(to.url.substr(unix_scheme.size()));
+      if (!socket) return socket.error();
+      made->socket_ = std::move(*socket);
+      made->base_ = "http://localhost";
+    } else {
+      auto base = base_of(to);
+      if (!base) return base.error();
+      made->base_ = std::move(*base);
+    }
+    if (!made->set_headers(to.token)) return invalid("the token cannot be in a header");
+    return made;
+  }
+
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+
+  result<std::string> get(const std::string& target) { return ask(target, {}); }
+
+  struct asked {
+    const char* method = nullptr;  ///< null: GET
+    std::string_view body{};
+    long ms_max = answer_ms_max;
+  };
+
+  result<std::string> ask(const std::string& target, const asked& what) {
+    CURL* const h = handle_.get();
+    curl_easy_reset(h);  // keeps connections
+    std::string body;
+    std::array<char, CURL_ERROR_SIZE> why{};
+    const auto url = base_ + target;
+    curl_easy_setopt(h, CURLOPT_URL, url.c_str());
+    curl_easy_setopt(h, CURLOPT_PATH_AS_IS, 1L);
+    curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(h, CURLOPT_PROXY, "");
+    curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(h, CURLOPT_HTTPHEADER, headers_.get());
+    curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, connect_ms_max);
+    curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, what.ms_max);
+    curl_easy_setopt(h, CURLOPT_ERRORBUFFER, why.data());
+    curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, take);
+    curl_easy_setopt(h, CURLOPT_WRITEDATA, &body);
+    if (!socket_.text().empty())
+      curl_easy_setopt(h, CURLOPT_UNIX_SOCKET_PATH, socket_.text().c_str());
+    if (!cacert_.empty()) {
+      curl_easy_setopt(h, CURLOPT_CAINFO, cacert_.c_str());
+      curl_easy_setopt(h, CURLOPT_CAPATH, nullptr);
+    }
+    if (what.method != nullptr) {
+      curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, what.method);
+      curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(what.body.size()));
+      curl_easy_setopt(h, CURLOPT_POSTFIELDS, what.body.data());
+      // libcurl repeats what it sent on a connection that had died: no change is made twice.
+      curl_easy_setopt(h, CURLOPT_FRESH_CONNECT, 1L);
+    }
+    if (const auto code = curl_easy_perform(h); code != CURLE_OK) {
+      const std::string said = why[0] != '\0' ? why.data() : curl_easy_strerror(code);
+      return no_answer(code, said, what.method != nullptr);
+    }
+    long status = 0;
+    curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status);
+    if (status >= 200 && status < 300) return body;
+    return refusal(status, body);
+  }
+
+ private:
+  bool set_headers(const std::string& token) {
+    if (token.find_first_of("\r\n") != std::string::npos) return false;
+    add_header("Content-Type: application/json");
+    add_header("Expect:");
+    if (!token.empty()) add_header("Authorization: Bearer " + token);
+    return headers_ != nullptr;
+  }
+  void add_header(const std::string& text) {
+    auto* const longer = curl_slist_append(headers_.get(), text.c_str());
+    if (longer == nullptr) return;
+    (void)headers_.release();
+    headers_.reset(longer);
+  }
+
+  [[nodiscard]] error no_answer(CURLcode code, const std::string& said, bool changes) const {
+    double connected = 0;
+    curl_easy_getinfo(handle_.get(), CURLINFO_PRETRANSFER_TIME, &connected);
+    if (!changes || never_left(code) || connected == 0)
+      return {errc::unreachable, name_ + ": " + said};
+    return {errc::storage_unavailable,
+            name_ + ": " + said +
+                ": nobody knows whether it happened; look, or repeat the same command"};
+  }
+
+  [[nodiscard]] error refusal(long status, const std::string& body) const {
+    auto read = read_problem(body);
+    if (!read)
+      return {errc::unreachable,
+              name_ + ": no tenax server answers there (HTTP " + std::to_string(status) + ")"};
+    if (read->has_errc) return std::move(read->what);
+    if (read->code == "no_such_path" || read->code == "method_not_allowed")
+      return {errc::format_too_new,
+              name_ + ": the server does not know this request: it is of another version than " +
+                  "this program (" TENAX_VERSION ")"};
+    if (status >= 500) return {errc::unreachable, name_ + ": " + read->what.message()};
+    return {errc::invalid_argument, name_ + ": " + read->what.message() + " (" + read->code + ")",
+            read->what.faults()};
+  }
+
+  const curl_owned<CURL> handle_{curl_easy_init()};
+  curl_owned<curl_slist> headers_;
+  http::socket_path socket_;
+  std::string name_;
+  std::string base_;
+  std::string cacert_;
+};
+
+result<client> client::make(const endpoint& to) {
+  auto made = impl::make(to);
+  if (!made) return made.error();
+  return client(std::move(*made));
+}
+
+client::client(std::unique_ptr<impl> p) noexcept : impl_(std::move(p)) {}
+client::client(client&&) noexcept = default;
+client& client::operator=(client&&) noexcept = default;
+client::~client() = default;
+
+const std::string& client::name() const noexcept { return impl_->name(); }
+result<std::string> client::get(const std::string& target) { return impl_->get(target); }
+result<std::string> client::change(const char* method, const std::string& target,
+                                   std::string_view body, patience within) {
+  return impl_->ask(target, {method, body, within == patience::unlimited ? 0 : answer_ms_max});
+}
+
+}  // namespace tenax::node
