@@ -90,7 +90,7 @@ void action_process::run(handler_call_ptr call) {
 
 void action_process::go_on_in_place() {
   if (!call_) return;
-  if (leaving_) {
+  if (leaving_ || (call_->is_for_worker() && !rt_->handlers->is_wanted(call_->place))) {
     on_dropped();
   } else if (!rt_->budget.may_start()) {
     rt_->budget.tell_when_may_start(this);
@@ -152,7 +152,9 @@ messages::handler_ended action_process::call_in_place() {
 /// What its worker is told once this is durable is charged until then.
 outcome action_process::open_for_worker() {
   const auto& asked = call_->place.asker->asked;
-  const std::size_t bytes = call_->input.size();
+  const auto& def = *call_->definition;
+  const std::size_t bytes =
+      def.has_references[action_] ? call_->input.size() : def.spec.actions[action_].input.size();
   rt_->budget.add_input(bytes);
   call_->charge = std::shared_ptr<const void>(
       nullptr, [&b = rt_->budget, bytes](const void*) noexcept { b.drop_input(bytes); });

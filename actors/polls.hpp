@@ -63,8 +63,9 @@ struct told_poll {
 class polls {
  public:
   static constexpr std::size_t waiting_max = 100'000;
-  /// How long a task waits for those that came with it.
-  static constexpr std::chrono::milliseconds patience{20};
+  /// How long a task waits for those that came with it, which may wait for a slow disk, or for
+  /// memory.
+  static constexpr std::chrono::milliseconds patience{200};
 
   void add(const poll_ptr& p);
   [[nodiscard]] poll_ptr find(std::uint64_t ticket) const;

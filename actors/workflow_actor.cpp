@@ -762,6 +762,10 @@ void workflow_process::take_report(messages::attempt_report r) {
     case news::dropped:
       process(model::interrupt_attempt{r.action, r.attempt, r.what_happened == news::stopped},
               urgency::now);
+      // Its worker had left before it began: for the next.
+      if (call && call->is_for_worker()) {
+        next_.effects.push_back({effect::kind::start, r.action, 0});
+      }
       break;
   }
 }

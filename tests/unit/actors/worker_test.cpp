@@ -371,6 +371,31 @@ BOOST_AUTO_TEST_CASE(what_opens_while_the_engine_closes_is_given_back) {
   BOOST_TEST(got[0].deferrals == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(tasks_are_within_the_memory_budget_and_wait_for_others_for_a_moment_only) {
+  opts.handlers.add_worker("render");
+  opts.memory_bytes_max = 256 << 10;  // an eighth of it for inputs
+  open();
+  workflow_builder w("test");
+  w.id("w");
+  for (int n = 0; n < 20; ++n) {
+    w.action("k" + std::to_string(n), "render", "\"" + std::string(8'000, 'x') + "\"");
+  }
+  submit(w);
+  engine->run_until_idle();
+  std::set<std::string> keys;
+  while (keys.size() < 20) {
+    const auto a = ask("render", 20);
+    engine->run_until_idle();
+    if (!a->is_told()) engine->advance(milliseconds(200));
+    const auto& some = a->got();
+    BOOST_TEST(some.size() <= 5U);
+    for (const auto& t : some) {
+      BOOST_TEST(t.attempt == 1U);
+      keys.insert(t.action_key);
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(close_and_drain_answer_polls_that_wait) {
   opts.handlers.add_worker("render");
   open();
