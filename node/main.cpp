@@ -426,7 +426,8 @@ void add_changing(CLI::App& app, const common_options& common, action& chosen) {
       ->check(CLI::IsMember({"retry", "skip", "complete", "fail"}));
   resolve.add_option("--value", resolve_o.value, "complete: the result, JSON; null for none")
       ->type_name("JSON");
-  resolve.add_option("--message", resolve_o.message, "fail: why");
+  resolve.add_option("--message", resolve_o.message, "fail: the error's message");
+  resolve.add_option("--reason", resolve_o.reason, "For the history");
   resolve.callback(
       [&common, &chosen] { chosen = [&] { return resolve_command(common, resolve_o); }; });
 }
