@@ -98,6 +98,20 @@ test('nothing_will_happen_by_itself_is_said_with_what_somebody_can_do', async ()
   });
 });
 
+test('an_action_that_no_worker_asks_for_says_so_and_goes_on_when_one_does', async () => {
+  await server.submit({ id: 'render-1', name: 'render', actions: [{ key: 'render', type: 'render_page', input: { n: 1 } }] });
+  await with_page('/w/render-1', {}, async (page) => {
+    await see(page, '#headline', 'waits for a worker');
+    await see(page, '.reason', 'waits for a worker');
+    const asked = await fetch(`${server.url}/v1/workers/poll`, { method: 'POST', body: JSON.stringify({ worker: 'w1', types: ['render_page'], max: 1, wait_ms: 5_000, lease_ms: 60_000 }) });
+    const { tasks } = await asked.json();
+    assert.equal(tasks.length, 1);
+    await page.waitForFunction(() => !document.querySelector('#headline').textContent.includes('waits for a worker'), null, patience);
+    await fetch(`${server.url}/v1/attempts/end`, { method: 'POST', body: JSON.stringify({ token: tasks[0].token, outcome: 'complete', result: { pages: 3 } }) });
+    await see(page, '.wf-meta .state', 'Completed');
+  });
+});
+
 test('a_consequence_is_said_before_and_what_changed_after', async () => {
   await retrying('order-3');
   await with_page('/w/order-3?action=charge', {}, async (page) => {
