@@ -13,6 +13,7 @@ const std::vector<scenario>& scenarios() {
       {"retention", "sequential workflows of which --workflows are kept", run_retention},
       {"latency", "one workflow at a time", run_latency},
       {"submit", "submits at a fixed --rate (open loop)", run_submit},
+      {"api", "submits over HTTP, against an echo and submit_async", run_api},
       {"timers", "--workflows sleep at once, then wake", run_timers},
       {"recovery", "a crash with --workflows open, then a start", run_recovery},
       {"scale", "sequential on a store with --workflows in it", run_scale},
@@ -46,6 +47,7 @@ params defaults_of(const std::string& scenario) {
   if (scenario == "fan-out") p.concurrency = 64;
   if (scenario == "latency") p.concurrency = 1;
   if (scenario == "submit") p.rate = 1'000;
+  if (scenario == "api") p.workflows = 10'000;
   if (scenario == "retry-storm") p.concurrency = 4'096;
   if (scenario == "mixed") p.concurrency = 256;
   if (scenario == "retention") {

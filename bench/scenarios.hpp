@@ -16,6 +16,7 @@ run_result run_mixed(const params& p);
 run_result run_retention(const params& p);
 run_result run_latency(const params& p);
 run_result run_submit(const params& p);
+run_result run_api(const params& p);
 run_result run_timers(const params& p);
 run_result run_timers_part(const params& p);
 run_result run_recovery(const params& p);
