@@ -361,6 +361,31 @@ test('without_the_scope_a_button_says_why_it_is_off', async () => {
   });
 });
 
+test('a_server_with_tokens_is_asked_for_one_which_stays_in_its_tab', async () => {
+  const locked = new Server();
+  const file = path.join(locked.dir, 'tokens');
+  const make = (scope) => execFileSync(process.env.TENAX_PROGRAM, ['token', 'create', scope, '--scope', scope, '--token-file', file], { encoding: 'utf8' }).match(/tnx_\S+/)[0];
+  const reads = make('read');
+  const all = make('admin');
+  await locked.start('127.0.0.1:0', ['--token-file', file]);
+  await fetch(`${locked.url}/v1/workflows`, { method: 'POST', headers: { Authorization: `Bearer ${all}` }, body: JSON.stringify({ id: 'secret-1', name: 's', actions: [{ key: 'a', type: 'wait', input: { seconds: 1000 } }] }) });
+  const page = await browser.open(locked, '/w/secret-1', { allowed: ['401', '403'] });
+  await see(page, 'form strong', 'asks for a token');
+  assert.ok(!(await text(page, 'body')).includes('sleep'));
+  await page.locator('form input').fill(reads);
+  await page.keyboard.press('Enter');
+  await see(page, '#headline', 'a waits');
+  await see(page, '.live', 'live');
+  await page.locator('.verbs button', { hasText: 'Cancel' }).click();
+  await page.locator('dialog button.danger').click();
+  await see(page, 'dialog .refused', 'this needs the scope operate');
+  assert.equal(await page.evaluate(() => Object.values(localStorage).join() + document.cookie), '');
+  assert.ok(!page.url().includes('tnx_'));
+  await browser.close(page);
+  await locked.stop('SIGKILL');
+  locked.remove();
+});
+
 test('times_are_local_or_utc_to_the_millisecond', async () => {
   await retrying('order-12');
   const { workflow } = await server.get('/v1/workflows/order-12?summary');
