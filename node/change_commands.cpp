@@ -39,6 +39,7 @@ result<resolution> make_resolution(const resolve_options& o) {
     return error{errc::invalid_argument, std::move(message)};
   };
   resolution out;
+  out.reason = o.reason;
   if (o.decision == "retry")
     out.what = kind::retry;
   else if (o.decision == "skip")

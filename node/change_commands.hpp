@@ -22,6 +22,7 @@ struct resolve_options {
   std::string decision;                ///< retry | skip | complete | fail
   std::optional<std::string> value;    ///< complete: JSON
   std::optional<std::string> message;  ///< fail
+  std::string reason;
 };
 [[nodiscard]] int resolve_command(const common_options& common, const resolve_options& o);
 

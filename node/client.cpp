@@ -113,6 +113,7 @@ class client::impl {
   }
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] long status() const noexcept { return status_; }
 
   result<std::string> get(const std::string& target) { return ask(target, {}); }
 
@@ -125,6 +126,7 @@ class client::impl {
   result<std::string> ask(const std::string& target, const asked& what) {
     CURL* const h = handle_.get();
     curl_easy_reset(h);  // keeps connections
+    status_ = 0;
     std::string body;
     std::array<char, CURL_ERROR_SIZE> why{};
     const auto url = base_ + target;
@@ -156,10 +158,9 @@ class client::impl {
       const std::string said = why[0] != '\0' ? why.data() : curl_easy_strerror(code);
       return no_answer(code, said, what.method != nullptr);
     }
-    long status = 0;
-    curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status);
-    if (status >= 200 && status < 300) return body;
-    return refusal(status, body);
+    curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status_);
+    if (status_ >= 200 && status_ < 300) return body;
+    return refusal(status_, body);
   }
 
  private:
@@ -208,6 +209,7 @@ class client::impl {
   std::string name_;
   std::string base_;
   std::string cacert_;
+  long status_ = 0;
 };
 
 result<client> client::make(const endpoint& to) {
@@ -222,6 +224,7 @@ client& client::operator=(client&&) noexcept = default;
 client::~client() = default;
 
 const std::string& client::name() const noexcept { return impl_->name(); }
+long client::status() const noexcept { return impl_->status(); }
 result<std::string> client::get(const std::string& target) { return impl_->get(target); }
 result<std::string> client::change(const char* method, const std::string& target,
                                    std::string_view body, patience within) {

@@ -36,6 +36,8 @@ class client {
   /// happened); format_too_new (no tenax server of this version's API); and for `change`
   /// storage_unavailable: it ended, or the time was over, before its answer.
   [[nodiscard]] result<std::string> get(const std::string& target);
+  /// Of the last answer; 0: there was none.
+  [[nodiscard]] long status() const noexcept;
   enum class patience : bool { usual, unlimited };  ///< usual: five minutes
   [[nodiscard]] result<std::string> change(const char* method, const std::string& target,
                                            std::string_view body,

@@ -1,5 +1,8 @@
 #include "node/engines.hpp"
 
+#include <pwd.h>
+#include <unistd.h>
+
 #include <cstdlib>
 #include <fstream>
 #include <thread>
@@ -55,21 +58,21 @@ class files final : public local<readable, reader> {
 /// A paused engine of our own.
 class at_rest final : public local<operable, engine> {
  public:
-  using local::local;
+  at_rest(engine e, std::string who) : local(std::move(e)), who_(std::move(who)) {}
   result<workflow_summary> cancel(std::string_view id, const std::string& reason) override {
-    return after(id, local_.cancel(id, reason));
+    return after(id, local_.cancel(id, reason, who_));
   }
   result<workflow_summary> resolve(std::string_view id, std::string_view action,
                                    const resolution& decision) override {
-    return after(id, local_.resolve(id, action, decision));
+    return after(id, local_.resolve(id, action, decision, who_));
   }
   result<workflow_summary> retry(std::string_view id, std::string_view action,
                                  const std::string& reason) override {
-    return after(id, local_.retry(id, action, reason));
+    return after(id, local_.retry(id, action, reason, who_));
   }
   result<workflow_summary> signal(std::string_view id, const std::string& name,
                                   const std::string& payload, const std::string& key) override {
-    return after(id, local_.signal(id, name, payload, key));
+    return after(id, local_.signal(id, name, payload, key, who_));
   }
   result<void> remove(std::string_view id) override { return local_.remove(id); }
   result<void> backup(const fs::path& target) override { return local_.backup(target); }
@@ -80,7 +83,14 @@ class at_rest final : public local<operable, engine> {
     if (!done) return done.error();
     return local_.summary(id);
   }
+  const std::string who_;
 };
+
+/// Who asks, for the history: the user's name.
+std::string this_user() {
+  const auto* const entry = ::getpwuid(::geteuid());
+  return entry != nullptr ? entry->pw_name : "uid " + std::to_string(::geteuid());
+}
 
 /// The token of TENAX_TOKEN or the file, without the line end.
 result<std::string> token_of(const common_options& common) {
@@ -102,12 +112,14 @@ result<std::unique_ptr<operable>> open_server(const common_options& common) {
     return error(errc::invalid_argument, "--server and --data-dir are two different engines");
   auto token = token_of(common);
   if (!token) return token.error();
-  return open_remote({url, common.cacert, *std::move(token)}, "served at " + url);
+  return open_remote({url, common.cacert, *std::move(token)}, "served at " + url, this_user());
 }
 
 /// By the process that has the directory open. Nothing: it takes no requests.
-std::optional<result<std::unique_ptr<operable>>> open_process(const fs::path& dir, int pid) {
-  auto opened = open_remote({"unix:" + socket_of(dir).string(), {}, {}}, has_it_open(pid));
+std::optional<result<std::unique_ptr<operable>>> open_process(const fs::path& dir, int pid,
+                                                              std::string who = {}) {
+  auto opened =
+      open_remote({"unix:" + socket_of(dir).string(), {}, {}}, has_it_open(pid), std::move(who));
   if (!opened && opened.error().code() == errc::unreachable) return std::nullopt;
   return opened;
 }
@@ -137,7 +149,7 @@ result<std::unique_ptr<operable>> open_paused(const common_options& common,
   opts.log = make_log(common.log_level);
   auto opened = engine::open(common.data_dir, std::move(opts));
   if (!opened) return explained(opened.error(), common.data_dir);
-  return std::unique_ptr<operable>(std::make_unique<at_rest>(*std::move(opened)));
+  return std::unique_ptr<operable>(std::make_unique<at_rest>(*std::move(opened), this_user()));
 }
 
 }  // namespace
@@ -241,7 +253,7 @@ result<std::unique_ptr<operable>> open_to_change(const common_options& common,
     if (i > 0) std::this_thread::sleep_for(pause);
     owner = data_dir_owner(dir);
     if (owner) {
-      if (auto asked = open_process(dir, *owner)) return *std::move(asked);
+      if (auto asked = open_process(dir, *owner, this_user())) return *std::move(asked);
       continue;
     }
     auto own = open_paused(common, id);

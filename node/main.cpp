@@ -237,10 +237,10 @@ void add_run(CLI::App& app, const common_options& common, action& chosen) {
   });
 }
 
-/// What of an app a file and the environment can set.
-void add_settings(CLI::App& app, const std::vector<std::string_view>& but,
+/// What of a command a file and the environment can set.
+void add_settings(CLI::App& command, const std::vector<std::string_view>& but,
                   std::vector<CLI::Option*>& out) {
-  for (auto* option : app.get_options()) {
+  for (auto* option : command.get_options()) {
     const auto& names = option->get_lnames();
     if (names.empty() || option->get_group().empty()) continue;
     if (std::find(but.begin(), but.end(), names.front()) == but.end()) out.push_back(option);
@@ -302,8 +302,7 @@ void add_serve(CLI::App& app, const common_options& common, action& chosen) {
       "drain_ms in the file of --config; an option goes before the environment, and that before\n"
       "the file. Lists are parted by commas in the environment. SIGHUP reads tokens and\n"
       "certificate again.");
-  std::vector<CLI::Option*> options;
-  add_settings(app, {"help", "version", "output"}, options);
+  std::vector<CLI::Option*> options{app.get_option("--data-dir"), app.get_option("--log-level")};
   add_settings(serve, {"help", "config", "print-config"}, options);
   static settings all(options);
   serve.callback([=, &serve, &common, &chosen] {
@@ -427,7 +426,8 @@ void add_changing(CLI::App& app, const common_options& common, action& chosen) {
       ->check(CLI::IsMember({"retry", "skip", "complete", "fail"}));
   resolve.add_option("--value", resolve_o.value, "complete: the result, JSON; null for none")
       ->type_name("JSON");
-  resolve.add_option("--message", resolve_o.message, "fail: why");
+  resolve.add_option("--message", resolve_o.message, "fail: the error's message");
+  resolve.add_option("--reason", resolve_o.reason, "For the history");
   resolve.callback(
       [&common, &chosen] { chosen = [&] { return resolve_command(common, resolve_o); }; });
 }

@@ -59,7 +59,8 @@ std::string filtered(std::string path, const list_query& q, bool with_limit) {
 
 class remote final : public operable {
  public:
-  remote(client to, std::string runs_at) : client_(std::move(to)), runs_at_(std::move(runs_at)) {}
+  remote(client to, std::string runs_at, std::string who)
+      : client_(std::move(to)), runs_at_(std::move(runs_at)), who_(std::move(who)) {}
 
   result<workflow_summary> summary(std::string_view id) const override {
     return read(of_workflow(id, "?summary"), read_summary);
@@ -89,23 +90,23 @@ class remote final : public operable {
 
   result<workflow_summary> cancel(std::string_view id, const std::string& reason) override {
     return post(of_workflow(id, "/cancel"),
-                body_of([&](json_writer& out) { out.string("reason", reason); }));
+                change([&](json_writer& out) { out.string("reason", reason); }));
   }
   result<workflow_summary> resolve(std::string_view id, std::string_view action,
                                    const resolution& decision) override {
     return post(of_workflow(id, "/actions/" + http::percent_encode(action) + "/resolve"),
-                body_of([&](json_writer& out) { put(out, decision); }));
+                change([&](json_writer& out) { put(out, decision); }));
   }
   result<workflow_summary> retry(std::string_view id, std::string_view action,
                                  const std::string& reason) override {
-    return post(of_workflow(id, "/retry"), body_of([&](json_writer& out) {
+    return post(of_workflow(id, "/retry"), change([&](json_writer& out) {
                   out.string("action", action);
                   out.string("reason", reason);
                 }));
   }
   result<workflow_summary> signal(std::string_view id, const std::string& name,
                                   const std::string& payload, const std::string& key) override {
-    return post(of_workflow(id, "/signals"), body_of([&](json_writer& out) {
+    return post(of_workflow(id, "/signals"), change([&](json_writer& out) {
                   out.string("name", name);
                   out.raw("payload", payload);
                   out.string("key", key);
@@ -151,8 +152,17 @@ class remote final : public operable {
     return {};
   }
 
+  /// With who asks.
+  template <class Put>
+  std::string change(Put fields) const {
+    return body_of([&](json_writer& out) {
+      fields(out);
+      out.optional_string("who", who_);
+    });
+  }
   static void put(json_writer& out, const resolution& decision) {
     using kind = resolution::kind;
+    out.optional_string("reason", decision.reason);
     switch (decision.what) {
       case kind::retry:
         return out.string("decision", "retry");
@@ -169,21 +179,28 @@ class remote final : public operable {
 
   mutable client client_;
   const std::string runs_at_;
+  const std::string who_;
 };
 
 }  // namespace
 
-result<std::unique_ptr<operable>> open_remote(const endpoint& to, std::string runs_at) {
+result<std::unique_ptr<operable>> open_remote(const endpoint& to, std::string runs_at,
+                                              std::string who) {
+  constexpr long forbidden = 403;  // the token is for other things: let them be asked
   auto made = client::make(to);
   if (!made) return made.error();
   const auto answer = made->get("/v1/version");
-  if (!answer) return answer.error();
-  const auto version = read_version(*answer);
-  if (!version) return error(errc::unreachable, to.url + ": no tenax server answers there");
-  if (version->api != "v1")
-    return error(errc::format_too_new, to.url + " is tenax " + version->version + " with the API " +
-                                           version->api + "; this program speaks v1");
-  return std::unique_ptr<operable>(std::make_unique<remote>(std::move(*made), std::move(runs_at)));
+  if (!answer && made->status() != forbidden) return answer.error();
+  if (answer) {
+    const auto version = read_version(*answer);
+    if (!version) return error(errc::unreachable, to.url + ": no tenax server answers there");
+    if (version->api != "v1")
+      return error(errc::format_too_new, to.url + " is tenax " + version->version +
+                                             " with the API " + version->api +
+                                             "; this program speaks v1");
+  }
+  return std::unique_ptr<operable>(
+      std::make_unique<remote>(std::move(*made), std::move(runs_at), std::move(who)));
 }
 
 }  // namespace tenax::node

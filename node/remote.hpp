@@ -10,9 +10,10 @@
 
 namespace tenax::node {
 
-/// Asks the server for its version first. `runs_at` is what the engine is called in a sentence.
+/// Asks the server for its version first. `runs_at` is what the engine is called in a sentence,
+/// `who` is for the history.
 /// Errors as client::make and client::get; format_too_new also of a server with another API.
-[[nodiscard]] result<std::unique_ptr<operable>> open_remote(const endpoint& to,
-                                                            std::string runs_at);
+[[nodiscard]] result<std::unique_ptr<operable>> open_remote(const endpoint& to, std::string runs_at,
+                                                            std::string who);
 
 }  // namespace tenax::node

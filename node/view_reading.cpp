@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "model/documents/base64.hpp"
+#include "model/documents/json_text.hpp"
 #include "model/documents/json_tree.hpp"
 #include "model/documents/timestamp.hpp"
 

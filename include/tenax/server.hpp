@@ -64,8 +64,9 @@ class server {
   [[nodiscard]] const std::vector<std::string>& addresses() const noexcept;
 
   /// Reads the token file and the TLS files again: for a SIGHUP. What tokens allow, and what they
-  /// do not any more, holds for requests that begin from now on, a certificate for connections.
-  /// Error: invalid_argument, also logged; what could not be read stays as it was.
+  /// do not any more, holds for requests that begin from now on (streams end, and their readers
+  /// come again), a certificate for connections. Error: invalid_argument, also logged; what could
+  /// not be read stays as it was.
   result<void> reload();
 
   /// Says at /readyz that no more should come, and answers those who wait for news. Everything else

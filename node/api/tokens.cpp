@@ -172,7 +172,8 @@ class descriptor {
   int fd_;
 };
 
-/// Of a file that is this user's (or root's) alone: what anybody else can write lets anybody in.
+/// Of a file that is this user's or root's alone (root may read anybody's): what anybody else can
+/// write lets anybody in.
 result<std::string> read_private(const std::filesystem::path& file) {
   const descriptor fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct ::stat found {};
@@ -181,7 +182,8 @@ result<std::string> read_private(const std::filesystem::path& file) {
     return error(errc::invalid_argument, "the token file " + file.string() + " " + why);
   };
   if (!S_ISREG(found.st_mode)) return refuse("is no file");
-  if (found.st_uid != ::geteuid() && found.st_uid != 0) return refuse("is of another user");
+  const auto me = ::geteuid();
+  if (found.st_uid != me && found.st_uid != 0 && me != 0) return refuse("is of another user");
   if ((found.st_mode & 077) != 0) {
     return refuse("can be read or written by others than its owner: chmod 600 it");
   }
@@ -210,14 +212,20 @@ result<void> write_all(int fd, std::string_view text, const std::filesystem::pat
 
 /// What `change` makes of the text takes its place, whole or not at all. One at a time: the lock is
 /// the directory's, and leaves no file.
-result<void> edit(const std::filesystem::path& file,
+result<void> edit(const std::filesystem::path& given,
                   const std::function<result<std::string>(std::string)>& change) {
+  std::error_code ec;
+  auto file = std::filesystem::weakly_canonical(given, ec);  // behind a link
+  if (ec) file = given;
   const auto parent = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
   const descriptor folder(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder || ::flock(folder.get(), LOCK_EX) != 0) return failed(parent, "the directory");
   std::string text;
+  struct ::stat owner {};  // of the file, or else of the directory
+  if (::fstat(folder.get(), &owner) != 0) return failed(parent, "the directory");
   struct ::stat found {};
-  if (::lstat(file.c_str(), &found) == 0) {
+  if (::stat(file.c_str(), &found) == 0) {
+    owner = found;
     auto old = read_private(file);
     if (!old) return old.error();
     text = std::move(*old);
@@ -233,6 +241,10 @@ result<void> edit(const std::filesystem::path& file,
       ::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!made) return failed(beside, "the new token file");
   auto done = write_all(made.get(), *changed, beside);
+  // What root changes stays the server's.
+  if (done && ::geteuid() == 0 && ::fchown(made.get(), owner.st_uid, owner.st_gid) != 0) {
+    done = failed(beside, "giving it to its owner");
+  }
   if (done && ::rename(beside.c_str(), file.c_str()) != 0) done = failed(file, "replacing it");
   if (!done) ::unlink(beside.c_str());
   if (done && ::fsync(folder.get()) != 0) return failed(parent, "syncing");

@@ -351,6 +351,83 @@ BOOST_AUTO_TEST_CASE(another_user_reaches_nothing) {
   (void)running.wait();
 }
 
+BOOST_AUTO_TEST_CASE(a_server_with_tokens_and_tls_is_asked_with_both) {
+  const auto certificate = path("server.crt");
+  const auto made = e2e::run({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                              "ec_paramgen_curve:P-256", "-nodes", "-days", "1", "-subj",
+                              "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout",
+                              path("server.key"), "-out", certificate});
+  BOOST_TEST_REQUIRE(made.exit_code == 0, made.err);
+  const auto token_of = [&](const std::string& scope) {
+    return tenax_json({"token", "create", scope, "--scope", scope, "--token-file",
+                       path("tokens")})["token"]
+        .get<std::string>();
+  };
+  const auto reads = token_of("read"), operates = token_of("operate");
+  e2e::process serving(
+      command({"serve", "--listen", "127.0.0.1:0", "--token-file", path("tokens"), "--tls-key",
+               path("server.key"), "--tls-certificate", certificate}));
+  std::string text;
+  BOOST_REQUIRE(e2e::eventually([&] {
+    text += serving.take_output(std::chrono::milliseconds(20));
+    return contains(text, "\n");
+  }));
+  const auto port =
+      text.substr(text.find("127.0.0.1:") + 10, text.find(" and ") - text.find("127.0.0.1:") - 10);
+  const auto url = "https://localhost:" + port;
+  const auto ask = [&](const std::string& token, e2e::arguments args) {
+    args.insert(args.begin(), {"env", "TENAX_TOKEN=" + token, TENAX_PROGRAM});
+    args.insert(args.end(), {"--server", url});
+    auto got = e2e::run(args);
+    if (!token.empty()) BOOST_TEST(!contains(got.out + got.err, token.substr(13)));
+    return got;
+  };
+  const auto listed = ask(reads, {"list", "--cacert", certificate});
+  BOOST_TEST(listed.exit_code == 0, listed.err);
+  const auto none = ask("", {"list", "--cacert", certificate});
+  BOOST_TEST(none.exit_code == 2);
+  BOOST_TEST(contains(none.err, "this needs a token"), none.err);
+  const auto from_file = ask(
+      "", {"list", "--cacert", certificate, "--server-token-file", file("secret", reads + "\n")});
+  BOOST_TEST(from_file.exit_code == 0, from_file.err);
+  const auto unknown = ask(reads, {"list"});  // nobody known has signed it
+  BOOST_TEST(unknown.exit_code == 3);
+  BOOST_TEST(contains(unknown.err, "[unreachable]"), unknown.err);
+  const auto may_not = ask(reads, {"cancel", "long", "--cacert", certificate});
+  BOOST_TEST(may_not.exit_code == 2);
+  BOOST_TEST(contains(may_not.err, "operate"), may_not.err);
+  const auto may = ask(operates, {"cancel", "long", "--cacert", certificate});  // is not there
+  BOOST_TEST(contains(may.err, "no workflow long"), may.err);
+  serving.send(SIGTERM);
+  BOOST_TEST(serving.wait().exit_code == 0);
+}
+
+BOOST_AUTO_TEST_CASE(who_decides_is_in_the_history_whichever_way_it_goes) {
+  const auto spec = file("long.json", waits);
+  const auto by = [&](const std::string& id) {
+    const auto events = tenax_json({"history", id})["events"];
+    return events[events.size() - 1]["data"].value("who", "");
+  };
+  e2e::process running(command({"run", spec}));
+  BOOST_REQUIRE(running.wait_for("long: started", seconds(30)));
+  BOOST_TEST(tenax({"retry", "long", "w"}).exit_code == 0);  // its timer is over then
+  BOOST_TEST(running.wait().exit_code == 0);
+  BOOST_TEST(tenax_json({"show", "long"})["workflow"]["status"] == "completed");
+  const auto user = e2e::run({"id", "-un"}).out;
+  bool is_named = false;
+  const auto events = tenax_json({"history", "long"})["events"];
+  for (const auto& e : events) is_named = is_named || e["data"].value("who", "") + "\n" == user;
+  BOOST_TEST(is_named);
+  const auto other = file("other.json", R"({"id":"other","name":"o","actions":[
+    {"key":"w","type":"wait","input":{"seconds":3600}}]})");
+  e2e::process again(command({"run", other}));
+  BOOST_REQUIRE(again.wait_for("other: started", seconds(30)));
+  again.send(SIGKILL);
+  (void)again.wait();
+  BOOST_TEST(tenax({"cancel", "other"}).exit_code == 0);  // at rest
+  BOOST_TEST(by("other") + "\n" == user);
+}
+
 BOOST_AUTO_TEST_CASE(what_does_not_go_over_a_server_is_said) {
   const auto spec = file("long.json", waits);
   const e2e::arguments table[] = {{"verify"},    {"export"},      {"import", "-"},

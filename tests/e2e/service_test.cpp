@@ -119,7 +119,8 @@ BOOST_AUTO_TEST_CASE(its_settings_come_from_options_the_environment_and_a_file) 
   BOOST_TEST(all["allow_exec"].first == "true");
   BOOST_TEST(all["durability"].second == "default");
   BOOST_TEST(all["data_dir"].first == data());
-  for (const auto* key : {"config", "print_config", "output", "help"})
+  for (const auto* key :
+       {"config", "print_config", "output", "help", "server", "server_token_file"})
     BOOST_TEST(!all.contains(key));
   BOOST_TEST(contains(tenax({"serve", "--config", config, "--print-config"}).out, "drain_ms"));
 

@@ -211,11 +211,38 @@ std::uint64_t oracle::told(const worker_task& t) {
   return seq;
 }
 
+void oracle::check_told() {
+  for (const auto& [id, e] : ledger_) {
+    const auto all = engine_.store().history(id, seq_at_open_[id], 1'000'000);
+    if (!all) continue;
+    std::map<model::action_index, std::string> untold;
+    for (const auto& [seq, event] : *all) {
+      if (event.action == model::no_action) continue;
+      const bool is_lost =
+          untold.contains(event.action) && (event.kind == model::event_kind::attempt_timed_out ||
+                                            event.kind == model::event_kind::outcome_unknown);
+      if (is_lost) {
+        fail("the task of " + id + "/" + e.spec.actions[event.action].key + " attempt " +
+             std::to_string(event.attempt) + " was lost with the poll that asked for it");
+      }
+      if (event.kind == model::event_kind::attempt_extended) continue;
+      untold.erase(event.action);
+      if (event.kind != model::event_kind::attempt_opened || !event.text.starts_with("worker")) {
+        continue;
+      }
+      auto token = model::print_token(id, event.action, event.attempt, event.secret);
+      if (!told_tokens_.contains(token)) untold[event.action] = std::move(token);
+    }
+  }
+}
+
 // --- lives ---
 
 void oracle::reopened() {
   started_in_this_life_.clear();
+  seq_at_open_.clear();
   for (auto& [id, e] : ledger_) {
+    if (const auto header = engine_.store().load_header(id)) seq_at_open_[id] = header->state.seq;
     const bool unknown = e.submit_unknown || e.submits_in_flight > 0;
     const bool there = engine_.store().exists(id);
     if (e.exists == known::yes && !there) fail("I1 " + id + " is gone");

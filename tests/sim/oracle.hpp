@@ -78,6 +78,9 @@ class oracle {
   /// A worker was told of a task: its attempt is open for good, and nobody else was. Returns the
   /// position of that in the history.
   std::uint64_t told(const worker_task& t);
+  /// Of this life: no attempt that was opened for a worker ended as one that nobody was heard of,
+  /// though nobody had been told of it.
+  void check_told();
   /// Whoever has the attempt defers it, or gives it back.
   void deferring(const std::string& id, const std::string& key, std::uint32_t attempt) {
     deferred_.insert({id, key, attempt, 0});
@@ -118,6 +121,7 @@ class oracle {
   std::set<attempt_key> started_ever_;
   std::set<attempt_key> started_in_this_life_;
   std::set<std::string> told_tokens_;
+  std::map<std::string, std::uint64_t> seq_at_open_;
   std::set<attempt_key> told_, deferred_;  ///< without deferrals
   bool stepped_back_ = false;
 };

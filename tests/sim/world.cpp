@@ -245,6 +245,7 @@ void world::open() {
 /// Ends this life in one way or another, and begins the next, perhaps with another program.
 void world::end_life() {
   claims_.end_life();
+  if (!engine_.halted()) oracle_.check_told();
   if (dice_.chance(30)) {
     engine_.close();
   } else {
@@ -822,6 +823,7 @@ void world::liveness_phase() {
   }
   if (!fine()) return;
   oracle_.check_all();
+  oracle_.check_told();
   if (engine_.stats().active != 0) oracle_.fail("a finished workflow is still in memory");
   claims_.end_life();
   engine_.crash();

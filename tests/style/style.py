@@ -50,7 +50,7 @@ THIRD_PARTY = {
     "spdlog": ["actors", "node", "bench", "tests"],
     "CLI": ["node", "bench", "tests"],
     "toml++": ["node", "tests/fuzz"],
-    "curl": ["node"],
+    "curl": ["node", "examples/workers"],
     "boost": ["http", "tests"],
     "openssl": ["http", "node/api", "tests/unit/http"],
     "fuzzer": ["tests/fuzz"],
@@ -58,11 +58,12 @@ THIRD_PARTY = {
 # For programs that have the library; no other header of ours includes it.
 OPTIONAL_HEADER = "include/tenax/nlohmann.hpp"
 # Projects of their own, for people to copy: their files include each other by name.
-ALONE = ("examples/order_service",)
+ALONE = ("examples/order_service", "examples/workers")
 SYSTEM_FOLDERS = {"sys", "linux", "netinet", "arpa", "net"}
 
 # (name, pattern, message, {file: reason}).
 TESTS = {"tests/*": "tests drive the outside world", "bench/*": "measures real time"}
+WORKERS = {"examples/workers/*": "programs of their own: no part of them is simulated"}
 WORDS = [
     ("clock", r"\b(system|steady|high_resolution)_clock::now\b|\b(clock_gettime|gettimeofday)\s*\(",
      "take the time from model/seams.hpp, so that simulation can set it", {
@@ -73,10 +74,12 @@ WORDS = [
          "http/*": "deadlines of clients, and the date of answers",
          "node/*": "a program: durations for people",
          "testing/*": "fakes of the seam",
+         **WORKERS,
          **TESTS}),
     ("random", r"\bs?rand\s*\(|\bstd::random_device\b",
      "draw from tenax::rng, so that simulation can repeat it", {
          "model/seams.*": "seeds the real generator",
+         **WORKERS,
          **TESTS}),
     ("thread", r"\bstd::j?thread\b(?!::)|\bstd::async\b|\bdetached\b|\bthis_thread::sleep_",
      "only named files may start threads or sleep, so that simulation can run without", {
@@ -89,6 +92,7 @@ WORDS = [
          "handlers/exec*": "waits for a child process",
          "http/server.*": "the io threads",
          "node/*": "a program: signals, serving",
+         **WORKERS,
          **TESTS}),
     ("locale", r"\b(std::locale|setlocale|uselocale|newlocale|localeconv)\b|\batof\s*\("
                r"|\b(strto|std::sto)(f|d|ld)\b|\bstd::[io]?stringstream\b",
@@ -104,6 +108,7 @@ WORDS = [
          "node/json_output.cpp": "under plain_numbers",
          "node/run_terms.cpp": "under plain_numbers",
          "include/tenax/nlohmann.hpp": "under plain_numbers",
+         **WORKERS,
          "tests/*": "documents of tests",
          "bench/*": "a program that never sets it"}),
 ]

@@ -69,7 +69,7 @@ interface Source {
 
 function follow(source: Source, changed: (f: Feed) => void): Feed {
   let closed = false;
-  let has_stream = source.path !== '';
+  let has_stream = true;
   let round = new AbortController();
   const feed: Feed = { state: 'connecting', heard_at: server_clock.now(), close: () => {
     closed = true;
@@ -151,7 +151,7 @@ export function follow_workflow(id: string, seq: () => number, news: (kind: stri
 export function follow_list(news: (kind: string, e?: StreamEvent) => void, changed: (f: Feed) => void): Feed {
   let before = -1;
   return follow({
-    path: '',
+    path: '/v1/events',
     last_id: () => '',
     event: (e) => { news(e.name, e); return 'goes on'; },
     poll: async (signal) => {

@@ -48,6 +48,8 @@ export function group_text(g: Group): string {
     case 'threads_full': return `${g.type} wait${many ? '' : 's'} for a thread`;
     case 'memory_full': return `${g.type} wait${many ? '' : 's'} for memory`;
     case 'no_handler': return `${g.type} has no handler`;
+    case 'no_worker': return `${g.type} wait${many ? '' : 's'} for a worker: none has asked for that type`;
+    case 'workers_full': return `${g.type} wait${many ? '' : 's'} for a worker: all are busy`;
     case 'outside': return `${g.type} wait${many ? '' : 's'} for somebody outside`;
     case 'signal': return `${g.type} wait${many ? '' : 's'} for a signal`;
     case 'in_doubt': return `${g.type} need${many ? '' : 's'} a decision: nobody knows how the attempt ended`;

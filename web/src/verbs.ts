@@ -80,12 +80,19 @@ function ask(context: Context, make: () => Verb): void {
   async function tell_what_changed(): Promise<void> {
     const id = context.view.workflow.id;
     set(form, h('h2', verb.title));
-    try {
+    const said = h('div.changes');
+    const read = async () => {
       const news = await get<{ events: HistoryEvent[]; next_after: number | null }>(`${workflow_path(id, 'history')}?after=${before}&limit=200`);
-      add(form, [h('p', news.events.length === 0 ? 'The server took it; nothing has changed by it.' : 'Done. Since you looked, the history has:'),
-        h('ul.changes', news.events.slice(0, 12).map((e) => h('li', h('span.dim', `#${e.seq} `), h('strong', e.kind.replace(/_/g, ' ')), e.action ? ` ${e.action}` : '', h('span.dim', ` by ${e.actor}`)))),
-        news.events.length > 12 ? h('p.dim', `and ${news.events.length - 12}${news.next_after === null ? '' : '+'} more`) : null]);
+      set(said, h('p', news.events.length === 0 ? 'The server took it; nothing has changed by it.' : 'Done. Since you looked, the history has:'),
+        h('ul', news.events.slice(0, 12).map((e) => h('li', h('span.dim', `#${e.seq} `), h('strong', e.kind.replace(/_/g, ' ')), e.action ? ` ${e.action}` : '', h('span.dim', ` by ${e.actor}`)))),
+        news.events.length > 12 ? h('p.dim', `and ${news.events.length - 12}${news.next_after === null ? '' : '+'} more`) : null);
+    };
+    try {
+      await read();
+      add(form, [said]);
       context.changed();
+      // What it set off comes a moment later.
+      for (const ms of [300, 1_000, 2_000]) setTimeout(() => { if (dialog.isConnected) read().catch(() => {}); }, ms);
     } catch (e) {
       if (e instanceof Problem && e.doc.code === 'not_found') {
         add(form, [h('p', `${id} is removed, with its history.`)]);

@@ -1,6 +1,7 @@
 // Workers: who asks for a task gets it, once, as an open attempt.
 #include <set>
 
+#include "model/definition.hpp"
 #include "tests/unit/actors/support.hpp"
 
 using namespace tenax;
@@ -331,6 +332,43 @@ BOOST_AUTO_TEST_CASE(types_without_a_worker_take_no_memory_from_those_with_one) 
   std::size_t got = 0;
   while (got < 10) got += take("t39", 3).size();  // each is told at once
   BOOST_TEST(got == 10U);
+}
+
+BOOST_AUTO_TEST_CASE(types_that_share_a_lane_of_the_listing_hide_none_from_its_worker) {
+  std::string same;
+  for (int n = 0; same.empty(); ++n) {
+    const auto name = "t" + std::to_string(n);
+    if (model::lane_bit(name) == model::lane_bit("crowd")) same = name;
+  }
+  opts.handlers.others_for_workers();
+  opts.active_workflows_max = 4;
+  open();
+  for (int n = 0; n < 50; ++n) submit(one("c" + std::to_string(n), "crowd"));
+  for (int n = 0; n < 5; ++n) submit(one("w" + std::to_string(n), same));
+  engine->run_until_idle();
+  std::size_t got = 0;
+  while (got < 5) got += take(same, 10).size();  // each is told at once
+  BOOST_TEST(got == 5U);
+}
+
+BOOST_AUTO_TEST_CASE(what_opens_while_the_engine_closes_is_given_back) {
+  opts.handlers.add_worker("render");
+  auto& d = open_stepped();
+  std::string code;
+  (void)d.poll(wants({"render"}), [&](const result<tasks>& r) { code = told(r); });
+  d.submit(one("w", "render"), {});
+  d.run_until_idle([&] { return d.commit_waits(); });
+  d.commit(false);
+  d.run_until_idle([&] { return d.commit_waits(); });
+  d.close();
+  BOOST_TEST(code == "closing");
+  must(d.open());
+  tasks got;
+  (void)d.poll(wants({"render"}), [&](result<tasks> r) { got = must(std::move(r)); });
+  d.advance(milliseconds(1));
+  BOOST_TEST_REQUIRE(got.size() == 1U);
+  BOOST_TEST(got[0].attempt == 1U);
+  BOOST_TEST(got[0].deferrals == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(close_and_drain_answer_polls_that_wait) {

@@ -25,7 +25,7 @@ struct environment {
 };
 
 error error_of(const endpoint& to) {
-  auto opened = open_remote(to, "");
+  auto opened = open_remote(to, "", "who");
   return opened ? error(errc::invalid_spec, "it was opened") : opened.error();
 }
 
@@ -40,7 +40,7 @@ BOOST_AUTO_TEST_SUITE(client_test)
 BOOST_AUTO_TEST_CASE(a_change_without_an_answer_is_unknown_and_sent_once) {
   for (const std::string cut : {"", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"wor"}) {
     scripted server({version(), cut, cut, cut});
-    const auto opened = open_remote({server.url(), {}, {}}, "");
+    const auto opened = open_remote({server.url(), {}, {}}, "", "who");
     BOOST_REQUIRE(opened);
     const auto done = (*opened)->signal("w", "go", "1", "");
     BOOST_REQUIRE(!done);
@@ -80,7 +80,7 @@ BOOST_AUTO_TEST_CASE(a_server_of_another_version_is_told_from_one_that_refuses) 
   {
     scripted server(
         {version(), answer("404 Not Found", R"({"code":"no_such_path","detail":"x"})")});
-    const auto opened = open_remote({server.url(), {}, {}}, "");
+    const auto opened = open_remote({server.url(), {}, {}}, "", "who");
     const auto e = opened.value()->explain("w").error();
     BOOST_TEST((e.code() == errc::format_too_new));
     BOOST_TEST(has(e.message(), "another version"));
@@ -97,7 +97,7 @@ BOOST_AUTO_TEST_CASE(a_token_goes_nowhere_in_clear) {
   const std::string token = "tnx_secret";
   {
     scripted server({version()});
-    BOOST_TEST(open_remote({server.url(), {}, token}, "").has_value());
+    BOOST_TEST(open_remote({server.url(), {}, token}, "", "who").has_value());
     BOOST_TEST(has(server.requests()[0], "Authorization: Bearer tnx_secret\r\n"));
   }
   for (const std::string url :
@@ -124,13 +124,13 @@ BOOST_AUTO_TEST_CASE(only_http_is_spoken_and_no_proxy) {
   const environment all("ALL_PROXY", "http://127.0.0.1:1");
   const environment http("http_proxy", "http://127.0.0.1:1");
   scripted server({version()});
-  BOOST_TEST(open_remote({server.url(), {}, {}}, "").has_value());
+  BOOST_TEST(open_remote({server.url(), {}, {}}, "", "who").has_value());
   BOOST_TEST(server.requests()[0].starts_with("GET /v1/version HTTP/1.1\r\n"));
 }
 
 BOOST_AUTO_TEST_CASE(ids_and_filters_are_one_segment_or_value_each) {
   scripted server({version(), version(), version()});
-  const auto opened = open_remote({server.url() + "/behind/", {}, {}}, "");
+  const auto opened = open_remote({server.url() + "/behind/", {}, {}}, "", "who");
   BOOST_REQUIRE(opened);
   (void)(*opened)->get("a:1");
   list_query query;

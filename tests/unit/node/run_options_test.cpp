@@ -68,6 +68,21 @@ BOOST_AUTO_TEST_CASE(exec_is_off_unless_allowed) {
   BOOST_TEST(static_cast<bool>(handlers.find("wait")->options.check));
 }
 
+BOOST_AUTO_TEST_CASE(types_that_a_server_does_not_have_are_for_workers) {
+  run_options run;
+  run.at_most_once = {"render"};
+  BOOST_TEST(faults_of(run).size() == 1U);
+  run.workers = true;
+  BOOST_TEST(faults_of(run).empty());
+  const auto handlers = make_handlers(run, std::make_shared<attempt_counters>());
+  const auto& render = handlers.find("render")->options;
+  BOOST_TEST((render.mode == run_mode::worker));
+  BOOST_TEST((render.delivery == delivery::at_most_once));
+  BOOST_TEST((handlers.find("other")->options.mode == run_mode::worker));
+  BOOST_TEST((handlers.find("other")->options.delivery == delivery::at_least_once));
+  BOOST_TEST((handlers.find("wait")->options.mode == run_mode::in_place));
+}
+
 BOOST_AUTO_TEST_CASE(spin_takes_the_time_it_is_told_and_stops_when_asked) {
   const auto handlers = make_handlers({}, std::make_shared<attempt_counters>());
   const auto& spin = *handlers.find("spin");

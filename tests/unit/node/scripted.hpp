@@ -26,10 +26,12 @@ inline std::string answer(const std::string& status, const std::string& body,
          "\r\nConnection: close\r\n" + more + "\r\n" + body;
 }
 inline std::string version(const std::string& api = "v1") {
-  return answer("200 OK", R"({"version":"9.9","api":")" + api + "\"}\n");
+  const auto body = R"({"version":"9.9","api":")" + api + "\"}\n";
+  return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
-/// Reads each connection's head, sends the next text and closes; after the last it listens no more.
+/// Reads each request's head and sends the next text; closes the connection but after a `version`,
+/// which may be followed by more on it. After the last text it listens no more.
 class scripted {
  public:
   /// On loopback, or a Unix socket of at most 107 bytes.
@@ -74,34 +76,47 @@ class scripted {
                               std::to_string(ntohs(reinterpret_cast<::sockaddr_in&>(at).sin_port))
                         : "unix:" + path;
   }
-  /// False: it is to stop.
-  [[nodiscard]] bool wait_for(int fd) const {
-    std::array<::pollfd, 2> fds{{{fd, POLLIN, 0}, {stop_, POLLIN, 0}}};
-    return ::poll(fds.data(), fds.size(), -1) > 0 && fds[1].revents == 0;
+  /// The first of them that has something; -1: it is to stop.
+  [[nodiscard]] int wait_for(int one, int other) const {
+    std::array<::pollfd, 3> fds{{{one, POLLIN, 0}, {other, POLLIN, 0}, {stop_, POLLIN, 0}}};
+    if (::poll(fds.data(), fds.size(), -1) <= 0 || fds[2].revents != 0) return -1;
+    return fds[0].revents != 0 ? one : other;
   }
   void run() {
-    for (const auto& text : answers_) {
-      if (!wait_for(fd_)) break;
-      const int client = ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
-      if (&text == &answers_.back()) ::close(std::exchange(fd_, -1));
-      answer_one(client, text);
-      ::close(client);
+    int kept = -1;
+    for (std::size_t next = 0; next < answers_.size();) {
+      const int ready = wait_for(kept, fd_);
+      if (ready < 0) break;
+      const int client =
+          ready == kept ? std::exchange(kept, -1) : ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
+      const auto request = read_head(client);
+      if (request.empty()) {  // it has left
+        ::close(client);
+        continue;
+      }
+      const auto& text = answers_[next++];
+      if (next == answers_.size()) ::close(std::exchange(fd_, -1));
+      {
+        const std::lock_guard lock(mutex_);
+        requests_.push_back(request);
+      }
+      (void)::send(client, text.data(), text.size(), MSG_NOSIGNAL);
+      const int old = std::exchange(kept, text == version() ? client : -1);
+      for (const int done : {old, kept == client ? -1 : client})
+        if (done >= 0) ::close(done);
     }
-    if (fd_ >= 0) ::close(fd_);
+    for (const int open : {kept, fd_})
+      if (open >= 0) ::close(open);
   }
-  void answer_one(int client, const std::string& text) {
+  [[nodiscard]] std::string read_head(int client) const {
     std::array<char, 4096> buffer{};
     std::string request;
-    while (request.find("\r\n\r\n") == std::string::npos && wait_for(client)) {
+    while (request.find("\r\n\r\n") == std::string::npos && wait_for(client, -1) == client) {
       const auto n = ::recv(client, buffer.data(), buffer.size(), 0);
       if (n <= 0) break;
       request.append(buffer.data(), static_cast<std::size_t>(n));
     }
-    {
-      const std::lock_guard lock(mutex_);
-      requests_.push_back(request);
-    }
-    (void)::send(client, text.data(), text.size(), MSG_NOSIGNAL);
+    return request;
   }
 
   const std::vector<std::string> answers_;

@@ -128,6 +128,27 @@ BOOST_AUTO_TEST_CASE(a_token_file_that_is_not_its_owners_alone_is_refused) {
   refused_as("is no file");
 }
 
+BOOST_AUTO_TEST_CASE(a_token_file_that_root_changes_stays_its_owners) {
+  if (::geteuid() != 0) {
+    BOOST_TEST_MESSAGE("not root: not checked");
+    return;
+  }
+  constexpr ::uid_t server = 12'345;
+  const auto owner = [&] {
+    struct ::stat info {};
+    BOOST_REQUIRE(::stat(places.token_file.c_str(), &info) == 0);
+    return info.st_uid;
+  };
+  BOOST_REQUIRE(::chown(dir.c_str(), server, server) == 0);
+  const auto first = token_with({scope::read});  // a new file is as its directory
+  BOOST_TEST(owner() == server);
+  BOOST_REQUIRE(::chown(dir.c_str(), 0, 0) == 0);
+  token_with({scope::read});
+  BOOST_TEST(owner() == server);
+  BOOST_REQUIRE(api::remove_token(places.token_file, id_of(first)));
+  BOOST_TEST(owner() == server);
+}
+
 BOOST_AUTO_TEST_CASE(tokens_are_made_and_revoked_by_many_at_once) {
   const auto first = token_with({scope::read});
   std::vector<std::thread> threads;
@@ -191,6 +212,19 @@ BOOST_AUTO_TEST_CASE(every_route_asks_for_a_token_of_its_scope) {
   BOOST_TEST(seen.size() == 6U);  // each scope is of use
   BOOST_TEST(get("/metrics", with(tokens[scope::read])).body.find("code=\"401\"} 1\n") !=
              std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(the_page_shows_no_workflow_to_who_has_no_token) {
+  const auto reads = with(token_with({scope::read, scope::submit}));
+  const auto works = with(token_with({scope::work}));
+  must(post("/v1/workflows", spec("hidden", "ask"), reads), 201);
+  for (const auto* path : {"/?plain", "/w/hidden?plain", "/?plain&status=failed"}) {
+    BOOST_TEST(get(path).status == 401, path);
+    BOOST_TEST(get(path, works).status == 403, path);
+    BOOST_TEST(get(path, reads).status == 200, path);
+  }
+  for (const auto* path : {"/", "/w/hidden", "/page/app.js", "/page/app.css"})
+    BOOST_TEST(get(path).body.find("hidden\"") == std::string::npos, path);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_no_good_token_lets_nobody_in) {
