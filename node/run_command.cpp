@@ -26,7 +26,7 @@ namespace {
 constexpr std::size_t faults_shown_max = 100;
 constexpr std::size_t decisions_max = 100;
 /// For requests that have begun when all is over.
-constexpr milliseconds answer_time{1'000};
+constexpr milliseconds request_time{1'000};
 
 /// What --new appends to ids: the time in milliseconds. One process at a time has the directory.
 std::string make_stamp() {
@@ -173,7 +173,7 @@ int run_planned(const common_options& common, const run_options& run, const plan
   auto report = make_report(end, target, tracker);
   tell_stopping(common, end);
   counters->closing = true;
-  if (front) front->stop(answer_time);
+  if (front) front->stop(request_time);
   target.close();
 
   // What ended while the engine closed counts.

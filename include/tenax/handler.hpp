@@ -263,7 +263,8 @@ class handler_registry {
   /// Under which options; null: they are not.
   [[nodiscard]] const entry* others() const& noexcept { return others_.get(); }
   const entry* others() const&& = delete;
-  /// `others` if it is not registered; null if there are none either. Both show what the registry holds, so not of a temporary one.
+  /// `others` if it is not registered; null if there are none either. Both show what the registry
+  /// holds, so not of a temporary one.
   [[nodiscard]] const entry* find(std::string_view type) const&;
   const entry* find(std::string_view type) const&& = delete;
   [[nodiscard]] const std::map<std::string, entry, std::less<>>& all() const& noexcept {

@@ -98,6 +98,20 @@ test('nothing_will_happen_by_itself_is_said_with_what_somebody_can_do', async ()
   });
 });
 
+test('an_action_that_no_worker_asks_for_says_so_and_goes_on_when_one_does', async () => {
+  await server.submit({ id: 'render-1', name: 'render', actions: [{ key: 'render', type: 'render_page', input: { n: 1 } }] });
+  await with_page('/w/render-1', {}, async (page) => {
+    await see(page, '#headline', 'waits for a worker');
+    await see(page, '.reason', 'waits for a worker');
+    const asked = await fetch(`${server.url}/v1/workers/poll`, { method: 'POST', body: JSON.stringify({ worker: 'w1', types: ['render_page'], max: 1, wait_ms: 5_000, lease_ms: 60_000 }) });
+    const { tasks } = await asked.json();
+    assert.equal(tasks.length, 1);
+    await page.waitForFunction(() => !document.querySelector('#headline').textContent.includes('waits for a worker'), null, patience);
+    await fetch(`${server.url}/v1/attempts/end`, { method: 'POST', body: JSON.stringify({ token: tasks[0].token, outcome: 'complete', result: { pages: 3 } }) });
+    await see(page, '.wf-meta .state', 'Completed');
+  });
+});
+
 test('a_consequence_is_said_before_and_what_changed_after', async () => {
   await retrying('order-3');
   await with_page('/w/order-3?action=charge', {}, async (page) => {
@@ -345,6 +359,31 @@ test('without_the_scope_a_button_says_why_it_is_off', async () => {
     await see(page, 'dialog .refused', 'has not the scope operate');
     assert.ok(await page.locator('dialog button[type=submit]').isDisabled());
   });
+});
+
+test('a_server_with_tokens_is_asked_for_one_which_stays_in_its_tab', async () => {
+  const locked = new Server();
+  const file = path.join(locked.dir, 'tokens');
+  const make = (scope) => execFileSync(process.env.TENAX_PROGRAM, ['token', 'create', scope, '--scope', scope, '--token-file', file], { encoding: 'utf8' }).match(/tnx_\S+/)[0];
+  const reads = make('read');
+  const all = make('admin');
+  await locked.start('127.0.0.1:0', ['--token-file', file]);
+  await fetch(`${locked.url}/v1/workflows`, { method: 'POST', headers: { Authorization: `Bearer ${all}` }, body: JSON.stringify({ id: 'secret-1', name: 's', actions: [{ key: 'a', type: 'wait', input: { seconds: 1000 } }] }) });
+  const page = await browser.open(locked, '/w/secret-1', { allowed: ['401', '403'] });
+  await see(page, 'form strong', 'asks for a token');
+  assert.ok(!(await text(page, 'body')).includes('sleep'));
+  await page.locator('form input').fill(reads);
+  await page.keyboard.press('Enter');
+  await see(page, '#headline', 'a waits');
+  await see(page, '.live', 'live');
+  await page.locator('.verbs button', { hasText: 'Cancel' }).click();
+  await page.locator('dialog button.danger').click();
+  await see(page, 'dialog .refused', 'this needs the scope operate');
+  assert.equal(await page.evaluate(() => Object.values(localStorage).join() + document.cookie), '');
+  assert.ok(!page.url().includes('tnx_'));
+  await browser.close(page);
+  await locked.stop('SIGKILL');
+  locked.remove();
 });
 
 test('times_are_local_or_utc_to_the_millisecond', async () => {

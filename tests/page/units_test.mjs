@@ -144,6 +144,9 @@ test('idle_time_is_folded_and_order_is_kept', () => {
     last = scale.x(t);
   }
   assert.ok(Math.abs(scale.x(3_601_200) - 836) < 1);
+  const two = scale_of([{ from: 0, to: 100 }, { from: 9_100, to: 9_200 }, { from: 20_200, to: 20_300 }], 372, 36);
+  assert.deepEqual(two.gaps.map((g) => Math.round(g.x)), [100, 236]);
+  assert.ok(Math.abs(two.x(20_300) - 372) < 1);
   assert.equal(scale_of([], 100).x(5), 0);
 });
 

@@ -10,9 +10,9 @@ const { chromium } = createRequire(path.join(out, 'x.js'))('playwright-core');
 
 export class Server {
   constructor() { this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'tenax-page-')); }
-  async start(listen = '127.0.0.1:0') {
+  async start(listen = '127.0.0.1:0', more = []) {
     this.process = spawn(process.env.TENAX_PROGRAM, ['serve', '--data-dir', path.join(this.dir, 'data'), '--listen', listen, '--output', 'json', '--allow-exec',
-      '--on-exhausted', 'pause', '--max-attempts', '3', '--min-wait-ms', '30000', '--max-wait-ms', '60000', '--drain-ms', '100'], { stdio: ['ignore', 'pipe', 'ignore'] });
+      '--on-exhausted', 'pause', '--max-attempts', '3', '--min-wait-ms', '30000', '--max-wait-ms', '60000', '--drain-ms', '100', ...more], { stdio: ['ignore', 'pipe', 'ignore'] });
     const line = await new Promise((done, failed) => {
       let text = '';
       this.process.stdout.on('data', (d) => { text += d; if (text.includes('\n')) done(text); });

@@ -8,15 +8,12 @@
 using namespace tenax;
 using namespace tenax::api::tests;
 
-BOOST_FIXTURE_TEST_SUITE(api_contract, fixture,
-                         *boost::unit_test::depends_on("api_submit") *
-                             boost::unit_test::depends_on("api_workflows") *
-                             boost::unit_test::depends_on("api_streams") *
-                             boost::unit_test::depends_on("api_attempts") *
-                             boost::unit_test::depends_on("api_workers") *
-                              boost::unit_test::depends_on("api_page") *
-                             boost::unit_test::depends_on("api_tokens") *
-                             boost::unit_test::depends_on("api_server"))
+BOOST_FIXTURE_TEST_SUITE(
+    api_contract, fixture,
+    *boost::unit_test::depends_on("api_submit") * boost::unit_test::depends_on("api_workflows") *
+        boost::unit_test::depends_on("api_streams") * boost::unit_test::depends_on("api_attempts") *
+        boost::unit_test::depends_on("api_workers") * boost::unit_test::depends_on("api_page") *
+        boost::unit_test::depends_on("api_tokens") * boost::unit_test::depends_on("api_server"))
 
 BOOST_AUTO_TEST_CASE(every_route_is_in_the_openapi_document_and_nothing_else) {
   const auto document = must(get("/v1/openapi.json"));

@@ -217,14 +217,14 @@ BOOST_AUTO_TEST_CASE(every_route_asks_for_a_token_of_its_scope) {
 BOOST_AUTO_TEST_CASE(the_page_shows_no_workflow_to_who_has_no_token) {
   const auto reads = with(token_with({scope::read, scope::submit}));
   const auto works = with(token_with({scope::work}));
-  must(post("/v1/workflows", spec("hidden", "ask"), reads), 201);
-  for (const auto* path : {"/?plain", "/w/hidden?plain", "/?plain&status=failed"}) {
+  must(post("/v1/workflows", spec("unseen-7", "ask"), reads), 201);
+  for (const auto* path : {"/?plain", "/w/unseen-7?plain", "/?plain&status=failed"}) {
     BOOST_TEST(get(path).status == 401, path);
     BOOST_TEST(get(path, works).status == 403, path);
     BOOST_TEST(get(path, reads).status == 200, path);
   }
-  for (const auto* path : {"/", "/w/hidden", "/page/app.js", "/page/app.css"})
-    BOOST_TEST(get(path).body.find("hidden\"") == std::string::npos, path);
+  for (const auto* path : {"/", "/w/unseen-7", "/page/app.js", "/page/app.css"})
+    BOOST_TEST(get(path).body.find("unseen-7") == std::string::npos, path);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_no_good_token_lets_nobody_in) {

@@ -117,8 +117,8 @@ BOOST_AUTO_TEST_CASE(a_client_that_leaves_takes_no_task_with_it) {
 
 BOOST_AUTO_TEST_CASE(what_is_ready_and_who_asks_is_shown) {
   submit("w", "render");
+  BOOST_REQUIRE(eventually([&] { return must(get("/v1/queues"))["queues"].size() == 1U; }));
   auto queues = must(get("/v1/queues"))["queues"];
-  BOOST_TEST_REQUIRE(queues.size() == 1U);
   BOOST_TEST(queues[0]["type"] == "render");
   BOOST_TEST(queues[0]["asked_at"].is_null());
   BOOST_REQUIRE(
