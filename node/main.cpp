@@ -288,6 +288,9 @@ void add_serve(CLI::App& app, const common_options& common, action& chosen) {
   serve.add_option("--drain-ms", o.drain_ms, "After SIGTERM: for handlers that run")
       ->check(whole(0, ms_max))
       ->capture_default_str();
+  serve.add_flag(
+      "--demo", o.demo,
+      "With workflows to look at and a worker, in tenax-demo unless --data-dir is given");
   add_policy(serve, o.how);
   add_exec(serve, o.how);
   add_engine(serve, o.how);
@@ -303,7 +306,7 @@ void add_serve(CLI::App& app, const common_options& common, action& chosen) {
       "the file. Lists are parted by commas in the environment. SIGHUP reads tokens and\n"
       "certificate again.");
   std::vector<CLI::Option*> options{app.get_option("--data-dir"), app.get_option("--log-level")};
-  add_settings(serve, {"help", "config", "print-config"}, options);
+  add_settings(serve, {"help", "config", "print-config", "demo"}, options);
   static settings all(options);
   serve.callback([=, &serve, &common, &chosen] {
     all.resolve(config);

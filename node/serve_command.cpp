@@ -1,12 +1,17 @@
 #include "node/serve_command.hpp"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
+#include <string_view>
 #include <utility>
 
+#include "node/demo.hpp"
 #include "node/engines.hpp"
 #include "node/notify.hpp"
 #include "node/signals.hpp"
@@ -16,6 +21,7 @@ namespace tenax::node {
 
 namespace {
 
+constexpr std::string_view demo_data_dir = "tenax-demo";
 constexpr milliseconds look_every{1'000};
 /// For requests, after handlers had theirs.
 constexpr milliseconds requests_grace{1'000};
@@ -55,6 +61,12 @@ void tell_places(const common_options& common, const server& front, const server
   (void)std::fflush(stdout);
 }
 
+void tell_demo(const server& front, const server_options& as) {
+  print(std::string("look at ") + (as.tls ? "https://" : "http://") + front.addresses().front() +
+        "/ and find out why four of five workflows do not go on\n");
+  (void)std::fflush(stdout);
+}
+
 /// Until a signal, or until the engine has stopped by itself. The watchdog is for the latter, too,
 /// and for this thread.
 void serve_until_the_end(const signals& alarm, engine& target, server& front,
@@ -72,17 +84,34 @@ void serve_until_the_end(const signals& alarm, engine& target, server& front,
   manager.stopping();
 }
 
+/// As many as the system allows: each connection is one, and an engine without one stops.
+void raise_file_limit() {
+  struct ::rlimit files {};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == files.rlim_max) return;
+  constexpr rlim_t most = 65'536;
+  files.rlim_cur = std::max(files.rlim_cur, std::min(files.rlim_max, most));
+  (void)::setrlimit(RLIMIT_NOFILE, &files);  // else the server takes fewer connections, and says so
+}
+
 }  // namespace
 
-int serve_command(const common_options& common, const serve_options& o) {
+int serve_command(const common_options& given, const serve_options& o) {
+  auto common = given;
+  if (o.demo && common.data_dir == default_data_dir) common.data_dir = demo_data_dir;
   if (const auto no = needs_directory(common, "serve"))
     return report_error(common, "cannot serve", *no);
   if (const auto faults = faults_of(o.how); !faults.empty()) return report_usage(common, faults);
+  if (o.how.allow_exec && !o.token_file)
+    complain(
+        "any user of this machine can have this server run programs: --token-file FILE locks the "
+        "address, --exec-program PATH says which programs");
+  raise_file_limit();
   const auto counters = std::make_shared<attempt_counters>();
   const service_manager manager;
   const signals alarm(signals::hangup::is_asked);
   auto opts = engine_options(o.how, counters);
   opts.log = make_log(common, o);
+  if (o.demo) demo::add_types(opts);
   opts.on_stopped = [&alarm](const error&) { alarm.wake(); };
   auto opened = engine::open(common.data_dir, std::move(opts));
   if (!opened)
@@ -93,12 +122,20 @@ int serve_command(const common_options& common, const serve_options& o) {
   auto front = server::start(target, places);
   if (!front) return report_error(common, "cannot serve", front.error());
   tell_places(common, *front, places);
+  std::optional<demo> shown;
+  if (o.demo) {
+    if (const auto made = demo::submit(target); !made)
+      return report_error(common, "cannot submit the workflows of the demo", made.error());
+    shown.emplace(target);
+    if (!common.json) tell_demo(*front, places);
+  }
 
   serve_until_the_end(alarm, target, *front, manager, places_of(*front, places));
   const bool is_healthy = target.healthy();
   if (is_healthy && !common.json)
     complain("stopping; once more to leave at once, which loses nothing either");
   front->drain();
+  shown.reset();
   (void)target.drain(milliseconds(o.drain_ms));
   front->stop(requests_grace);
   target.close();

@@ -22,6 +22,7 @@ struct serve_options {
   std::vector<std::string> host_names;
   std::string log_format = "text";  ///< text | json
   std::uint64_t drain_ms = 10'000;  ///< for handlers that run, and for requests
+  bool demo = false;                ///< with workflows to look at, and a worker
   run_options how;                  ///< what workflows run under; no files
 };
 

@@ -105,6 +105,7 @@ export class Worker {
     if (this.#token) headers.Authorization = `Bearer ${this.#token}`;
     const answer = await fetch(this.#url + path, {
       method: "POST",
+      redirect: "error", // a token is for this server
       headers,
       body: JSON.stringify(body),
       signal: AbortSignal.timeout(timeoutMs),

@@ -98,9 +98,13 @@ class call {
     return state_->request.param(name);
   }
 
+  /// The answer if it may not come in, or not any more.
+  [[nodiscard]] std::optional<http::response> refused() const {
+    return at().locks->check(request(), state_->of.needs);
+  }
   /// Who asks, for the history: the name of the token, and what the request says of itself.
   [[nodiscard]] std::string who(const std::optional<std::string>& said) const {
-    auto name = at().locks->name_of(request());
+    const auto& name = state_->asker;
     if (!said || said->empty() || *said == name) return name;
     return name.empty() ? *said : name + " (" + *said + ")";
   }
@@ -190,6 +194,7 @@ class call {
     route_figures& figures;
     const http::request request;
     const http::responder to;
+    const std::string asker = at->locks->name_of(request);  ///< by now: it may be revoked later
     const std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
     std::atomic<bool> waited{false};
   };

@@ -44,6 +44,18 @@ wall_time now() {
 
 }  // namespace
 
+std::optional<http::response> refuse_at_sight(const http::request& head) {
+  if ((head.method == "GET" || head.method == "HEAD") && has_body(head)) {
+    return refusal(413, "this takes no body", head);
+  }
+  const auto site = head.find_header("sec-fetch-site").value_or("none");
+  if (site == "none" || site == "same-origin") return std::nullopt;
+  const bool has_data = head.path.starts_with("/v1") || head.path.starts_with("/metrics");
+  const bool is_link = head.find_header("sec-fetch-mode").value_or("") == "navigate";
+  if (is_link && !has_data) return std::nullopt;
+  return refusal(403, "a page of another site asks for this", head);
+}
+
 result<void> gate::load() {
   if (is_open()) return {};
   auto read = token_table::load(file_);
@@ -84,10 +96,7 @@ gate::shown gate::look(const http::request& head) const {
 std::optional<http::response> gate::check(const http::request& head,
                                           std::optional<scope> needs) const {
   if (is_open() || head.is_unix) return std::nullopt;
-  if (needs == scope::nothing) {
-    if (!has_body(head)) return std::nullopt;
-    return refusal(413, "this takes no body", head);
-  }
+  if (needs == scope::nothing) return std::nullopt;
   const auto [any, bearer, found, kept] = look(head);
   if (!any) {
     return unauthorized(head, "this needs a token, as the header Authorization: Bearer tnx_...",

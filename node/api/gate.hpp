@@ -16,6 +16,11 @@
 
 namespace tenax::api {
 
+/// Nothing, or the answer to a head that is enough to refuse, whoever sends it: a body that nobody
+/// reads, or a page of another site that asks in its reader's browser
+/// (https://www.w3.org/TR/fetch-metadata/).
+[[nodiscard]] std::optional<http::response> refuse_at_sight(const http::request& head);
+
 class gate {
  public:
   /// An empty path: everybody who comes may do everything.

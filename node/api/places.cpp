@@ -34,18 +34,6 @@ bool is_name(std::string_view text) {
 
 error wrong(std::string why) { return {errc::invalid_argument, std::move(why)}; }
 
-result<void> check_tls(const server_options::tls_files& files) {
-  if (files.certificate.empty() || files.key.empty()) {
-    return wrong("TLS needs both a certificate and its key");
-  }
-  struct ::stat key {};
-  if (::stat(files.key.c_str(), &key) == 0 && (key.st_mode & 007) != 0) {
-    return wrong("the TLS key " + files.key.string() +
-                 " can be read or written by everybody: chmod 600 it");
-  }
-  return {};
-}
-
 result<void> check_names(const server_options& o) {
   for (const auto& name : o.host_names) {
     if (!is_name(name)) {
@@ -80,6 +68,18 @@ result<void> check_beyond(const server_options& o, const std::string& address) {
 }
 
 }  // namespace
+
+result<void> check_tls(const server_options::tls_files& files) {
+  if (files.certificate.empty() || files.key.empty()) {
+    return wrong("TLS needs both a certificate and its key");
+  }
+  struct ::stat key {};
+  if (::stat(files.key.c_str(), &key) == 0 && (key.st_mode & 007) != 0) {
+    return wrong("the TLS key " + files.key.string() +
+                 " can be read or written by everybody: chmod 600 it");
+  }
+  return {};
+}
 
 bool is_all_loopback(const std::vector<std::string>& addresses) {
   return std::ranges::all_of(addresses, [](const auto& a) { return is_loopback_host(host_of(a)); });

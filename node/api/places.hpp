@@ -15,6 +15,9 @@ namespace tenax::api {
 /// Beyond loopback neither tokens nor TLS may be missing: the error says what to do.
 [[nodiscard]] result<void> check_places(const server_options& o);
 
+/// The key must not be for everybody to read.
+[[nodiscard]] result<void> check_tls(const server_options::tls_files& files);
+
 /// What Host may be.
 [[nodiscard]] std::vector<std::string> hosts_of(const server_options& o);
 

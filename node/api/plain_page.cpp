@@ -3,9 +3,12 @@
 #include <array>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "http/uri.hpp"
+#include "model/clipped.hpp"
 #include "model/documents/timestamp.hpp"
+#include "node/api/paced_step.hpp"
 #include "node/api/page.hpp"
 #include "node/api/routes.hpp"
 
@@ -15,6 +18,8 @@ namespace {
 
 constexpr std::size_t rows_max = 100;
 constexpr std::size_t events_max = 500;
+constexpr std::size_t page_bytes_max = 4U << 20;
+constexpr std::size_t data_bytes_max = 4U << 10;  ///< of an event; all of it is in the API
 constexpr std::size_t actions_max = 2'000;
 /// Of a row that explains itself.
 constexpr std::uint32_t explained_actions_max = 500;
@@ -204,7 +209,35 @@ void put_actions(html& out, const workflow_view& w) {
   }
 }
 
-void put_history(html& out, const std::vector<history_event>& events, std::string_view id) {
+struct some_events {
+  std::vector<history_event> all{};
+  bool is_more = true;
+};
+
+/// As many as a page shows.
+result<some_events> read_events(const engine& from, std::string_view id, std::uint64_t after) {
+  some_events out;
+  paced_step step;
+  std::size_t bytes = 0;
+  while (out.is_more && out.all.size() < events_max && bytes < page_bytes_max) {
+    const auto wanted = std::min(step.events(), events_max - out.all.size());
+    auto some = from.history(id, after, wanted);
+    if (!some) return some.error();
+    std::size_t more = 0;
+    for (auto& e : *some) {
+      more += e.data.size();
+      after = e.seq;
+      out.all.push_back(std::move(e));
+    }
+    step.took(more);
+    bytes += more;
+    out.is_more = some->size() == wanted;
+  }
+  return out;
+}
+
+void put_history(html& out, const std::vector<history_event>& events, bool is_more,
+                 std::string_view id) {
   out.element("h2", "History");
   out.table({"#", "At", "Event", "Action", "By", "Data"});
   for (const auto& e : events) {
@@ -214,11 +247,11 @@ void put_history(html& out, const std::vector<history_event>& events, std::strin
     out.element("td", e.kind);
     out.element("td", e.action);
     out.element("td", e.actor);
-    out.element("td", e.data);
+    out.element("td", model::clipped(e.data, data_bytes_max));
     out.raw("</tr>\n");
   }
   out.raw("</table>\n");
-  if (events.size() == events_max) {
+  if (is_more) {
     out.link(path_of(id) + "&after=" + std::to_string(events.back().seq), "More");
   }
 }
@@ -252,7 +285,7 @@ void answer_plain_workflow(const call& c) {
   c.later([after](const call& self) {
     const auto w = self.target().get(self.param("id"));
     if (!w) return self.refuse(w.error());
-    const auto events = self.target().history(w->summary.id, after, events_max);
+    const auto events = read_events(self.target(), w->summary.id, after);
     if (!events) return self.refuse(events.error());
     html out;
     out.head(w->summary.id);
@@ -264,7 +297,7 @@ void answer_plain_workflow(const call& c) {
                          ", submitted " + model::print_timestamp(w->summary.submitted_at));
     if (const auto e = self.target().explain(w->summary.id)) put_explanation(out, *e);
     put_actions(out, *w);
-    put_history(out, *events, w->summary.id);
+    put_history(out, events->all, events->is_more, w->summary.id);
     answer_html(self, out.end());
   });
 }

@@ -141,6 +141,8 @@ reason_query::reason_query(query_reader& query)
       kind_(query.text("reason")),
       action_type_(query.text("action_type")) {}
 
+bool reason_query::is_long() const noexcept { return taken_ >= explaining_max; }
+
 bool reason_query::matches(const explanation& e) const {
   return std::ranges::any_of(e.actions, [&](const explained_action& a) {
     if (action_type_ && a.type != *action_type_) return false;
@@ -154,7 +156,7 @@ bool reason_query::matches(const explanation& e) const {
 
 bool reason_query::put(json_writer& out, const engine& target, const workflow_summary& w) {
   std::optional<explanation> why;
-  const bool is_affordable = w.actions.total <= large_actions || taken_ < explaining_max;
+  const bool is_affordable = w.actions.total <= large_actions || !is_long();
   if (!is_terminal(w.status) && (selects() || (explains_ && is_affordable))) {
     const auto begun = clock::now();
     if (auto e = target.explain(w.id)) why = std::move(*e);

@@ -21,6 +21,8 @@ class reason_query {
 
   /// Whether there is anything to be looked for.
   [[nodiscard]] bool selects() const noexcept { return kind_ || action_type_; }
+  /// Whether it has taken long.
+  [[nodiscard]] bool is_long() const noexcept;
   /// Adds the element; false if it is not one of those that were asked for. Large workflows are not
   /// explained once that has taken long: their elements then come without `why`.
   bool put(model::json_writer& out, const engine& target, const workflow_summary& w);

@@ -1,7 +1,10 @@
 #include "tenax/server.hpp"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <utility>
 
 #include "http/router.hpp"
@@ -28,15 +31,32 @@ result<void> check(const server_options& o) {
   return api::check_places(o);
 }
 
+/// As many as there are file descriptors for, beside those of the engine: without one it stops.
+std::size_t connections_of(const server_options& o) {
+  constexpr std::size_t of_others = 768;  // RocksDB's 512 tables, logs, pipes of exec
+  struct ::rlimit files {};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY) {
+    return o.connections_max;
+  }
+  const auto free = files.rlim_cur - std::min<rlim_t>(files.rlim_cur - 64, of_others);
+  if (free >= o.connections_max) return o.connections_max;
+  if (o.log) {
+    o.log(log_level::warning, "server: at most " + std::to_string(free) + " connections, not " +
+                                  std::to_string(o.connections_max) + ": the process may have " +
+                                  std::to_string(files.rlim_cur) + " files open (ulimit -n)");
+  }
+  return free;
+}
+
 http::options http_options(const server_options& o, const limits& bounds) {
   http::options h;
   h.listen = o.listen;
   h.unix_path = o.unix_socket.string();
   h.io_threads = o.io_threads;
-  h.connections_max = o.connections_max;
+  h.connections_max = connections_of(o);
   const bool is_one_address = api::is_all_loopback(o.listen) || o.proxy_ends_tls;
   h.connections_per_address_max =
-      is_one_address ? o.connections_max : std::min(o.connections_max, connections_per_address);
+      is_one_address ? h.connections_max : std::min(h.connections_max / 2, connections_per_address);
   h.origins.allowed_hosts = api::hosts_of(o);
   if (o.tls) h.tls = http::tls_options{o.tls->certificate.string(), o.tls->key.string(), {}};
   h.limits.body_bytes_max =
@@ -79,6 +99,8 @@ std::shared_ptr<http::router> make_router(const std::shared_ptr<api::service>& a
         std::string(r.method), r.path,
         [at, &figures, &r](http::request asked, http::responder to) {
           const api::call c(at, r, figures, std::move(asked), std::move(to));
+          // Its body may have taken so long that its token is none any more.
+          if (auto refused = c.refused()) return c.answer(std::move(*refused));
           if (r.takes == api::route::query::none && !c.request().query.empty()) {
             return c.refuse(error(errc::invalid_argument, "this takes no query parameters"));
           }
@@ -103,9 +125,10 @@ class server::impl {
                                                     o.connections_max / 2, made->locks_, o.log);
     const auto router = make_router(made->service_);
     auto with = http_options(o, made->service_->bounds);
-    if (!made->locks_->is_open()) {
-      with.admit = [router](const http::request& head) { return router->admit(head); };
-    }
+    with.admit = [router](const http::request& head) {
+      auto refused = api::refuse_at_sight(head);
+      return refused ? std::move(refused) : router->admit(head);
+    };
     auto started = http::server::start(
         std::move(with),
         [router](http::request r, http::responder to) { (*router)(std::move(r), std::move(to)); });
@@ -115,9 +138,7 @@ class server::impl {
     return made;
   }
   explicit impl(const server_options& o)
-      : has_tls_(o.tls.has_value()),
-        log_(o.log),
-        locks_(std::make_shared<api::gate>(o.token_file)) {}
+      : tls_(o.tls), log_(o.log), locks_(std::make_shared<api::gate>(o.token_file)) {}
   impl(const impl&) = delete;
   impl& operator=(const impl&) = delete;
   ~impl() { stop(milliseconds(0)); }
@@ -126,8 +147,10 @@ class server::impl {
   result<void> reload() {
     auto tokens = told(locks_->load(), "the tokens stay as they were: ");
     service_->streamed->end_all();  // who may go on comes again
-    if (!has_tls_) return tokens;
-    auto tls = told(http_->reload_tls(), "the certificate stays as it was: ");
+    if (!tls_) return tokens;
+    const auto still = "the certificate stays as it was: ";
+    auto tls = told(api::check_tls(*tls_), still);
+    if (tls) tls = told(http_->reload_tls(), still);
     return tokens ? std::move(tls) : std::move(tokens);
   }
   void drain() { service_->release(); }
@@ -143,7 +166,7 @@ class server::impl {
     return r;
   }
 
-  const bool has_tls_;
+  const std::optional<server_options::tls_files> tls_;
   const log_sink log_;
   const std::shared_ptr<api::gate> locks_;
   std::shared_ptr<api::service> service_;

@@ -15,7 +15,6 @@ using model::json_writer;
 namespace {
 
 /// What is read of a history at once.
-constexpr std::size_t step = 50;
 /// A piece of a history: the next one is read when this has been sent.
 constexpr std::size_t piece_bytes = 64 * 1024;
 /// What the engine had decided before it was watched is durable then (engine::watch).
@@ -243,14 +242,17 @@ void streams::serve(const reader_ptr& r) {
 
 streams::next streams::write_history(reader& r, std::string& text) const {
   while (text.size() < piece_bytes) {
-    const auto events = engine_.history(*r.id, r.last, step);
+    const auto wanted = r.step.events();
+    const auto events = engine_.history(*r.id, r.last, wanted);
     if (!events) {
       if (events.error().code() == errc::not_found) text += gone_text("end", *r.id);
       return next::ends;
     }
+    const auto before = text.size();
     for (const auto& e : *events) text += event_text(e);
+    r.step.took(text.size() - before);
     if (!events->empty()) r.last = events->back().seq;
-    if (events->size() < step) return write_state(r, text);
+    if (events->size() < wanted) return write_state(r, text);
   }
   return next::goes_on;
 }
@@ -418,6 +420,11 @@ std::uint64_t read_place(const call& c, query_reader& query) {
   return seq;
 }
 
+/// A reload ends the streams that are there: this one may have come just after.
+void end_if_revoked(const call& c) {
+  if (c.refused()) c.at().streamed->end_all();
+}
+
 }  // namespace
 
 void stream_history(const call& c) {
@@ -429,12 +436,14 @@ void stream_history(const call& c) {
     const auto w = self.target().summary(self.param("id"));
     if (!w) return self.refuse(w.error());
     self.at().streamed->add_history(w->id, after, self.begin_events());
+    end_if_revoked(self);
   });
 }
 
 void stream_changes(const call& c) {
   if (const auto no = no_stream(c)) return c.refuse(*no);
   c.at().streamed->add_changes(c.begin_events());
+  end_if_revoked(c);
 }
 
 }  // namespace tenax::api

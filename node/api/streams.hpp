@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "http/responder.hpp"
+#include "node/api/paced_step.hpp"
 #include "tenax/engine.hpp"
 
 namespace tenax::api {
@@ -88,7 +89,8 @@ class streams : public std::enable_shared_from_this<streams> {
     std::optional<std::string> id{};  ///< of the workflow; none: of changes
     http::stream to{};
     // Of the thread.
-    std::uint64_t last = 0;      ///< seq
+    std::uint64_t last = 0;  ///< seq
+    paced_step step{};
     std::uint64_t progress = 0;  ///< attempt_progress::number
     bool has_begun = false;
     clock::time_point settles_at{};  ///< one more look then

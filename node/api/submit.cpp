@@ -54,6 +54,9 @@ void submit_one(const call& c) {
   });
 }
 
+/// An answer is a hundred times as long as the shortest line.
+constexpr std::size_t lines_max = 10'000;
+
 /// The lines of one request: many are in flight at once, and answered in their order.
 class batch : public std::enable_shared_from_this<batch> {
  public:
@@ -65,9 +68,12 @@ class batch : public std::enable_shared_from_this<batch> {
       if (line.ends_with('\r')) line.remove_suffix(1);
       if (line.find_first_not_of(" \t") != std::string_view::npos) lines_.push_back(line);
       rest.remove_prefix(std::min(end + 1, rest.size()));
+      if (lines_.size() > lines_max) break;
     }
     answers_.resize(lines_.size());
   }
+
+  [[nodiscard]] bool is_too_long() const noexcept { return lines_.size() > lines_max; }
 
   /// Submits as many as may be in flight. On a thread that may wait, one at a time.
   void pump() {
@@ -155,7 +161,12 @@ bool is_ndjson(const http::request& r) {
 
 void submit(const call& c) {
   if (is_ndjson(c.request())) {
-    return c.later([](const call& self) { std::make_shared<batch>(self)->pump(); });
+    return c.later([](const call& self) {
+      const auto all = std::make_shared<batch>(self);
+      if (!all->is_too_long()) return all->pump();
+      self.refuse(error(errc::invalid_argument, "more than " + std::to_string(lines_max) +
+                                                    " lines: send several requests"));
+    });
   }
   c.by_size(submit_one);
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "model/documents/view_json.hpp"
+#include "model/validate.hpp"
 #include "node/api/reading.hpp"
 #include "node/api/routes.hpp"
 
@@ -22,6 +23,7 @@ constexpr std::size_t told_bytes_max = 16u << 20;
 constexpr std::size_t workers_max = 10'000;
 constexpr std::size_t running_max = 100'000;
 constexpr std::size_t poll_id_max = 128;
+constexpr std::size_t worker_name_max = 128;
 constexpr auto seen_for = std::chrono::hours(1);
 
 wall_time now() { return std::chrono::floor<milliseconds>(std::chrono::system_clock::now()); }
@@ -67,9 +69,11 @@ std::optional<worker_desk::place> worker_desk::ask(worker_poll what, const std::
     see(what);
     is_refused = released_;
     if (!poll_id.empty() && !is_refused) {
-      if (const auto known = told_.find(mine); known != told_.end()) {
-        if (known->second.until > now()) again = known->second.body;
-      } else if (const auto open = open_by_name_.find(mine); open != open_by_name_.end()) {
+      const auto known = told_.find(mine);
+      const auto open = open_by_name_.find(mine);
+      if (known != told_.end() && known->second.until > now()) {
+        again = known->second.body;
+      } else if (open != open_by_name_.end()) {
         auto& p = open_[open->second];
         p.has_left = false;
         here = {open->second, ++p.clients};
@@ -295,6 +299,14 @@ void take_poll(const call& c) {
     fields f(body.doc, model::json_tree::root, {});
     what.worker = f.required_text("worker");
     what.types = f.texts("types");
+    if (what.worker.size() > worker_name_max) {
+      f.fault_at("worker", "must be at most " + std::to_string(worker_name_max) + " bytes");
+    }
+    if (what.types.size() > worker_poll::types_max ||
+        !std::ranges::all_of(what.types, model::valid_id)) {
+      f.fault_at("types",
+                 "must be 1 to " + std::to_string(worker_poll::types_max) + " action types");
+    }
     f.require("types", false);
     what.max = f.number("max", 1, worker_poll::tasks_max).value_or(1);
     what.wait =

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "model/documents/view_json.hpp"
+#include "node/api/paced_step.hpp"
 #include "node/api/reading.hpp"
 #include "node/api/reasons.hpp"
 #include "node/api/routes.hpp"
@@ -127,13 +128,17 @@ void list(const call& c) {
     out.begin_object();
     out.begin_array("workflows");
     std::size_t found = 0;
+    const auto wanted = q.limit;
+    // What is looked up one by one must come to the clock now and then.
+    if (reasons.selects()) q.limit = std::min<std::size_t>(q.limit, 20);
     for (std::size_t looked_at = 0;;) {
       const auto page = self.target().list(q);
       if (!page) return self.refuse(page.error());
       for (const auto& w : page->items) found += reasons.put(out, self.target(), w) ? 1 : 0;
       q.page_token = page->next_page_token;
       looked_at += page->items.size();
-      if (!reasons.selects() || found > 0 || q.page_token.empty() || looked_at > looked_at_max)
+      if (!reasons.selects() || q.page_token.empty() || reasons.is_long() ||
+          found + q.limit > wanted || looked_at > looked_at_max)
         break;
     }
     out.end_array();
@@ -189,7 +194,7 @@ void show_history(const call& c) {
   const auto limit = query.number("limit", 1, page_max).value_or(page_max);
   if (is_faulty(c, query)) return;
   c.later([after, limit](const call& self) {
-    constexpr std::size_t step = 50;
+    paced_step step;
     const auto id = id_of(self);
     std::string body;
     json_writer out(body);
@@ -199,10 +204,12 @@ void show_history(const call& c) {
     auto last = after;
     bool is_more = true;
     for (auto left = limit; left > 0 && is_more && body.size() < answer_bytes;) {
-      const auto wanted = std::min<std::size_t>(left, step);
+      const auto wanted = std::min<std::size_t>(left, step.events());
       const auto events = self.target().history(id, last, wanted);
       if (!events) return self.refuse(events.error());
+      const auto before = body.size();
       for (const auto& e : *events) model::put_object(out, e);
+      step.took(body.size() - before);
       if (!events->empty()) last = events->back().seq;
       left -= events->size();
       is_more = events->size() == wanted;
@@ -237,7 +244,9 @@ void explain(const call& c) {
 
 // --- commands ----------------------------------------------------------------------------------
 
-void cancel(const call& c) {
+namespace {
+
+void take_cancel(const call& c) {
   body_reader body(c.request().body, c.at().bounds);
   std::string reason;
   std::string who;
@@ -250,7 +259,7 @@ void cancel(const call& c) {
   c.target().cancel_async(c.param("id"), std::move(reason), answer_done(c), std::move(who));
 }
 
-void retry(const call& c) {
+void take_retry(const call& c) {
   body_reader body(c.request().body, c.at().bounds);
   std::string reason;
   std::string action;
@@ -265,7 +274,7 @@ void retry(const call& c) {
   c.target().retry_async(c.param("id"), action, std::move(reason), answer_done(c), std::move(who));
 }
 
-void send_signal(const call& c) {
+void take_signal(const call& c) {
   body_reader body(c.request().body, c.at().bounds);
   std::string name;
   std::string payload;
@@ -282,8 +291,6 @@ void send_signal(const call& c) {
   c.target().signal_async(c.param("id"), std::move(name), std::move(payload), std::move(key),
                           answer_done(c), std::move(who));
 }
-
-namespace {
 
 resolution read_resolution(fields& f) {
   using kind = resolution::kind;
@@ -311,9 +318,7 @@ resolution read_resolution(fields& f) {
   return out;
 }
 
-}  // namespace
-
-void resolve(const call& c) {
+void take_resolve(const call& c) {
   body_reader body(c.request().body, c.at().bounds);
   resolution decision;
   std::string who;
@@ -326,6 +331,13 @@ void resolve(const call& c) {
   c.target().resolve_async(c.param("id"), c.param("key"), std::move(decision), answer_done(c),
                            std::move(who));
 }
+
+}  // namespace
+
+void cancel(const call& c) { c.by_size(take_cancel); }
+void retry(const call& c) { c.by_size(take_retry); }
+void send_signal(const call& c) { c.by_size(take_signal); }
+void resolve(const call& c) { c.by_size(take_resolve); }
 
 void remove(const call& c) {
   c.target().remove_async(c.param("id"), [c](const result<void>& r) {

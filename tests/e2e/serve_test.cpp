@@ -228,6 +228,25 @@ BOOST_AUTO_TEST_CASE(beyond_loopback_it_serves_with_tokens_and_a_certificate) {
   BOOST_TEST(stop(SIGTERM).exit_code == 0);
 }
 
+BOOST_AUTO_TEST_CASE(the_demo_has_workflows_to_look_at_and_a_worker) {
+  start({"--demo"});
+  BOOST_REQUIRE(e2e::eventually([&] { return get("/v1/workflows:count")["count"] == 5; }));
+  const auto says = [&](const std::string& id, std::string_view what) {
+    const std::string headline = get("/v1/workflows/" + id + "/explain")["headline"];
+    return contains(headline, what);
+  };
+  BOOST_TEST(says("demo-translation", "waits for a worker"));
+  BOOST_TEST(says("demo-reminder", "timer"));
+  BOOST_REQUIRE(e2e::eventually([&] { return says("demo-approval", "signal approved"); }));
+  const auto told = ask("POST", "/v1/workflows/demo-approval/signals", R"({"name":"approved"})");
+  BOOST_TEST(told.status == 200, told.body);
+  BOOST_REQUIRE(e2e::eventually([&] { return status_at_end("demo-approval") == "completed"; }));
+  BOOST_TEST(stop(SIGTERM).exit_code == 0);
+  start({"--demo"});  // again is no error
+  BOOST_TEST(get("/v1/workflows:count")["count"] == 5);
+  BOOST_TEST(stop(SIGTERM).exit_code == 0);
+}
+
 BOOST_AUTO_TEST_CASE(what_cannot_be_served_is_said) {
   const auto far = tenax({"serve", "--listen", "0.0.0.0:0"});
   BOOST_TEST(far.exit_code == 2);

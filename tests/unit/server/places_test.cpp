@@ -1,5 +1,6 @@
 // Where a server listens, under which names, with which certificate: beyond this machine neither
 // tokens nor TLS may be missing.
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -153,6 +154,21 @@ BOOST_AUTO_TEST_CASE(an_address_that_is_listened_on_is_one_of_its_names) {
   BOOST_TEST(c.read().status == 421);
 }
 
+BOOST_AUTO_TEST_CASE(connections_leave_file_descriptors_to_the_engine) {
+  struct ::rlimit before {};
+  BOOST_REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  auto few = before;
+  few.rlim_cur = 900;
+  BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+  std::string logged;
+  server_options o;
+  o.listen = {"127.0.0.1:0"};
+  o.log = [&](log_level, std::string_view what) { logged += what; };
+  front.emplace(server::start(*engine, o).value());
+  BOOST_TEST(has(logged, "at most 132 connections, not 10000"));
+  ::setrlimit(RLIMIT_NOFILE, &before);
+}
+
 BOOST_AUTO_TEST_CASE(a_reload_takes_a_new_certificate_and_keeps_the_old_one_if_that_is_broken) {
   std::string logged;
   std::mutex mutex;
@@ -169,12 +185,18 @@ BOOST_AUTO_TEST_CASE(a_reload_takes_a_new_certificate_and_keeps_the_old_one_if_t
   BOOST_TEST(serial() == 2);
   http::tests::make_certificate(dir, "other", 3);
   std::filesystem::rename(dir / "other.key", dir / "server.key");  // not this certificate's
+  ::chmod((dir / "server.key").c_str(), 0600);
   BOOST_TEST(!front->reload());
   BOOST_TEST(serial() == 2);
   BOOST_TEST(has(logged, "the certificate stays as it was"));
   BOOST_TEST(ask_tls(request("localhost")) == "200");
   // Broken tokens do not keep a new certificate out.
   http::tests::make_certificate(dir, "server", 4);
+  ::chmod((dir / "server.key").c_str(), 0604);
+  BOOST_TEST(!front->reload());
+  BOOST_TEST(serial() == 2);
+  BOOST_TEST(has(logged, "can be read or written by everybody"));
+  ::chmod((dir / "server.key").c_str(), 0600);
   ::chmod((dir / "tokens").c_str(), 0644);
   BOOST_TEST(!front->reload());
   BOOST_TEST(serial() == 4);

@@ -230,4 +230,56 @@ BOOST_AUTO_TEST_CASE(metrics_are_what_prometheus_reads) {
   BOOST_TEST(std::system(("promtool check metrics <" + file + " >&2").c_str()) == 0);
 }
 
+BOOST_AUTO_TEST_CASE(a_page_of_another_site_gets_nothing_by_its_readers_browser) {
+  const auto from = [&](std::string_view path, std::string_view site, std::string_view mode) {
+    return get(path, "Sec-Fetch-Site: " + std::string(site) +
+                         "\r\nSec-Fetch-Mode: " + std::string(mode) + "\r\n")
+        .status;
+  };
+  for (const auto* site : {"cross-site", "same-site"}) {
+    BOOST_TEST(from("/v1/workflows?reason=x", site, "no-cors") == 403);
+    BOOST_TEST(from("/v1/stats", site, "navigate") == 403);
+    BOOST_TEST(from("/metrics", site, "navigate") == 403);
+    BOOST_TEST(from("/?plain", site, "no-cors") == 403);
+    BOOST_TEST(from("/", site, "navigate") == 200);  // a link to the page
+  }
+  for (const auto* site : {"same-origin", "none"}) {
+    BOOST_TEST(from("/v1/stats", site, "cors") == 200);
+    BOOST_TEST(from("/v1/stats", site, "navigate") == 200);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_body_that_nobody_reads_is_refused_before_it_comes) {
+  for (const auto* path : {"/v1/stats", "/v1/workflows", "/healthz", "/"}) {
+    BOOST_TEST(ask("GET", path, "{}").status == 413, path);
+  }
+  must(get("/v1/stats", "Content-Length: 0\r\n"));
+}
+
+BOOST_AUTO_TEST_CASE(a_page_of_large_events_is_bounded) {
+  const std::string large(600'000, 'x');
+  std::string actions;
+  for (int i = 0; i < 12; ++i) {
+    actions += (i > 0 ? "," : "") + (R"({"key":"a)" + std::to_string(i) +
+                                     R"(","type":"echo","input":")" + large + "\"}");
+  }
+  opts.handlers.add("echo",
+                    [](const action_context& c) { return outcome::success(std::string(c.input)); });
+  start();
+  must(post("/v1/workflows", R"({"id":"w","name":"n","actions":[)" + actions + "]}"), 201);
+  BOOST_TEST(status_at_end("w") == "completed");
+  std::uint64_t after = 0;
+  std::uint64_t events = 0;
+  for (bool is_more = true; is_more;) {
+    const auto a = get("/v1/workflows/w/history?after=" + std::to_string(after));
+    BOOST_TEST(a.body.size() < 6U << 20);
+    const auto page = must(a);
+    events += page["events"].size();
+    is_more = !page["next_after"].is_null();
+    if (is_more) after = page["next_after"];
+  }
+  BOOST_TEST(events == must(get("/v1/workflows/w?summary"))["workflow"]["events"]);
+  BOOST_TEST(get("/w/w?plain").body.size() < 1U << 20);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

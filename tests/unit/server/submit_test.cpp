@@ -1,4 +1,6 @@
 // POST /v1/workflows: one document, and one a line.
+#include <algorithm>
+
 #include "tests/unit/server/support.hpp"
 
 using namespace tenax;
@@ -109,6 +111,17 @@ BOOST_AUTO_TEST_CASE(each_line_is_answered_in_its_order) {
   const auto none = post("/v1/workflows", "\n", "Content-Type: application/x-ndjson\r\n");
   BOOST_TEST(none.status == 200);
   BOOST_TEST(none.body == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_batch_of_more_lines_than_are_answered_is_refused_whole) {
+  std::string lines;
+  for (int i = 0; i <= 10'000; ++i) lines += "1\n";
+  const auto a = post("/v1/workflows", lines, "Content-Type: application/x-ndjson\r\n");
+  refused(a, 400, "invalid_argument");
+  const auto most =
+      post("/v1/workflows", lines.substr(2), "Content-Type: application/x-ndjson\r\n");
+  BOOST_TEST(most.status == 200);
+  BOOST_TEST(std::count(most.body.begin(), most.body.end(), '\n') == 10'000);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -252,6 +252,32 @@ BOOST_AUTO_TEST_CASE(what_is_no_good_token_lets_nobody_in) {
   BOOST_TEST(ask("HEAD", "/healthz").status == 200);
 }
 
+BOOST_AUTO_TEST_CASE(a_token_that_is_revoked_while_a_request_is_on_its_way_lets_nobody_in) {
+  const auto token = token_with({scope::operate, scope::submit, scope::read}, "ann");
+  must(post("/v1/workflows", spec("w", "ask"), with(token)), 201);
+  const std::string body = R"({"who":"the CEO"})";
+  const auto begin = [&](std::string_view method, const std::string& path) {
+    client c(front->addresses().at(0));
+    c.send(std::string(method) + " " + path + " HTTP/1.1\r\nHost: localhost\r\n" + with(token) +
+           "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body.substr(0, 5));
+    return c;
+  };
+  auto cancel = begin("POST", "/v1/workflows/w/cancel");
+  auto poll = begin("POST", "/v1/workflows/w/retry");
+  // Both are past the look at their heads once another request on a connection of the same thread
+  // is.
+  must(get("/v1/stats", with(token)));
+  BOOST_REQUIRE(!!api::remove_token(places.token_file, id_of(token)));
+  BOOST_REQUIRE(!!front->reload());
+  cancel.send(body.substr(5));
+  poll.send(body.substr(5));
+  BOOST_TEST(cancel.read().status == 401);
+  BOOST_TEST(poll.read().status == 401);
+  const auto reads = with(token_with({scope::read}));
+  BOOST_REQUIRE(!!front->reload());
+  BOOST_TEST(must(get("/v1/workflows/w?summary", reads))["workflow"]["status"] == "in_progress");
+}
+
 BOOST_AUTO_TEST_CASE(the_history_names_the_token_of_who_asked) {
   const auto ann = with(token_with({scope::submit, scope::operate, scope::read}, "ann"));
   const auto cancelled_by = [&](const std::string& id, std::string_view body) {

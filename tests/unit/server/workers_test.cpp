@@ -153,7 +153,10 @@ BOOST_AUTO_TEST_CASE(polls_that_are_none_are_refused) {
       {{"worker", "w"}, {"types", json::array({"a"})}, {"wait_ms", 60'001}},
       {{"worker", "w"}, {"types", json::array({"a"})}, {"lease_ms", 0}},
       {{"worker", "w"}, {"types", json::array({"a"})}, {"poll_id", ""}},
-      {{"worker", "w"}, {"types", json::array({"a"})}, {"more", 1}}};
+      {{"worker", "w"}, {"types", json::array({"a"})}, {"more", 1}},
+      {{"worker", std::string(129, 'w')}, {"types", json::array({"a"})}},
+      {{"worker", "w"}, {"types", json::array({std::string(129, 'a')})}},
+      {{"worker", "w"}, {"types", json(std::vector<std::string>(101, "a"))}}};
   for (const auto& what : wrong) {
     refused(post("/v1/workers/poll", what.dump()), 400, "invalid_argument");
   }
