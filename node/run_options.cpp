@@ -61,7 +61,8 @@ handler_registry make_handlers(const run_options& run, std::shared_ptr<attempt_c
   handler_registry registry;
   builtin::add_defaults(registry);
   // Always there, so that a workflow that was begun with --spin goes on without it.
-  add_spin(registry);
+  // Of a server every other type is for workers.
+  if (!run.workers) add_spin(registry);
   if (run.allow_exec) {
     builtin::add_exec(registry, exec_of(run));
   }

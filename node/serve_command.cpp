@@ -113,6 +113,7 @@ int serve_command(const common_options& given, const serve_options& o) {
   opts.log = make_log(common, o);
   if (o.demo) demo::add_types(opts);
   opts.on_stopped = [&alarm](const error&) { alarm.wake(); };
+  opts.paused = true;  // nothing begins that could not be served
   auto opened = engine::open(common.data_dir, std::move(opts));
   if (!opened)
     return report_error(common, "cannot open the data directory",
@@ -121,6 +122,7 @@ int serve_command(const common_options& given, const serve_options& o) {
   const auto places = make_server(common, o);
   auto front = server::start(target, places);
   if (!front) return report_error(common, "cannot serve", front.error());
+  target.start();
   tell_places(common, *front, places);
   std::optional<demo> shown;
   if (o.demo) {

@@ -302,7 +302,7 @@ class worker {
       word["token"] = token;
       word["who"] = options_.name;
       try {
-        if (!one->lost) (void)insist(to, "/v1/attempts/end", word, milliseconds(30'000));
+        if (!one->lost) end(to, word);
       } catch (const refused& e) {
         options_.log(one->told.value("workflow_id", "") + " " + one->told.value("action", "") +
                      ": " + e.what());
@@ -310,6 +310,21 @@ class worker {
       const std::lock_guard lock(mutex_);
       running_.erase(token);
       changed_.notify_all();
+    }
+  }
+
+  void end(detail::server& to, json word) {
+    try {
+      (void)insist(to, "/v1/attempts/end", word, milliseconds(30'000));
+    } catch (const refused& e) {
+      if (e.status != 400 && e.status != 413) throw;
+      // Nobody would see why: the result is too large, say.
+      word.erase("result");
+      word.update({{"outcome", "fail"},
+                   {"error_class", "bad_result"},
+                   {"message", e.what()},
+                   {"final", true}});
+      (void)insist(to, "/v1/attempts/end", word, milliseconds(30'000));
     }
   }
 

@@ -165,18 +165,29 @@ export class Worker {
     let word;
     try {
       word = { outcome: "complete", result: (await this.#types[task.type](task)) ?? null };
+      JSON.stringify(word); // what has no JSON is a failure
     } catch (e) {
       word = e?.word ?? { outcome: "fail", error_class: e?.name ?? "Error", message: String(e?.message ?? e) };
     }
     try {
-      if (!lost.signal.aborted) {
-        await this.#insist("/v1/attempts/end", { token: told.token, who: this.#name, ...word }, 30_000);
-      }
+      if (!lost.signal.aborted) await this.#end(told.token, word);
     } catch (e) {
       this.#log(`${task.workflowId} ${task.action}: ${e.message}`);
     } finally {
       this.#running.delete(told.token);
       this.#changed();
+    }
+  }
+
+  async #end(token, word) {
+    const end = { token, who: this.#name };
+    try {
+      await this.#insist("/v1/attempts/end", { ...end, ...word }, 30_000);
+    } catch (e) {
+      if (e.status !== 400 && e.status !== 413) throw e;
+      // Nobody would see why: the result is too large, say.
+      const bad = { outcome: "fail", error_class: "bad_result", message: e.message, final: true };
+      await this.#insist("/v1/attempts/end", { ...end, ...bad }, 30_000);
     }
   }
 

@@ -218,12 +218,12 @@ class Worker:
             json.dumps(word)
         except (Failed, NotNow) as e:
             word = e.word
-        except Exception as e:  # pylint: disable=broad-except
+        except BaseException as e:  # pylint: disable=broad-except
             word = {"outcome": "fail", "error_class": type(e).__name__, "message": str(e)}
         server = self._make(30)
         try:
             if not task.lost.is_set():
-                self._insist(server, "/v1/attempts/end", {"token": task._token, "who": self._name, **word}, self._lease)
+                self._end(server, task, word)
         except Refused as e:
             self._log(f"{task.workflow_id} {task.action}: {e}")
         finally:
@@ -231,6 +231,17 @@ class Worker:
             with self._changed:
                 del self._running[task._token]
                 self._changed.notify()
+
+    def _end(self, server, task, word):
+        end = {"token": task._token, "who": self._name}
+        try:
+            self._insist(server, "/v1/attempts/end", {**end, **word}, self._lease)
+        except Refused as e:
+            if e.status not in (400, 413):
+                raise
+            # Nobody would see why: the result is too large, say, or no JSON.
+            bad = {"outcome": "fail", "error_class": "bad_result", "message": str(e), "final": True}
+            self._insist(server, "/v1/attempts/end", {**end, **bad}, self._lease)
 
     def _beat(self):
         server = self._make(self._lease / 3)

@@ -3,6 +3,11 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <memory>
@@ -225,6 +230,34 @@ BOOST_AUTO_TEST_CASE(beyond_loopback_it_serves_with_tokens_and_a_certificate) {
     BOOST_TEST(a.exit_code == 0, a.err);
     BOOST_TEST(contains(a.out, "\"api\":\"v1\""));
   }
+  BOOST_TEST(stop(SIGTERM).exit_code == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_server_that_cannot_listen_begins_nothing) {
+  start();
+  const auto made =
+      ask("POST", "/v1/workflows",
+          R"({"id":"w","name":"n","actions":[{"key":"a","type":"noop","delay_ms":500}]})");
+  BOOST_TEST(made.status == 201);
+  const auto due = std::chrono::steady_clock::now() + std::chrono::milliseconds(600);
+  BOOST_TEST(stop(SIGTERM).exit_code == 0);
+  const int taken = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ::sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ::socklen_t size = sizeof at;
+  BOOST_REQUIRE(::bind(taken, reinterpret_cast<::sockaddr*>(&at), size) == 0);
+  BOOST_REQUIRE(::listen(taken, 1) == 0);
+  ::getsockname(taken, reinterpret_cast<::sockaddr*>(&at), &size);
+  BOOST_REQUIRE(e2e::eventually([&] { return std::chrono::steady_clock::now() > due; }));
+  const auto refused =
+      tenax({"serve", "--listen", "127.0.0.1:" + std::to_string(ntohs(at.sin_port))});
+  ::close(taken);
+  BOOST_TEST(refused.exit_code != 0);
+  BOOST_TEST(contains(refused.err, "in use"), refused.err);
+  BOOST_TEST(!contains(tenax({"history", "w"}).out, "attempt_started"));
+  start();
+  BOOST_TEST(status_at_end("w") == "completed");
   BOOST_TEST(stop(SIGTERM).exit_code == 0);
 }
 

@@ -248,7 +248,8 @@ export function workflow_view(root: HTMLElement, id: string, tell: (f: Feed | nu
       if (r.kind === 'outside') return [button(`End the attempt of ${a.key} …`, () => verbs.end_attempt(context(), a))];
       return [];
     });
-    return [h('p', 'Nothing will happen by itself.', acts.length ? h('span.dim', ' It goes on when somebody acts:') : h('span.dim', ' It goes on when the engine is opened again with what it lacks.')), e.forecast[0]?.then ? h('p.dim', e.forecast[0].then) : null, acts.length ? h('div.acts', acts.slice(0, 4)) : null];
+    const waits_for_worker = e.actions.some((a) => a.reasons.some((r) => r.kind === 'no_worker'));
+    return [h('p', 'Nothing will happen by itself.', acts.length ? h('span.dim', ' It goes on when somebody acts:') : h('span.dim', waits_for_worker ? ' It goes on when a worker asks for it.' : ' It goes on when the engine is opened again with what it lacks.')), e.forecast[0]?.then ? h('p.dim', e.forecast[0].then) : null, acts.length ? h('div.acts', acts.slice(0, 4)) : null];
   }
   function action_words(text: string, key: string): Child[] {
     if (!text.startsWith(`${key} `)) return sentence(text);
