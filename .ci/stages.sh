@@ -37,7 +37,7 @@ suite() {
   ctest --preset "$1" --verbose "${@:2}" | grep --line-buffered -vE '^(UpdateCTest|Test command|Working|Test timeout|$)'
 }
 
-fuzz() { tests/fuzz/run.sh "${TENAX_FUZZ_SECONDS:-30}"; }
+fuzz() { tests/fuzz/run.sh "${TENAX_FUZZ_SECONDS:-15}"; }
 
 # The lines that say how much was done.
 results() {

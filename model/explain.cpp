@@ -114,6 +114,11 @@ class explainer {
   [[nodiscard]] bool has_handler(action_index a) const {
     return from_.engine == nullptr || rules_of(a).entry != nullptr;
   }
+  [[nodiscard]] bool is_for_workers(action_index a) const {
+    if (from_.rules == nullptr) return false;  // who sees the disk only cannot tell
+    const auto* const entry = rules_of(a).entry;
+    return entry != nullptr && entry->options.mode == run_mode::worker;
+  }
   [[nodiscard]] action_rules rules_of(action_index a) const {
     return from_.rules->of(def_.spec.actions[a].type);
   }
@@ -233,7 +238,7 @@ void explainer::explain_action(action_index a) {
       return could_run(a);
     case phase::outside: {
       if (!action.signal.empty()) {
-        std::string text = "waits for the signal " + action.signal + " (engine::signal)";
+        std::string text = "waits for the signal " + action.signal;
         if (action.due_at_ms != 0) {
           const bool closes = may_be_start_to_close(def_, a, action, from_.rules);
           text += !closes                  ? "; fails "
@@ -244,8 +249,9 @@ void explainer::explain_action(action_index a) {
         add(reason_kind::signal, std::move(text), action.due_at_ms);
         break;
       }
-      std::string text = "waits for somebody outside to end attempt " +
-                         std::to_string(action.attempt) + " (engine::end_attempt)";
+      const auto number = std::to_string(action.attempt);
+      std::string text = is_for_workers(a) ? "is with a worker (attempt " + number + ")"
+                                           : "waits for somebody outside to end attempt " + number;
       if (action.due_at_ms != 0) {
         text += "; given up " + print_when(as_wall_time(action.due_at_ms), now()) +
                 (action.heartbeat_ms != 0 ? ", unless it is heard of" : "");

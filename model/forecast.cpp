@@ -351,7 +351,7 @@ std::string end_of(const workflow_spec& spec, const workflow_state& state, wall_
            (action.last_error.error_class.empty() ? "" : action.last_error.error_class + ", ") +
            "after " + count_of(action.attempt, "attempt") + ")";
   }
-  return out + "; a retry (engine::retry, tenax retry) goes on from there";
+  return out + "; a retry goes on from there";
 }
 
 /// What goes on, of a workflow in which something does.
@@ -390,7 +390,7 @@ void add_headline(const definition& def, const workflow_state& state, const vant
     auto& nothing = out.forecast.emplace_back();
     nothing.text = "nothing will happen by itself: it is over";
     if (state.status == workflow_status::failed) {
-      nothing.then = "a retry (engine::retry, tenax retry) goes on where it failed";
+      nothing.then = "a retry goes on where it failed";
     }
     return;
   }

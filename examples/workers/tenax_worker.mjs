@@ -128,7 +128,7 @@ export class Worker {
           end ??= Date.now() + this.#leaseMs;
           if (Date.now() > end) return { tasks: [] };
         }
-        this.#log(`${path}: ${e.message}; again soon`);
+        this.#log(`${path}: ${e.message}${e.cause ? `: ${e.cause.message}` : ""}; again soon`);
         await sleep(Math.random() * pauseMs);
         pauseMs = Math.min(2 * pauseMs, 5_000);
       }

@@ -104,14 +104,20 @@ std::optional<worker_desk::place> worker_desk::ask(worker_poll what, const std::
         self->take(key, std::move(got));
       });
   bool is_left = false;
+  bool is_released = false;
   {
     const std::lock_guard lock(mutex_);
     const auto at = open_.find(here.key);
     if (at == open_.end()) return std::nullopt;
     at->second.ticket = ticket;
-    is_left = at->second.has_left || released_;
+    is_released = released_;
+    is_left = at->second.has_left;
   }
-  if (is_left) leave(here);
+  if (is_released) {  // whoever waits now
+    if (engine_.withdraw(ticket)) take(here.key, std::vector<worker_task>());
+  } else if (is_left) {
+    leave(here);
+  }
   return here;
 }
 

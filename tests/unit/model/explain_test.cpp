@@ -236,8 +236,8 @@ BOOST_AUTO_TEST_CASE(an_open_attempt_waits_for_somebody_outside) {
   BOOST_TEST(kinds_of(e, "a") == "outside");
   BOOST_TEST(e.nothing_by_itself);
   BOOST_TEST(e.headline ==
-             "nothing will happen by itself: a waits for somebody outside to end attempt 1 "
-             "(engine::end_attempt); it holds 1 other");
+             "nothing will happen by itself: a waits for somebody outside to end attempt 1; "
+             "it holds 1 other");
   make(one("charge"));
   starts("a");
   auto pending = outcome::pending(milliseconds(5'000));
@@ -245,7 +245,7 @@ BOOST_AUTO_TEST_CASE(an_open_attempt_waits_for_somebody_outside) {
   e = by_engine();
   BOOST_TEST(!e.nothing_by_itself);
   BOOST_TEST(text_of(e, "a") ==
-             "waits for somebody outside to end attempt 1 (engine::end_attempt); given up in 5.0 "
+             "waits for somebody outside to end attempt 1; given up in 5.0 "
              "s, 12:00:05.000Z, unless it is heard of");
   BOOST_REQUIRE(e.forecast.size() == 1U);
   BOOST_TEST(e.forecast[0].text ==
@@ -255,21 +255,30 @@ BOOST_AUTO_TEST_CASE(an_open_attempt_waits_for_somebody_outside) {
   BOOST_TEST(by_engine().nothing_by_itself);
 }
 
+BOOST_AUTO_TEST_CASE(a_task_that_a_worker_has_is_said_to_be_with_it) {
+  types.add_worker("charge");
+  make(one("charge"));
+  starts("a");
+  does(end_attempt{at("a"), 1, outcome::pending(milliseconds(5'000)), attempt_secret{1, 2}});
+  BOOST_TEST(
+      text_of(by_engine(), "a") ==
+      "is with a worker (attempt 1); given up in 5.0 s, 12:00:05.000Z, unless it is heard of");
+}
+
 BOOST_AUTO_TEST_CASE(an_action_that_waits_for_a_signal_says_which) {
   make(workflow_builder("w").action("a", "charge"));
   starts("a");
   does(end_attempt{at("a"), 1, outcome::until_signal("paid"), attempt_secret{1, 2}});
   auto e = by_engine();
   BOOST_TEST(kinds_of(e, "a") == "signal");
-  BOOST_TEST(text_of(e, "a") == "waits for the signal paid (engine::signal)");
+  BOOST_TEST(text_of(e, "a") == "waits for the signal paid");
   BOOST_TEST(e.nothing_by_itself);
   make(one("charge"));
   starts("a");
   does(end_attempt{at("a"), 1, outcome::until_signal("paid", milliseconds(5'000)),
                    attempt_secret{1, 2}});
   e = by_engine();
-  BOOST_TEST(text_of(e, "a") ==
-             "waits for the signal paid (engine::signal); fails in 5.0 s, 12:00:05.000Z");
+  BOOST_TEST(text_of(e, "a") == "waits for the signal paid; fails in 5.0 s, 12:00:05.000Z");
   BOOST_REQUIRE(e.forecast.size() == 1U);
   BOOST_TEST(e.forecast[0].text == "a fails, unless the signal paid has come: its timeout");
 }
@@ -440,7 +449,7 @@ BOOST_AUTO_TEST_CASE(the_end_of_a_workflow_is_explained) {
   const auto e = by_engine();
   BOOST_TEST(e.headline ==
              "failed 5.0 s ago, 12:00:30.000Z: action a failed: no answer (bank, after 3 attempts);"
-             " a retry (engine::retry, tenax retry) goes on from there");
+             " a retry goes on from there");
   BOOST_TEST(e.actions.empty());
   BOOST_TEST(e.nothing_by_itself);
   make(one("charge"));
