@@ -307,14 +307,14 @@ void add_serve(CLI::App& app, const common_options& common, action& chosen) {
       "certificate again.");
   std::vector<CLI::Option*> options{app.get_option("--data-dir"), app.get_option("--log-level")};
   add_settings(serve, {"help", "config", "print-config", "demo"}, options);
-  static settings all(options);
+  const auto all = std::make_shared<settings>(options);
   serve.callback([=, &serve, &common, &chosen] {
-    all.resolve(config);
+    all->resolve(config);
     o.listen = listen->results();
     o.host_names = host_names->results();
     take_words(serve, o.how);
-    chosen = [&common] {
-      return shows_settings ? print_config_command(common, all.rows()) : serve_command(common, o);
+    chosen = [&common, all] {
+      return shows_settings ? print_config_command(common, all->rows()) : serve_command(common, o);
     };
   });
 }

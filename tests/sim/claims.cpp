@@ -111,6 +111,16 @@ void claims::told(const handler_start& s, std::uint64_t opened_seq) {
   if (found != claims_.end() && found->second.said.events < opened_seq) started(s);
 }
 
+namespace {
+bool waits_for_worker(const explanation& e, std::string_view key) {
+  return std::any_of(e.actions.begin(), e.actions.end(), [key](const explained_action& a) {
+    return a.key == key && std::any_of(a.reasons.begin(), a.reasons.end(), [](const auto& r) {
+             return r.kind == reason_kind::no_worker || r.kind == reason_kind::workers_full;
+           });
+  });
+}
+}  // namespace
+
 void claims::check_history(const claim& c) {
   const auto& e = c.said;
   const auto all = engine_.store().history(e.workflow_id, e.events, 100);
@@ -124,6 +134,10 @@ void claims::check_history(const claim& c) {
   if (event.action != model::no_action && is_word_from_outside(e, spec, event)) return;
   const bool starts = event.kind == event_kind::attempt_started;
   if (starts && c.asked.contains(spec.actions[event.action].type)) return;
+  // Its time came while nobody asks for its type: it waits for a worker as before, and is ready.
+  if (event.kind == event_kind::action_due && waits_for_worker(e, spec.actions[event.action].key)) {
+    return;
+  }
   const bool of_workflow = event.kind == event_kind::workflow_failed;
   bool too_early = false;
   for (const auto& step : e.forecast) {
