@@ -211,7 +211,8 @@ command any_command(FuzzedDataProvider& in, const history& h) {
     case 3:
     case 4:
     case 5:
-      return end_attempt{a, attempt, any_outcome(in)};
+      // A call that leaves its attempt open always has a secret.
+      return end_attempt{a, attempt, any_outcome(in), attempt_secret{1, 2}, {}};
     case 6:
       return time_out_attempt{a, attempt};
     case 7:
