@@ -146,8 +146,9 @@ executor::asked executor::ask(const poll_ptr& p, model::time_ms now_ms) {
 }
 
 bool executor::is_wanted(const lane_place& place) const {
+  if (!place.asker) return true;
   const std::lock_guard lock(mutex_);
-  return !place.asker || !place.asker->is_over;
+  return !place.asker->is_over;
 }
 
 bool executor::withdraw(std::uint64_t ticket, std::vector<held_task>& back, model::time_ms now_ms) {

@@ -729,7 +729,8 @@ void workflow_process::take_report(messages::attempt_report r) {
   next_.bytes += r.bytes;
   const bool over = r.what_happened == news::ended || r.what_happened == news::stopped ||
                     r.what_happened == news::dropped;
-  const auto call = over && current ? mine.call : nullptr;
+  const auto for_worker =
+      over && current && mine.call && mine.call->is_for_worker() ? mine.call : nullptr;
   if (over && current) rest(r.action);
   // Of a call that a word from outside has deferred: what its handler says is not about the next.
   const auto& action = state_.actions[r.action];
@@ -752,10 +753,10 @@ void workflow_process::take_report(messages::attempt_report r) {
     case news::ended:
       process(model::end_attempt{r.action, r.attempt, std::move(r.what), r.secret, r.deferrals},
               urgency::now);
-      if (call && call->is_for_worker() && TENAX_PLANTED(29)) {
-        hand_over(*call);  // before it is durable
-      } else if (call && call->is_for_worker()) {
-        next_.opened.push_back(call);
+      if (for_worker && TENAX_PLANTED(29)) {
+        hand_over(*for_worker);  // before it is durable
+      } else if (for_worker) {
+        next_.opened.push_back(for_worker);
       }
       break;
     case news::stopped:
@@ -763,9 +764,7 @@ void workflow_process::take_report(messages::attempt_report r) {
       process(model::interrupt_attempt{r.action, r.attempt, r.what_happened == news::stopped},
               urgency::now);
       // Its worker had left before it began: for the next.
-      if (call && call->is_for_worker()) {
-        next_.effects.push_back({effect::kind::start, r.action, 0});
-      }
+      if (for_worker) next_.effects.push_back({effect::kind::start, r.action, 0});
       break;
   }
 }
