@@ -1,5 +1,7 @@
 #include "http/uri.hpp"
 
+#include <arpa/inet.h>
+
 #include "http/text.hpp"
 
 namespace tenax::http {
@@ -88,6 +90,12 @@ std::vector<std::string_view> path_segments(std::string_view path) {
   if (path.starts_with('/')) path.remove_prefix(1);
   split(path, '/', [&](std::string_view segment) { segments.push_back(segment); });
   return segments;
+}
+
+bool is_loopback_host(const std::string& host) {
+  if (host == "localhost" || host == "[::1]") return true;
+  ::in_addr ip{};
+  return ::inet_pton(AF_INET, host.c_str(), &ip) == 1 && (ntohl(ip.s_addr) >> 24) == 127;
 }
 
 }  // namespace tenax::http

@@ -23,6 +23,9 @@ namespace tenax::http {
 /// The first value of a name in a query.
 [[nodiscard]] std::optional<std::string> query_value(std::string_view query, std::string_view name);
 
+/// "localhost", "[::1]" and 127.x.x.x, as hosts stand in URLs.
+[[nodiscard]] bool is_loopback_host(const std::string& host);
+
 /// "/a/b" is "a", "b"; "/" is one empty segment. Still encoded.
 [[nodiscard]] std::vector<std::string_view> path_segments(std::string_view path);
 

@@ -1,6 +1,5 @@
 #include "node/client.hpp"
 
-#include <arpa/inet.h>
 #include <curl/curl.h>
 
 #include <array>
@@ -8,6 +7,7 @@
 #include <utility>
 
 #include "http/socket.hpp"
+#include "http/uri.hpp"
 #include "node/text.hpp"
 #include "node/view_reading.hpp"
 
@@ -38,15 +38,10 @@ std::string part_of(CURLU* url, CURLUPart part) {
   return text;
 }
 
-bool is_loopback(const std::string& host) {
-  ::in_addr ip{};
-  return host == "localhost" || host == "[::1]" ||
-         (::inet_pton(AF_INET, host.c_str(), &ip) == 1 && (ntohl(ip.s_addr) >> 24) == 127);
-}
-
 /// Whether what is sent there can be read on the way.
 bool is_open_to_others(CURLU* url) {
-  return part_of(url, CURLUPART_SCHEME) == "http" && !is_loopback(part_of(url, CURLUPART_HOST));
+  return part_of(url, CURLUPART_SCHEME) == "http" &&
+         !http::is_loopback_host(part_of(url, CURLUPART_HOST));
 }
 
 /// What requests begin with, of a URL that can be used.

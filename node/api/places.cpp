@@ -1,12 +1,12 @@
 #include "node/api/places.hpp"
 
-#include <arpa/inet.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <string_view>
 
 #include "http/text.hpp"
+#include "http/uri.hpp"
 
 namespace tenax::api {
 
@@ -14,12 +14,6 @@ namespace {
 
 /// "[::1]:80" -> "[::1]".
 std::string host_of(const std::string& address) { return address.substr(0, address.rfind(':')); }
-
-bool is_loopback_host(const std::string& host) {
-  if (host == "localhost" || host == "[::1]") return true;
-  ::in_addr ip{};
-  return ::inet_pton(AF_INET, host.c_str(), &ip) == 1 && (ntohl(ip.s_addr) >> 24) == 127;
-}
 
 /// Every address of the machine: no name that a client uses.
 bool is_any(const std::string& host) { return host == "0.0.0.0" || host == "[::]"; }
@@ -39,7 +33,7 @@ result<void> check_names(const server_options& o) {
     if (!is_name(name)) {
       return wrong("no host name: " + name + " (a name or an address, without port)");
     }
-    if (o.token_file.empty() && !is_loopback_host(name)) {
+    if (o.token_file.empty() && !http::is_loopback_host(name)) {
       return wrong("a server that others call " + name +
                    " needs tokens: make one with `tenax token create NAME --scope SCOPE "
                    "--token-file FILE` and give the file (--token-file)");
@@ -82,7 +76,8 @@ result<void> check_tls(const server_options::tls_files& files) {
 }
 
 bool is_all_loopback(const std::vector<std::string>& addresses) {
-  return std::ranges::all_of(addresses, [](const auto& a) { return is_loopback_host(host_of(a)); });
+  return std::ranges::all_of(addresses,
+                             [](const auto& a) { return http::is_loopback_host(host_of(a)); });
 }
 
 result<void> check_places(const server_options& o) {
@@ -97,7 +92,7 @@ result<void> check_places(const server_options& o) {
   }
   if (auto fine = check_names(o); !fine) return fine;
   for (const auto& address : o.listen) {
-    if (is_loopback_host(host_of(address))) continue;
+    if (http::is_loopback_host(host_of(address))) continue;
     if (auto fine = check_beyond(o, address); !fine) return fine;
   }
   return {};
