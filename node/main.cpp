@@ -107,6 +107,10 @@ void add_number(CLI::App& app, const std::string& name, double& value, const std
       ->default_str(tenax::node::json(value).dump());
 }
 
+std::string path_not_empty(const std::string& path) {
+  return path.empty() ? "the path is empty" : "";
+}
+
 void add_common(CLI::App& app, common_options& common) {
   const auto some = [](const std::string& text) { return text.empty() ? "it is empty" : ""; };
   app.add_option_function<std::string>(
@@ -116,7 +120,7 @@ void add_common(CLI::App& app, common_options& common) {
            common.has_data_dir = true;
          },
          "Where workflows live")
-      ->check([](const std::string& path) { return path.empty() ? "the path is empty" : ""; })
+      ->check(path_not_empty)
       ->default_str(default_data_dir);
   app.add_option("--server", common.server,
                  "The server to ask in place of a directory (else TENAX_SERVER): "
@@ -259,21 +263,18 @@ void add_serve(CLI::App& app, const common_options& common, action& chosen) {
   listen->expected(1)->take_all()->type_name("ADDRESS")->default_str(
       "127.0.0.1:" + std::to_string(tenax::server_options::default_port));
   serve.add_option("--socket", o.socket, "A Unix socket for this user; else DIR/api.sock")
-      ->check([](const std::string& path) { return path.empty() ? "the path is empty" : ""; })
+      ->check(path_not_empty)
       ->type_name("PATH");
-  const auto not_empty = [](const std::string& path) {
-    return path.empty() ? "the path is empty" : "";
-  };
   serve
       .add_option("--token-file", o.token_file,
                   "Of `tenax token create`: who comes over TCP needs one of its tokens")
-      ->check(not_empty)
+      ->check(path_not_empty)
       ->type_name("PATH");
   serve.add_option("--tls-certificate", o.tls_certificate, "PEM, with its chain: TLS for --listen")
-      ->check(not_empty)
+      ->check(path_not_empty)
       ->type_name("PATH");
   serve.add_option("--tls-key", o.tls_key, "PEM, of the certificate")
-      ->check(not_empty)
+      ->check(path_not_empty)
       ->type_name("PATH");
   serve.add_flag("--proxy-ends-tls", o.proxy_ends_tls,
                  "A proxy in front ends TLS, and nobody else reaches --listen");
@@ -295,7 +296,7 @@ void add_serve(CLI::App& app, const common_options& common, action& chosen) {
   add_exec(serve, o.how);
   add_engine(serve, o.how);
   serve.add_option("--config", config, "A file of these settings (TOML); else TENAX_CONFIG")
-      ->check(not_empty)
+      ->check(path_not_empty)
       ->envname("TENAX_CONFIG")
       ->type_name("FILE");
   serve.add_flag("--print-config", shows_settings,
@@ -322,7 +323,7 @@ void add_serve(CLI::App& app, const common_options& common, action& chosen) {
 void add_token_file(CLI::App& command, std::string& file) {
   command.add_option("--token-file", file, "As of tenax serve")
       ->required()
-      ->check([](const std::string& path) { return path.empty() ? "the path is empty" : ""; })
+      ->check(path_not_empty)
       ->envname("TENAX_TOKEN_FILE")
       ->type_name("PATH");
 }
@@ -472,7 +473,7 @@ void add_backup(CLI::App& app, const common_options& common, action& chosen) {
       "backup", "Copy the data directory, also of a running process; open it to restore");
   backup.add_option("TARGET", o.target, "A directory that does not exist, or is empty")
       ->required()
-      ->check([](const std::string& path) { return path.empty() ? "the path is empty" : ""; });
+      ->check(path_not_empty);
   backup.callback([&common, &chosen] { chosen = [&] { return backup_command(common, o); }; });
 }
 

@@ -3,12 +3,14 @@
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
+#include <endian.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstdint>
 #include <functional>
@@ -16,6 +18,7 @@
 #include <system_error>
 
 #include "http/text.hpp"
+#include "model/documents/hex.hpp"
 #include "model/documents/json_writer.hpp"
 #include "model/fnv.hpp"
 #include "node/api/reading.hpp"
@@ -25,7 +28,6 @@ namespace tenax::api {
 namespace {
 
 constexpr std::string_view letters = "0123456789abcdefghijklmnopqrstuv";
-constexpr std::string_view hex_digits = "0123456789abcdef";
 constexpr std::string_view prefix = "tnx_";
 constexpr std::size_t id_size = 8;        // 40 bits
 constexpr std::size_t secret_size = 52;   // 256 bits
@@ -82,25 +84,25 @@ bool is_whole(std::string_view token) {
          checksum(token.substr(0, checksum_at)) == token.substr(checksum_at);
 }
 
+using digest_words = std::array<std::uint64_t, sizeof(digest) / sizeof(std::uint64_t)>;
+
 std::string hex(const digest& d) {
   std::string out;
-  for (const auto byte : d) {
-    out += hex_digits[byte >> 4U];
-    out += hex_digits[byte & 15U];
-  }
+  for (const auto word : std::bit_cast<digest_words>(d)) out += model::print_hex(be64toh(word));
   return out;
 }
 
 std::optional<digest> parse_digest(std::string_view text) {
-  digest out{};
-  if (text.size() != 2 * out.size() || text.find_first_not_of(hex_digits) != text.npos) {
-    return std::nullopt;
+  constexpr std::size_t digits = 16;
+  digest_words words{};
+  if (text.size() != digits * words.size()) return std::nullopt;
+  for (auto& word : words) {
+    const auto read = model::parse_hex(text.substr(0, digits));
+    if (!read) return std::nullopt;
+    word = htobe64(*read);
+    text.remove_prefix(digits);
   }
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    out[i] = static_cast<unsigned char>(hex_digits.find(text[2 * i]) * 16 +
-                                        hex_digits.find(text[2 * i + 1]));
-  }
-  return out;
+  return std::bit_cast<digest>(words);
 }
 
 // --- the file ------------------------------------------------------------------------------------
