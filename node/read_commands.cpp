@@ -68,17 +68,6 @@ result<list_query> make_query(const list_options& o) {
   return q;
 }
 
-/// One line: an object whose members `put` adds.
-template <class Put>
-std::string object_line(Put put) {
-  std::string text;
-  model::json_writer out(text);
-  out.begin_object();
-  put(out);
-  out.end_object();
-  return text;
-}
-
 template <class View>
 void put_list(model::json_writer& out, std::string_view name, const std::vector<View>& views) {
   out.begin_array(name);
@@ -139,7 +128,7 @@ int list_command(const common_options& common, const list_options& o) {
   } while (!query->page_token.empty() && found.size() < o.limit);
 
   if (common.json) {
-    print_line(object_line([&](model::json_writer& out) {
+    print_line(model::object_text([&](model::json_writer& out) {
       put_list(out, "workflows", found);
       out.string("next_page_token", query->page_token);
     }));
@@ -192,7 +181,7 @@ int history_command(const common_options& common, const history_options& o) {
   });
   if (failed) return report_error(common, about(o.id), *failed);
   if (common.json) {
-    print_line(object_line([&](model::json_writer& out) {
+    print_line(model::object_text([&](model::json_writer& out) {
       out.string("workflow", o.id);
       put_list(out, "events", events);
     }));

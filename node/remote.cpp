@@ -13,16 +13,6 @@ namespace {
 
 using model::json_writer;
 
-template <class Put>
-std::string body_of(Put put) {
-  std::string text;
-  json_writer out(text);
-  out.begin_object();
-  put(out);
-  out.end_object();
-  return text;
-}
-
 /// A query, piece by piece.
 class query_text {
  public:
@@ -118,7 +108,7 @@ class remote final : public operable {
     return done(client_.change("DELETE", *path, {}));
   }
   result<void> backup(const std::filesystem::path& target) override {
-    return done(client_.change("POST", "/v1/backup", body_of([&](json_writer& out) {
+    return done(client_.change("POST", "/v1/backup", model::object_text([&](json_writer& out) {
                                  out.string("dir", target.string());
                                }),
                                client::patience::unlimited));
@@ -155,7 +145,7 @@ class remote final : public operable {
   /// With who asks.
   template <class Put>
   std::string change(Put fields) const {
-    return body_of([&](json_writer& out) {
+    return model::object_text([&](json_writer& out) {
       fields(out);
       out.optional_string("who", who_);
     });

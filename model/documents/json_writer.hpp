@@ -68,4 +68,15 @@ class json_writer {
   std::string& out_;
 };
 
+/// An object with the members that `put(json_writer&)` adds.
+template <class Put>
+[[nodiscard]] std::string object_text(Put put) {
+  std::string text;
+  json_writer out(text);
+  out.begin_object();
+  put(out);
+  out.end_object();
+  return text;
+}
+
 }  // namespace tenax::model

@@ -26,12 +26,8 @@ void back_up(const call& c) {
   if (auto wrong = body.fault()) return c.refuse(*wrong);
   c.later([dir = std::move(dir)](const call& self) {
     if (const auto made = self.target().backup(dir); !made) return self.refuse(made.error());
-    std::string answer;
-    model::json_writer out(answer);
-    out.begin_object();
-    out.string("backup", dir);
-    out.end_object();
-    self.answer(200, std::move(answer));
+    self.answer(200,
+                model::object_text([&](model::json_writer& out) { out.string("backup", dir); }));
   });
 }
 

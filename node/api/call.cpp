@@ -8,8 +8,7 @@ void call::note(int status) const {
   const bool failed = status >= 500 && needs != scope::nothing;
   if (!at().log || (!decides && !failed)) return;
   auto text = request().method + " " + request().path + ": " + std::to_string(status);
-  if (const auto owner = at().locks->name_of(request()); !owner.empty())
-    text += ", asked by " + owner;
+  if (const auto& owner = token_name(); !owner.empty()) text += ", asked by " + owner;
   at().log(log_level::info, text, {param("id"), param("key"), 0, request().id});
 }
 

@@ -98,13 +98,19 @@ class call {
     return state_->request.param(name);
   }
 
-  /// The answer if it may not come in, or not any more.
-  [[nodiscard]] std::optional<http::response> refused() const {
-    return at().locks->check(request(), state_->of.needs);
+  /// The answer if it might not come in when this was made.
+  [[nodiscard]] const std::optional<http::response>& refused() const noexcept {
+    return state_->visit.refused;
   }
+  /// Whether it still may.
+  [[nodiscard]] bool may_stay() const {
+    return !at().locks->admit(request(), state_->of.needs).refused;
+  }
+  /// "": it showed none, when this was made; it may be revoked since.
+  [[nodiscard]] const std::string& token_name() const noexcept { return state_->visit.name; }
   /// Who asks, for the history: the name of the token, and what the request says of itself.
   [[nodiscard]] std::string who(const std::optional<std::string>& said) const {
-    const auto& name = state_->asker;
+    const auto& name = token_name();
     if (!said || said->empty() || *said == name) return name;
     return name.empty() ? *said : name + " (" + *said + ")";
   }
@@ -194,7 +200,7 @@ class call {
     route_figures& figures;
     const http::request request;
     const http::responder to;
-    const std::string asker = at->locks->name_of(request);  ///< by now: it may be revoked later
+    const gate::visit visit = at->locks->admit(request, of.needs);
     const std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
     std::atomic<bool> waited{false};
   };

@@ -93,28 +93,27 @@ gate::shown gate::look(const http::request& head) const {
   return out;
 }
 
-std::optional<http::response> gate::check(const http::request& head,
-                                          std::optional<scope> needs) const {
-  if (is_open() || head.is_unix) return std::nullopt;
-  if (needs == scope::nothing) return std::nullopt;
-  const auto [any, bearer, found, kept] = look(head);
-  if (!any) {
+std::optional<http::response> gate::refusal_of(const http::request& head, const shown& token,
+                                               std::optional<scope> needs) {
+  if (head.is_unix || needs == scope::nothing) return std::nullopt;
+  if (!token.any) {
     return unauthorized(head, "this needs a token, as the header Authorization: Bearer tnx_...",
                         {});
   }
-  if (!bearer) {
+  if (!token.bearer) {
     return unauthorized(head, "the header Authorization must be Bearer and a token",
                         "invalid_request");
   }
-  if (found.who == nullptr) return unauthorized(head, found.why, "invalid_token");
-  if (needs && !found.who->scopes.allows(*needs)) return forbidden(head, *found.who, *needs);
+  const auto& [who, why] = token.found;
+  if (who == nullptr) return unauthorized(head, why, "invalid_token");
+  if (needs && !who->scopes.allows(*needs)) return forbidden(head, *who, *needs);
   return std::nullopt;
 }
 
-std::string gate::name_of(const http::request& head) const {
+gate::visit gate::admit(const http::request& head, std::optional<scope> needs) const {
   if (is_open()) return {};
-  const auto shown = look(head);
-  return shown.found.who == nullptr ? std::string() : shown.found.who->name;
+  const auto token = look(head);
+  return {refusal_of(head, token, needs), token.found.who == nullptr ? "" : token.found.who->name};
 }
 
 }  // namespace tenax::api

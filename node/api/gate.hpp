@@ -30,17 +30,20 @@ class gate {
   /// Reads the file (again). After an error all goes on with what was read before.
   result<void> load();
 
-  /// Nothing, or the answer to a request that must not come in: 401, or 403 with the scope that is
-  /// missing. Looks at the head only. `needs`: nullopt for what there is not, which only who has a
-  /// token is told.
-  [[nodiscard]] std::optional<http::response> check(const http::request& head,
-                                                    std::optional<scope> needs) const;
-
-  /// The name of the token that the request shows; "": it shows none that is known.
-  [[nodiscard]] std::string name_of(const http::request& head) const;
+  struct visit {
+    /// The answer to a request that must not come in: 401, or 403 with the scope that is missing.
+    std::optional<http::response> refused{};
+    std::string name{};  ///< of the token that it shows; "": none that is known
+  };
+  /// Looks at the head only. `needs`: nullopt for what there is not, which only who has a token is
+  /// told.
+  [[nodiscard]] visit admit(const http::request& head, std::optional<scope> needs) const;
 
  private:
   struct shown;
+  [[nodiscard]] static std::optional<http::response> refusal_of(const http::request& head,
+                                                                const shown& token,
+                                                                std::optional<scope> needs);
   [[nodiscard]] shown look(const http::request& head) const;
   [[nodiscard]] std::shared_ptr<const token_table> table() const;
 

@@ -57,7 +57,7 @@ void answer_page(const call& c) {
   const bool is_plain = std::ranges::any_of(asked, [](auto& p) { return p.first == "plain"; });
   if (!is_plain && frame != nullptr) return answer_file(c, *frame);
   // The frame shows nothing; the plain page what a token with this scope may read.
-  auto refused = c.at().locks->check(c.request(), scope::read);
+  auto refused = c.at().locks->admit(c.request(), scope::read).refused;
   refused ? c.answer(std::move(*refused)) : plain(c);
 }
 

@@ -12,16 +12,6 @@ namespace tenax::api {
 
 [[nodiscard]] const std::vector<route>& all_routes();
 
-/// A JSON object with the members that `put(json_writer&)` adds.
-template <class Put>
-[[nodiscard]] std::string object_text(Put put) {
-  std::string text;
-  model::json_writer out(text);
-  out.begin_object();
-  put(out);
-  out.end_object();
-  return text;
-}
 /// The filters of a list, and where it goes on.
 [[nodiscard]] list_query read_list(query_reader& query);
 /// A page token as it stands in URLs and answers.

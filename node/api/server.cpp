@@ -74,7 +74,7 @@ http::options http_options(const server_options& o, const limits& bounds) {
 http::router::guard make_guard(const std::shared_ptr<api::service>& at, api::scope needs,
                                api::route_figures& figures) {
   return [at, needs, &figures](const http::request& head) {
-    auto refused = at->locks->check(head, needs);
+    auto refused = at->locks->admit(head, needs).refused;
     if (!refused) return refused;
     figures.count(refused->status, std::chrono::nanoseconds(0), false);
     if (at->log) {
@@ -92,7 +92,7 @@ std::shared_ptr<http::router> make_router(const std::shared_ptr<api::service>& a
   auto& router = *made;
   router.set_refusal(api::refusal);
   router.set_guard(
-      [at](const http::request& head) { return at->locks->check(head, std::nullopt); });
+      [at](const http::request& head) { return at->locks->admit(head, std::nullopt).refused; });
   const auto add = [&](const api::route& r) {
     auto& figures = at->figures.emplace_back(r.method, r.path);
     router.add(
@@ -100,7 +100,7 @@ std::shared_ptr<http::router> make_router(const std::shared_ptr<api::service>& a
         [at, &figures, &r](http::request asked, http::responder to) {
           const api::call c(at, r, figures, std::move(asked), std::move(to));
           // Its body may have taken so long that its token is none any more.
-          if (auto refused = c.refused()) return c.answer(std::move(*refused));
+          if (const auto& refused = c.refused()) return c.answer(*refused);
           if (r.takes == api::route::query::none && !c.request().query.empty()) {
             return c.refuse(error(errc::invalid_argument, "this takes no query parameters"));
           }

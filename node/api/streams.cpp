@@ -14,7 +14,6 @@ using model::json_writer;
 
 namespace {
 
-/// What is read of a history at once.
 /// A piece of a history: the next one is read when this has been sent.
 constexpr std::size_t piece_bytes = 64 * 1024;
 /// What the engine had decided before it was watched is durable then (engine::watch).
@@ -26,12 +25,12 @@ constexpr std::string_view advice = "retry: 2000\n\n";
 
 std::string reset_text(std::string_view id, std::string_view reason) {
   return http::format_event(
-      {id, "reset", object_text([&](json_writer& out) { out.string("reason", reason); })});
+      {id, "reset", model::object_text([&](json_writer& out) { out.string("reason", reason); })});
 }
 
 std::string gone_text(std::string_view name, std::string_view id) {
   return http::format_event(
-      {{}, name, object_text([&](json_writer& out) { out.string("id", id); })});
+      {{}, name, model::object_text([&](json_writer& out) { out.string("id", id); })});
 }
 
 std::string event_text(const history_event& e) {
@@ -345,7 +344,7 @@ void streams::write_all(const std::string& text) {
 
 std::string streams::totals() const {
   const auto s = engine_.stats();
-  return http::format_event({{}, "totals", object_text([&](json_writer& out) {
+  return http::format_event({{}, "totals", model::object_text([&](json_writer& out) {
                                out.number("submitted", s.submitted);
                                out.number("open", s.open);
                                out.number("completed", s.completed);
@@ -422,7 +421,7 @@ std::uint64_t read_place(const call& c, query_reader& query) {
 
 /// A reload ends the streams that are there: this one may have come just after.
 void end_if_revoked(const call& c) {
-  if (c.refused()) c.at().streamed->end_all();
+  if (!c.may_stay()) c.at().streamed->end_all();
 }
 
 }  // namespace

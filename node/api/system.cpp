@@ -42,15 +42,16 @@ void put_type(json_writer& out, const action_type_stats& t) {
 }
 
 void answer_state(const call& c, bool is_good, std::string_view why) {
-  c.answer(is_good ? 200 : 503,
-           object_text([&](json_writer& out) { out.string("status", is_good ? "ok" : why); }));
+  c.answer(is_good ? 200 : 503, model::object_text([&](json_writer& out) {
+             out.string("status", is_good ? "ok" : why);
+           }));
 }
 
 }  // namespace
 
 void show_stats(const call& c) {
   const auto s = c.target().stats();
-  c.answer(200, object_text([&](json_writer& out) {
+  c.answer(200, model::object_text([&](json_writer& out) {
              out.number("submitted", s.submitted);
              out.number("open", s.open);
              out.number("completed", s.completed);
@@ -72,7 +73,7 @@ void show_stats(const call& c) {
 }
 
 void show_types(const call& c) {
-  c.answer(200, object_text([&](json_writer& out) {
+  c.answer(200, model::object_text([&](json_writer& out) {
              out.begin_array("types");
              for (const auto& t : c.target().type_stats()) put_type(out, t);
              out.end_array();
@@ -95,7 +96,7 @@ void show_metrics(const call& c) {
 }
 
 void show_version(const call& c) {
-  c.answer(200, object_text([](json_writer& out) {
+  c.answer(200, model::object_text([](json_writer& out) {
              out.string("version", TENAX_VERSION);
              out.string("api", "v1");
            }));

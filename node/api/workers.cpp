@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "model/documents/view_json.hpp"
+#include "model/event.hpp"
 #include "model/validate.hpp"
 #include "node/api/reading.hpp"
 #include "node/api/routes.hpp"
@@ -36,7 +37,7 @@ void put_task(json_writer& out, const worker_task& t) {
   out.string("type", t.action_type);
   out.number("attempt", t.attempt);
   out.number("deferrals", t.deferrals);
-  out.string("delivery", t.delivery == delivery::at_most_once ? "at_most_once" : "at_least_once");
+  out.string("delivery", model::to_string(t.delivery));
   out.string("idempotency_key", t.idempotency_key);
   out.string("token", t.token);
   out.time("given_up_at", t.given_up_at);
@@ -44,15 +45,38 @@ void put_task(json_writer& out, const worker_task& t) {
   out.end_object();
 }
 
-std::string tasks_text(const std::vector<worker_task>& tasks) {
-  std::string body;
-  json_writer out(body);
+void put_worker(json_writer& out, const worker_view& w) {
   out.begin_object();
-  out.begin_array("tasks");
-  for (const auto& t : tasks) put_task(out, t);
+  out.string("worker", w.name);
+  out.time("seen_at", w.seen_at);
+  out.number("polls_waiting", w.polls_waiting);
+  out.number("running", w.running);
+  out.number("given", w.given);
+  out.number("max", w.max);
+  out.begin_array("types");
+  for (const auto& type : w.types) out.string({}, type);
   out.end_array();
   out.end_object();
-  return body;
+}
+
+void put_queue(json_writer& out, const worker_type_stats& q) {
+  out.begin_object();
+  out.string("type", q.type);
+  out.number("polls_waiting", q.polls_waiting);
+  out.number("workflows_in_row", q.in_row);
+  out.boolean("more_on_disk", q.more_on_disk);
+  out.number("delivered", q.delivered);
+  out.number("given_back", q.given_back);
+  q.asked_at ? out.time("asked_at", *q.asked_at) : out.null("asked_at");
+  out.end_object();
+}
+
+std::string tasks_text(const std::vector<worker_task>& tasks) {
+  return model::object_text([&](json_writer& out) {
+    out.begin_array("tasks");
+    for (const auto& t : tasks) put_task(out, t);
+    out.end_array();
+  });
 }
 
 }  // namespace
@@ -327,7 +351,7 @@ void take_poll(const call& c) {
   }
   if (const auto wrong = body.fault()) return c.refuse(*wrong);
   // Who has another token cannot ask for the same.
-  if (!poll_id.empty()) poll_id = c.at().locks->name_of(c.request()) + '\n' + poll_id;
+  if (!poll_id.empty()) poll_id = c.token_name() + '\n' + poll_id;
   const auto desk = c.at().workers;
   const auto here = desk->ask(std::move(what), poll_id,
                               {[c](std::string text, std::function<void(bool)> written) {
@@ -347,47 +371,19 @@ void poll_tasks(const call& c) {
 }
 
 void show_workers(const call& c) {
-  std::string body;
-  json_writer out(body);
-  out.begin_object();
-  out.begin_array("workers");
-  for (const auto& w : c.at().workers->workers()) {
-    out.begin_object();
-    out.string("worker", w.name);
-    out.time("seen_at", w.seen_at);
-    out.number("polls_waiting", w.polls_waiting);
-    out.number("running", w.running);
-    out.number("given", w.given);
-    out.number("max", w.max);
-    out.begin_array("types");
-    for (const auto& type : w.types) out.string({}, type);
-    out.end_array();
-    out.end_object();
-  }
-  out.end_array();
-  out.end_object();
-  c.answer(200, std::move(body));
+  c.answer(200, model::object_text([&](json_writer& out) {
+             out.begin_array("workers");
+             for (const auto& w : c.at().workers->workers()) put_worker(out, w);
+             out.end_array();
+           }));
 }
 
 void show_queues(const call& c) {
-  std::string body;
-  json_writer out(body);
-  out.begin_object();
-  out.begin_array("queues");
-  for (const auto& q : c.target().worker_stats()) {
-    out.begin_object();
-    out.string("type", q.type);
-    out.number("polls_waiting", q.polls_waiting);
-    out.number("workflows_in_row", q.in_row);
-    out.boolean("more_on_disk", q.more_on_disk);
-    out.number("delivered", q.delivered);
-    out.number("given_back", q.given_back);
-    q.asked_at ? out.time("asked_at", *q.asked_at) : out.null("asked_at");
-    out.end_object();
-  }
-  out.end_array();
-  out.end_object();
-  c.answer(200, std::move(body));
+  c.answer(200, model::object_text([&](json_writer& out) {
+             out.begin_array("queues");
+             for (const auto& q : c.target().worker_stats()) put_queue(out, q);
+             out.end_array();
+           }));
 }
 
 }  // namespace tenax::api
