@@ -313,7 +313,8 @@ void explainer::waits_for_time(action_index a) {
     std::string attempt = "attempt " + std::to_string(action.attempt + 1);
     if (from_.rules != nullptr) {
       attempt += " (" + std::to_string(action.failures + 1) + " of " +
-                 std::to_string(rules_of(a).retry->max_attempts) + ")";
+                 std::to_string(from_.rules->attempts_in_all(def_.spec.actions[a].type, action)) +
+                 ")";
     }
     add(reason_kind::retry, "waits for its retry: " + attempt + " " + when, action.due_at_ms);
   }
