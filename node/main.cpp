@@ -462,6 +462,30 @@ void add_retry(CLI::App& app, const common_options& common, action& chosen) {
   retry.callback([&common, &chosen] { chosen = [&] { return retry_command(common, o); }; });
 }
 
+void add_change(CLI::App& app, const common_options& common, action& chosen) {
+  static change_options o;
+  auto& change = *app.add_subcommand(
+      "change", "Give an action that waits, or that has failed, another input or retry policy");
+  change.add_option("ID", o.id)->required();
+  change.add_option("KEY", o.key, "The action")->required();
+  change
+      .add_option("--input", o.input,
+                  "In place of its input; references only to what it depends on already")
+      ->type_name("JSON|@FILE");
+  change.add_option("--max-attempts", o.max_attempts, "The first included, and those made")
+      ->check(whole(1, tenax::limits{}.attempts_max));
+  change.add_option("--min-wait-ms", o.min_wait_ms, "Before the first retry")
+      ->check(whole(0, ms_max));
+  change.add_option("--max-wait-ms", o.max_wait_ms, "Before any retry, jitter not included")
+      ->check(whole(0, ms_max));
+  change.add_option("--on-exhausted", o.on_exhausted, "After the last attempt")
+      ->check(CLI::IsMember({"fail", "pause", "skip"}));
+  change.add_flag("--policy-as-registered", o.policy_as_registered,
+                  "Take back what was changed of its policy, first");
+  change.add_option("--reason", o.reason, "For the history");
+  change.callback([&common, &chosen] { chosen = [&] { return change_command(common, o); }; });
+}
+
 void add_remove(CLI::App& app, const common_options& common, action& chosen) {
   static remove_options o;
   auto& remove = *app.add_subcommand("remove", "Remove a workflow that is over, with its history");
@@ -544,6 +568,7 @@ int main(int argc, char** argv) {
     add_reading(app, common, chosen);
     add_changing(app, common, chosen);
     add_retry(app, common, chosen);
+    add_change(app, common, chosen);
     add_signal(app, common, chosen);
     add_remove(app, common, chosen);
     add_backup(app, common, chosen);
