@@ -77,7 +77,8 @@ handler_registry make_handlers(const run_options& run, std::shared_ptr<attempt_c
     registry.add(type, std::move(entry.run), std::move(entry.options));
   }
   inject_faults(registry, run.faults, std::move(counters));
-  if (run.workers) registry.others_for_workers();
+  // What is off is not there, and no worker's either.
+  if (run.workers) registry.others_for_workers({}, {"exec", "http"});
   return registry;
 }
 

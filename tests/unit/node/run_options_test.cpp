@@ -53,6 +53,18 @@ BOOST_AUTO_TEST_CASE(bad_numbers_are_refused) {
   BOOST_TEST(refused([](auto& o) { o.at_most_once = {"nope"}; }));
 }
 
+BOOST_AUTO_TEST_CASE(what_is_off_is_not_for_workers_either) {
+  run_options run;
+  run.workers = true;
+  auto handlers = make_handlers(run, std::make_shared<attempt_counters>());
+  BOOST_TEST(handlers.find("exec") == nullptr);
+  BOOST_TEST(handlers.find("http") == nullptr);
+  BOOST_REQUIRE(handlers.find("render") != nullptr);
+  run.allow_exec = true;
+  handlers = make_handlers(run, std::make_shared<attempt_counters>());
+  BOOST_TEST((handlers.find("exec")->options.mode == run_mode::blocking));
+}
+
 BOOST_AUTO_TEST_CASE(exec_is_off_unless_allowed) {
   const auto counters = std::make_shared<attempt_counters>();
   run_options run;
