@@ -108,7 +108,9 @@ void claims::asked(const std::vector<std::string>& types) {
 
 void claims::told(const handler_start& s, std::uint64_t opened_seq) {
   const auto found = claims_.find(s.workflow_id);
-  if (found != claims_.end() && found->second.said.events < opened_seq) started(s);
+  if (found == claims_.end() || found->second.said.events >= opened_seq) return;
+  found->second.memory_full = false;  // it began when it was opened, and perhaps before the claim
+  started(s);
 }
 
 namespace {
