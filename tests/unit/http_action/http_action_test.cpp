@@ -3,6 +3,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <functional>
 #include <map>
@@ -377,21 +379,27 @@ BOOST_AUTO_TEST_CASE(an_answer_that_does_not_come_in_time_is_given_up) {
 }
 
 BOOST_AUTO_TEST_CASE(a_stop_request_ends_a_request_at_once) {
-  scripted server({silence});
-  std::stop_source stop;
-  std::thread asks([&] {
-    (void)eventually([&] { return !server.requests().empty(); });
-    stop.request_stop();
-  });
-  const auto begin = std::chrono::steady_clock::now();
-  const auto o = call(allowing(server), get(server), stop.get_token());
-  asks.join();
-  BOOST_TEST((o.what == kind::unknown));
-  BOOST_TEST(o.error_class == "stopped");
-  BOOST_TEST((std::chrono::steady_clock::now() - begin < 20s));  // and not the time-out's 60 s
-  const auto again = call(allowing(server), get(server), stop.get_token());
-  BOOST_TEST((again.what == kind::failure));  // not begun
-  BOOST_TEST(server.connections() == 1);
+  using clock = std::chrono::steady_clock;
+  auto soonest = clock::duration::max();
+  for (int tries = 0; tries < 3; ++tries) {  // the machine may have other work
+    scripted server({silence, silence});
+    std::stop_source stop;
+    clock::time_point asked;
+    std::thread asks([&] {
+      (void)eventually([&] { return !server.requests().empty(); });
+      asked = clock::now();
+      stop.request_stop();
+    });
+    const auto o = call(allowing(server), get(server), stop.get_token());
+    asks.join();
+    soonest = std::min(soonest, clock::now() - asked);
+    BOOST_TEST((o.what == kind::unknown));
+    BOOST_TEST(o.error_class == "stopped");
+    const auto again = call(allowing(server), get(server), stop.get_token());
+    BOOST_TEST((again.what == kind::failure));  // not begun
+    BOOST_TEST(server.connections() == 1);
+  }
+  BOOST_TEST((soonest < 500ms));  // libcurl by itself looks up once a second
 }
 
 BOOST_AUTO_TEST_CASE(more_than_the_cap_is_not_read_and_that_is_said) {
