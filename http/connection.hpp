@@ -68,7 +68,9 @@ class connection : public std::enable_shared_from_this<connection> {
   void read();
   void take_requests();
   void take_head();
-  void body_came(std::size_t n);
+  /// False: there is no room for it.
+  bool body_came(std::size_t n);
+  void release_body();
   void take_request();
   void refuse(const problem& p);
   void refuse(response r);
@@ -94,8 +96,8 @@ class connection : public std::enable_shared_from_this<connection> {
   std::size_t in_begin_ = 0;
   std::size_t in_end_ = 0;
   bool is_reading_ = false;
-  std::size_t body_bytes_ = 0;
-  std::size_t body_mark_ = 0;  ///< up to here by read_by_
+  std::size_t body_bytes_ = 0;  ///< counted in core::bodies_bytes
+  std::size_t body_mark_ = 0;   ///< up to here by read_by_
   time_point read_by_ = time_point::max();
 
   // Of the request that is being answered.

@@ -20,17 +20,19 @@ struct serve_options {
   std::optional<std::string> tls_key;
   bool proxy_ends_tls = false;
   std::vector<std::string> host_names;
-  std::string log_format = "text";  ///< text | json
-  std::uint64_t drain_ms = 10'000;  ///< for handlers that run, and for requests
-  bool demo = false;                ///< with workflows to look at, and a worker
-  run_options how;                  ///< what workflows run under; no files
+  std::string log_format = "text";    ///< text | json
+  std::uint64_t drain_ms = 10'000;    ///< for handlers that run, and for requests
+  bool demo = false;                  ///< with workflows to look at, and a worker
+  std::vector<std::string> warnings;  ///< about the settings
+  run_options how;                    ///< what workflows run under; no files
 };
 
 /// Serves until SIGINT or SIGTERM, then ends in order: 0. SIGHUP reads the tokens and
 /// the certificate again.
 int serve_command(const common_options& common, const serve_options& o);
 
-/// Prints each setting with where it comes from.
-int print_config_command(const common_options& common, const std::vector<settings::row>& rows);
+/// Prints each setting with where it comes from, and what is odd about them.
+int print_config_command(const common_options& common, const std::vector<settings::row>& rows,
+                         const std::vector<std::string>& warnings);
 
 }  // namespace tenax::node
