@@ -95,7 +95,10 @@ curl::header_lines lines_of(const outgoing& request) {
   // libcurl reads "Name:" as a header to leave out, and "Name;" as one without a value.
   for (const auto& [name, value] : request.headers) {
     const bool is_blank = value.find_first_not_of(" \t") == value.npos;
-    out.add(is_blank ? name + ";" : name + ": " + value);
+    std::string line = name;
+    line += is_blank ? ";" : ": ";
+    if (!is_blank) line += value;
+    out.add(line);
   }
   out.add("Expect:");  // one round trip less
   const bool has_type = std::ranges::any_of(request.headers, [](const auto& h) {
