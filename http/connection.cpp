@@ -83,6 +83,7 @@ void connection::close() {
   transport_->close();
   core_->clients.leave(peer_.counted);
   release_body();
+  release_answer();
   const auto self = shared_from_this();
   loop_->remove(this);
   written_(false);
@@ -243,11 +244,28 @@ void connection::respond(response r, written_call written) {
   if (is_closed_ || state_ != state::handling) return;
   written_ = std::move(written);
   state_ = state::answering;
+  if (!hold_answer(r)) written_(false);
   const bool has_body = !has_no_body(r.status);
   add_head(r, has_body ? body_end::length : body_end::none);
   if (has_body && !head_only_) out_ += r.body;
   write();
 }
+
+bool connection::hold_answer(response& r) {
+  answer_bytes_ = r.body.size();
+  const auto all = core_->answers_bytes.fetch_add(answer_bytes_) + answer_bytes_;
+  if (answer_bytes_ <= options::body_bytes_small || all <= core_->options.answers_bytes_max) {
+    return true;
+  }
+  release_answer();
+  request asked;  // its own has gone to the application
+  asked.id = request_id_;
+  r = core_->refusal({503, "too many answers at a time: again later"}, asked);
+  r.headers.push_back({"Retry-After", "1"});
+  return false;
+}
+
+void connection::release_answer() { core_->answers_bytes -= std::exchange(answer_bytes_, 0); }
 
 void connection::begin_stream(response head, bool is_events) {
   if (is_closed_ || state_ != state::handling) return;
@@ -321,6 +339,7 @@ void connection::written_all() {
   const auto answered = std::exchange(exchange_, nullptr);
   auto written = std::exchange(written_, written_call());
   comment_at_ = never;
+  release_answer();
   is_last_ || loop_->is_stopping() ? finish() : become_idle();
   if (answered) answered->finish();
   written(true);

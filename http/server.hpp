@@ -50,6 +50,8 @@ struct options {
   /// answered 503 with Retry-After. A body of up to body_bytes_small always has room.
   std::size_t bodies_bytes_max = 64 * 1024 * 1024;
   static constexpr std::size_t body_bytes_small = 16 * 1024;
+  /// Answers that are not written yet; one more, unless it is as small, becomes a 503.
+  std::size_t answers_bytes_max = 256 * 1024 * 1024;
 
   /// From the first byte of a request to the end of its headers, TLS handshakes too; then 408.
   std::chrono::milliseconds header_timeout{10'000};

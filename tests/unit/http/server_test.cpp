@@ -276,6 +276,31 @@ BOOST_AUTO_TEST_CASE(bodies_in_memory_are_bounded_in_all) {
   BOOST_TEST(third.read().body == "third");
 }
 
+BOOST_AUTO_TEST_CASE(answers_in_memory_are_bounded_in_all) {
+  options o;
+  o.answers_bytes_max = 12 * 1024 * 1024;
+  std::atomic<int> lost = 0;
+  const auto s = must_start(std::move(o), [&](const request& r, const responder& to) {
+    to.send({200, {}, std::string(r.path == "/large" ? 8 * 1024 * 1024 : 10, 'a')},
+            [&](bool is_written) { lost += is_written ? 0 : 1; });
+  });
+  client slow(s.addresses()[0], 4'096);
+  slow.get("/large");
+  slow.wait();  // some of it has come
+  client other(s.addresses()[0]);
+  other.get("/large");
+  const auto refused = other.read();
+  BOOST_TEST(refused.status == 503);
+  BOOST_TEST(refused.headers.at("retry-after") == "1");
+  BOOST_TEST(lost == 1);  // its handler knows
+  other.get("/small");
+  BOOST_TEST(other.read().status == 200);
+  slow.close();
+  BOOST_TEST(eventually([&] { return s.connections() == 1u; }));
+  other.get("/large");
+  BOOST_TEST(other.read().body.size() == 8u * 1024 * 1024);
+}
+
 BOOST_AUTO_TEST_CASE(a_request_id_is_the_clients_if_it_is_sane) {
   const auto s = must_start({}, [](const request& r, const responder& to) {
     to.send({200, {}, r.id});
