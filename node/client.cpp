@@ -1,26 +1,15 @@
 #include "node/client.hpp"
 
-#include <curl/curl.h>
-
 #include <array>
 #include <optional>
 #include <utility>
 
 #include "http/socket.hpp"
-#include "http/uri.hpp"
+#include "node/http_action/curl.hpp"
 #include "node/text.hpp"
 #include "node/view_reading.hpp"
 
 namespace tenax::node {
-
-struct free_curl {
-  void operator()(CURL* h) const noexcept { curl_easy_cleanup(h); }
-  void operator()(CURLU* u) const noexcept { curl_url_cleanup(u); }
-  void operator()(curl_slist* l) const noexcept { curl_slist_free_all(l); }
-  void operator()(char* text) const noexcept { curl_free(text); }
-};
-template <class T>
-using curl_owned = std::unique_ptr<T, free_curl>;
 
 namespace {
 
@@ -31,37 +20,24 @@ constexpr std::size_t answer_bytes_max = std::size_t{1} << 30;
 
 error invalid(std::string what) { return {errc::invalid_argument, std::move(what)}; }
 
-std::string part_of(CURLU* url, CURLUPart part) {
-  char* text = nullptr;
-  if (curl_url_get(url, part, &text, 0) != CURLUE_OK) return {};
-  const curl_owned<char> freed(text);
-  return text;
-}
-
-/// Whether what is sent there can be read on the way.
-bool is_open_to_others(CURLU* url) {
-  return part_of(url, CURLUPART_SCHEME) == "http" &&
-         !http::is_loopback_host(part_of(url, CURLUPART_HOST));
-}
-
 /// What requests begin with, of a URL that can be used.
 result<std::string> base_of(const endpoint& to) {
   const auto refused = [&](const std::string& why) {
     return invalid("--server " + to.url + ": " + why);
   };
-  const curl_owned<CURLU> url(curl_url());
+  const curl::owned<CURLU> url(curl_url());
   if (!url || curl_url_set(url.get(), CURLUPART_URL, to.url.c_str(), 0) != CURLUE_OK)
     return refused("use http://HOST:PORT, https://HOST:PORT or unix:PATH");
-  const auto scheme = part_of(url.get(), CURLUPART_SCHEME);
+  const auto scheme = curl::part_of(url.get(), CURLUPART_SCHEME);
   if (scheme != "http" && scheme != "https") return refused("use http, https or unix:PATH");
   for (const auto part : {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_QUERY, CURLUPART_FRAGMENT})
-    if (!part_of(url.get(), part).empty())
+    if (!curl::part_of(url.get(), part).empty())
       return error(errc::invalid_argument,  // it may be a secret
                    "--server takes no user, query or fragment; a token comes from TENAX_TOKEN or "
                    "--server-token-file");
-  if (!to.token.empty() && is_open_to_others(url.get()))
+  if (!to.token.empty() && curl::is_open_to_others(url.get()))
     return refused("a token is sent by https, to loopback or over a Unix socket only");
-  auto base = part_of(url.get(), CURLUPART_URL);
+  auto base = curl::part_of(url.get(), CURLUPART_URL);
   while (base.ends_with('/')) base.pop_back();
   return base;
 }
@@ -88,9 +64,9 @@ bool never_left(CURLcode code) noexcept {
 class client::impl {
  public:
   static result<std::unique_ptr<impl>> make(const endpoint& to) {
-    static const auto ready = curl_global_init(CURL_GLOBAL_DEFAULT);
+    const bool is_ready = curl::is_ready();
     auto made = std::make_unique<impl>();
-    if (ready != CURLE_OK || !made->handle_) return invalid("libcurl does not start");
+    if (!is_ready || !made->handle_) return invalid("libcurl does not start");
     made->name_ = to.url;
     made->cacert_ = to.cacert.string();
     if (to.url.starts_with(unix_scheme)) {
@@ -161,16 +137,10 @@ class client::impl {
  private:
   bool set_headers(const std::string& token) {
     if (token.find_first_of("\r\n") != std::string::npos) return false;
-    add_header("Content-Type: application/json");
-    add_header("Expect:");
-    if (!token.empty()) add_header("Authorization: Bearer " + token);
-    return headers_ != nullptr;
-  }
-  void add_header(const std::string& text) {
-    auto* const longer = curl_slist_append(headers_.get(), text.c_str());
-    if (longer == nullptr) return;
-    (void)headers_.release();
-    headers_.reset(longer);
+    headers_.add("Content-Type: application/json");
+    headers_.add("Expect:");
+    if (!token.empty()) headers_.add("Authorization: Bearer " + token);
+    return headers_.get() != nullptr;
   }
 
   [[nodiscard]] error no_answer(CURLcode code, const std::string& said, bool changes) const {
@@ -198,8 +168,8 @@ class client::impl {
             read->what.faults()};
   }
 
-  const curl_owned<CURL> handle_{curl_easy_init()};
-  curl_owned<curl_slist> headers_;
+  const curl::owned<CURL> handle_{curl_easy_init()};
+  curl::header_lines headers_;
   http::socket_path socket_;
   std::string name_;
   std::string base_;
