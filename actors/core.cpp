@@ -210,6 +210,7 @@ result<void> engine_core::start(const std::filesystem::path& dir) {
                         runtime_->budget,
                         runtime_->attempts,
                         runtime_->secrets,
+                        opts_.trace_context,
                         kept_options_};
   config_ = std::make_unique<caf::actor_system_config>();
   if (seams_.virtual_time) {

@@ -10,6 +10,7 @@
 #include <caf/send.hpp>
 
 #include "model/failpoint.hpp"
+#include "model/trace.hpp"
 #include "tenax/exceptions.hpp"
 
 namespace tenax::actors {
@@ -327,16 +328,20 @@ namespace {
 class call_token final : public token_source {
  public:
   /// The handler may outlive the engine and its env.
-  call_token(handler_call& call, const model::secret_source& secrets)
-      : call_(call), secrets_(secrets) {}
+  call_token(handler_call& call, const handler_env& env)
+      : call_(call), secrets_(env.secrets), trace_context_(env.trace_context) {}
   std::string token() const override {
     return model::print_token(call_.definition->spec.id, call_.action, call_.attempt,
                               call_.secret(secrets_));
+  }
+  std::string traceparent() const override {
+    return trace_context_ ? traceparent_of(call_) : std::string();
   }
 
  private:
   handler_call& call_;
   const model::secret_source secrets_;
+  const bool trace_context_;
 };
 }  // namespace
 
@@ -362,13 +367,20 @@ outcome call_handler(handler_call& call, const handler_env& env, model::time_ms 
   context.now = wall_time(milliseconds(now_ms));
   context.stop = call.stop.get_token();
   context.log = &env.log;
-  const call_token token(call, env.secrets);
+  const call_token token(call, env);
   context.tokens = &token;
   try {
     return call.entry->run(context);
   } catch (...) {
     return of_exception(call.entry->options, std::current_exception());
   }
+}
+
+std::string traceparent_of(const handler_call& call) {
+  const auto& spec = call.definition->spec;
+  const auto trace = model::trace_of(spec.id, call.submitted_at_ms);
+  return model::print_traceparent(
+      trace, model::attempt_span(trace, spec.actions[call.action].key, call.attempt));
 }
 
 std::size_t bytes_of(const outcome& what) noexcept {

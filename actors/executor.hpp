@@ -34,6 +34,7 @@ struct handler_env {
   memory_budget& budget;
   std::atomic<std::uint64_t>& attempts;
   model::secret_source secrets;
+  bool trace_context;  ///< options::trace_context
   /// What a handler refers to (its function, `log`): lives as long as one runs, be it longer than
   /// the engine.
   std::shared_ptr<const void> keep;
@@ -46,6 +47,9 @@ struct handler_env {
 /// action_options::on_exception makes of it.
 [[nodiscard]] outcome call_handler(handler_call& call, const handler_env& env,
                                    model::time_ms now_ms) noexcept;
+
+/// See action_context::traceparent.
+[[nodiscard]] std::string traceparent_of(const handler_call& call);
 
 /// Bytes that an outcome takes until it is durable.
 [[nodiscard]] std::size_t bytes_of(const outcome& what) noexcept;

@@ -66,9 +66,10 @@ struct handler_call {
   std::uint32_t attempt = 0;
   std::uint32_t deferrals = 0;
   std::int32_t priority = 0;
-  std::uint32_t ready_at_ms = 0;  ///< since when it could have run; the lower half of it
-  std::uint64_t round = 0;        ///< of its lane, in which it is its workflow's turn
-  bool durable_first = false;     ///< the start is durable before the handler is called
+  std::uint32_t ready_at_ms = 0;       ///< since when it could have run; the lower half of it
+  model::time_ms submitted_at_ms = 0;  ///< of its workflow
+  std::uint64_t round = 0;             ///< of its lane, in which it is its workflow's turn
+  bool durable_first = false;          ///< the start is durable before the handler is called
   /// Makes the input, or says what comes of the attempt instead; looks at `is_open` now and then.
   /// Null: as in the spec.
   std::function<std::optional<outcome>(const handler_call&, std::string& input)> render;

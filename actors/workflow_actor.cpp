@@ -433,6 +433,7 @@ void workflow_process::hand_over(handler_call& call) {
   task.input = def_->has_references[a] ? std::move(call.input) : what.input;
   task.idempotency_key = spec.id + "/" + what.key;
   task.token = model::print_token(spec.id, a, action.attempt, secret);
+  if (rt_->opts.trace_context) task.traceparent = traceparent_of(call);
   task.attempt = action.attempt;
   task.deferrals = action.deferrals;
   task.delivery = action.delivery;
@@ -581,6 +582,7 @@ void workflow_process::admit(const ready_row::queued& next, lane_place where) {
   call->deferrals = goes_on ? action.deferrals : 0;
   call->priority = def_->spec.priority;
   call->ready_at_ms = next.ready_at_ms;
+  call->submitted_at_ms = state_.created_at_ms;
   // A worker has it once it is open, and that is durable.
   call->durable_first =
       !call->is_for_worker() &&

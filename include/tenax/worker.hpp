@@ -40,6 +40,7 @@ struct worker_task {
   std::string input{};            ///< references already replaced; JSON by convention
   std::string idempotency_key{};  ///< as action_context::idempotency_key
   std::string token{};            ///< a secret
+  std::string traceparent{};      ///< as action_context::traceparent
   std::uint32_t attempt = 1;      ///< 1..n
   std::uint32_t deferrals = 0;    ///< how often this attempt was deferred, or given back
   tenax::delivery delivery = tenax::delivery::at_least_once;

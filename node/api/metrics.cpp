@@ -201,6 +201,19 @@ void print_workers(exposition& out, const engine& of, const server_figures& serv
   out.gauge("tenax_workers", "Workers seen over the API within the last hour.", server.workers);
 }
 
+void print_spans(exposition& out, const trace_figures& spans) {
+  out.family("tenax_trace_spans_total", "counter",
+             "Spans by what became of them: sent, dropped because too many waited, refused by the "
+             "collector.");
+  out.sample(spans.sent, {{"fate", "sent"}});
+  out.sample(spans.dropped, {{"fate", "dropped"}});
+  out.sample(spans.refused, {{"fate", "refused"}});
+  out.counter("tenax_trace_changes_dropped_total",
+              "Changes of workflows that came too fast to be looked at for spans.",
+              spans.changes_dropped);
+  out.gauge("tenax_trace_spans_waiting", "Spans that wait for the collector.", spans.waiting);
+}
+
 void print_server(exposition& out, const server_figures& server) {
   out.gauge("tenax_http_connections", "Open connections.", server.connections);
   out.gauge("tenax_http_waits", "Requests that wait for news about a workflow.", server.waits);
@@ -226,6 +239,7 @@ std::string print_metrics(const engine& of, const server_figures& server) {
   print_types(out, of);
   print_workers(out, of, server);
   print_server(out, server);
+  if (server.spans) print_spans(out, *server.spans);
   return out.take();
 }
 

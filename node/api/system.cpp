@@ -89,6 +89,7 @@ void show_metrics(const call& c) {
   server.change_streams = streams.changes;
   server.streams_dropped = streams.dropped;
   server.workers = c.at().workers->workers().size();
+  if (c.at().traced) server.spans = c.at().traced->count();
   for (const auto& f : c.at().figures) server.routes.push_back(&f);
   c.answer({200,
             {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}},

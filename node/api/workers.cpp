@@ -40,6 +40,7 @@ void put_task(json_writer& out, const worker_task& t) {
   out.string("delivery", model::to_string(t.delivery));
   out.string("idempotency_key", t.idempotency_key);
   out.string("token", t.token);
+  out.optional_string("traceparent", t.traceparent);
   out.time("given_up_at", t.given_up_at);
   model::put_bytes(out, "input", t.input);
   out.end_object();
