@@ -439,7 +439,8 @@ void workflow_process::hand_over(handler_call& call) {
   task.delivery = action.delivery;
   task.given_up_at = wall_time(milliseconds(action.due_at_ms));
   const auto now = home_system().clock().now();
-  switch (rt_->handlers->hand_over(call.place, std::move(held), now, rt_->now_ms())) {
+  const milliseconds waited(rt_->now_ms() - lanes::whole(call.ready_at_ms, rt_->now_ms()));
+  switch (rt_->handlers->hand_over(call.place, std::move(held), waited, now, rt_->now_ms())) {
     case executor::handed::over:
       break;
     case executor::handed::timed:
@@ -496,7 +497,8 @@ void workflow_process::take_turns(ready_row& row) {
     }
     const auto a = next_of(row);
     if (!a) return;
-    auto [how, where] = rt_->handlers->enter(*row.where, this, def_->spec.priority);
+    auto [how, where] = rt_->handlers->enter(*row.where, {this, def_, a->action, a->ready_at_ms},
+                                             def_->spec.priority);
     if (how == entrance::in) {
       admit(*a, std::move(where));
       continue;

@@ -20,6 +20,7 @@
 #include "node/api/metrics.hpp"
 #include "node/api/pool.hpp"
 #include "node/api/problems.hpp"
+#include "node/api/rates.hpp"
 #include "node/api/reasons.hpp"
 #include "node/api/scopes.hpp"
 #include "node/api/streams.hpp"
@@ -69,6 +70,8 @@ struct service {
   const std::shared_ptr<streams> streamed = std::make_shared<streams>(target);
   const std::shared_ptr<worker_desk> workers = std::make_shared<worker_desk>(target);
   std::unique_ptr<traces> traced{};  ///< null: nobody collects them
+  rates given{};                     ///< tasks, by type
+  rates ended{};                     ///< attempts, by type
   reasons_cache reasons{};
   std::atomic<bool> draining{false};
   std::deque<route_figures> figures{};  ///< one of each route

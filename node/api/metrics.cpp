@@ -198,6 +198,16 @@ void print_workers(exposition& out, const engine& of, const server_figures& serv
   of_each("tenax_worker_tasks_given_back_total", "counter",
           "Tasks whose worker had left before it got them, since the start.",
           [](const auto& t) { return t.given_back; });
+  out.family("tenax_worker_schedule_to_start_seconds", "histogram",
+             "From when an action could have been given to a worker until it was.");
+  for (const auto& t : types) out.histogram(t.to_start, t.type);
+  const auto now = std::chrono::floor<milliseconds>(std::chrono::system_clock::now());
+  of_each("tenax_worker_oldest_ready_seconds", "gauge",
+          "How long the action has waited that has waited longest, of those in memory.",
+          [&](const auto& t) {
+            const auto since = t.oldest_ready_at.value_or(now);
+            return static_cast<double>(std::max(now - since, milliseconds(0)).count()) / 1e3;
+          });
   out.gauge("tenax_workers", "Workers seen over the API within the last hour.", server.workers);
 }
 

@@ -165,7 +165,10 @@ void put_explanation(html& out, const explanation& e) {
       out.element("td", a.key);
       out.element("td", a.type);
       std::string why = a.running ? "runs: attempt " + std::to_string(a.running->attempt) : "";
-      for (const auto& r : a.reasons) why += (why.empty() ? "" : "; ") + r.text;
+      for (const auto& r : a.reasons) {
+        why += (why.empty() ? "" : "; ") + r.text;
+        if (!r.note.empty()) why += "; " + r.note;
+      }
       if (a.last_error)
         why += " (" + a.last_error->error_class + ": " + a.last_error->message + ")";
       out.element("td", why);

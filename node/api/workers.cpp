@@ -60,7 +60,7 @@ void put_worker(json_writer& out, const worker_view& w) {
   out.end_object();
 }
 
-void put_queue(json_writer& out, const worker_type_stats& q) {
+void put_queue(json_writer& out, const worker_type_stats& q, rates& given) {
   out.begin_object();
   out.string("type", q.type);
   out.number("polls_waiting", q.polls_waiting);
@@ -68,7 +68,10 @@ void put_queue(json_writer& out, const worker_type_stats& q) {
   out.boolean("more_on_disk", q.more_on_disk);
   out.number("delivered", q.delivered);
   out.number("given_back", q.given_back);
-  q.asked_at ? out.time("asked_at", *q.asked_at) : out.null("asked_at");
+  put_time(out, "asked_at", q.asked_at);
+  put_time(out, "oldest_ready_at", q.oldest_ready_at);
+  put_rate(out, "given_per_s", given.look(q.type, q.delivered));
+  put_histogram(out, "to_start", q.to_start);
   out.end_object();
 }
 
@@ -382,7 +385,7 @@ void show_workers(const call& c) {
 void show_queues(const call& c) {
   c.answer(200, model::object_text([&](json_writer& out) {
              out.begin_array("queues");
-             for (const auto& q : c.target().worker_stats()) put_queue(out, q);
+             for (const auto& q : c.target().worker_stats()) put_queue(out, q, c.at().given);
              out.end_array();
            }));
 }

@@ -45,7 +45,7 @@ BOOST_AUTO_TEST_CASE(every_planted_bug_is_caught) {
   constexpr int of_failed_reads = 15;
   constexpr int of_crowds = 18;  // few worlds have one beside other timers
   constexpr int of_memory = 17;  // few worlds fill it
-  for (int bug = 1; bug <= 31; ++bug) {
+  for (int bug = 1; bug <= 32; ++bug) {
     const auto run = support::run_program(
         support::test_program("sim_main") + (bug == of_failed_reads ? " --read-faults" : "") +
         (bug == of_crowds || bug == of_memory ? " --worlds 4000" : " --worlds 500") +

@@ -28,7 +28,7 @@ export interface WorkflowView {
 }
 export interface Reason {
   kind: string; text: string; at?: string; waits_for?: string[]; waits_for_total?: number;
-  roots?: string[]; roots_total?: number;
+  roots?: string[]; roots_total?: number; note?: string; place?: number; line?: number;
 }
 export interface ExplainedAction {
   key: string; type: string; status: string; attempts: number; running?: { attempt: number; since: string };
