@@ -685,11 +685,12 @@ std::uint64_t engine_core::poll(worker_poll asked, task_poll::callback done) {
   asked.types.erase(std::unique(asked.types.begin(), asked.types.end()), asked.types.end());
   const auto p = std::make_shared<task_poll>(std::move(asked), nullptr);
   for (const auto& type : p->asked.types) {
-    p->lanes.push_back(executor_->lane_for_workers(type));
+    p->lanes.push_back(executor_->lane_for_poll(type));
     if (p->lanes.back() == nullptr) {
-      return refuse(error(errc::overloaded, "there are more than " +
-                                                std::to_string(lanes::worker_types_max) +
-                                                " action types for workers"));
+      return refuse(error(errc::overloaded,
+                          "workers ask for too many action types of which there "
+                          "was no action yet: " +
+                              type));
     }
   }
   p->done = std::move(done);

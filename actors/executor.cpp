@@ -118,6 +118,11 @@ lane* executor::lane_for_workers(std::string_view type) {
   return lanes_.for_workers(type);
 }
 
+lane* executor::lane_for_poll(std::string_view type) {
+  const std::lock_guard lock(mutex_);
+  return lanes_.for_poll(type);
+}
+
 told_poll executor::end(const poll_ptr& p) {
   polls_.remove(p);
   return {p, std::nullopt};

@@ -89,6 +89,7 @@ class executor {
   }
   /// Of a type for workers; it is made if there is none yet. Null: there are too many.
   [[nodiscard]] lane* lane_for_workers(std::string_view type);
+  [[nodiscard]] lane* lane_for_poll(std::string_view type);
   /// Before anyone enters.
   void bound_lanes(const lane_bounds& b) { lanes_.bound(b); }
   /// A place at once; or `your_turn` later, and perhaps `put_out` instead; or neither, if it is

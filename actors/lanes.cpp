@@ -36,7 +36,23 @@ lane* lanes::find_for_workers(std::string_view type) const {
 }
 
 lane* lanes::for_workers(std::string_view type) {
+  auto* const known = find_for_workers(type);
+  if (known == nullptr) return make_pulled(type);
+  if (std::exchange(known->pull->only_polled, false)) --only_polled_;
+  return known;
+}
+
+lane* lanes::for_poll(std::string_view type) {
   if (auto* const known = find_for_workers(type)) return known;
+  auto* const made = only_polled_ < only_polled_max ? make_pulled(type) : nullptr;
+  if (made != nullptr) {
+    made->pull->only_polled = true;
+    ++only_polled_;
+  }
+  return made;
+}
+
+lane* lanes::make_pulled(std::string_view type) {
   if (pulled_.size() >= worker_types_max) return nullptr;
   auto made = std::make_unique<lane>();
   made->pull = std::make_unique<pull_side>();

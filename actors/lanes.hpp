@@ -83,10 +83,13 @@ class lanes {
 
   /// The lane of a blocking type of the registry.
   [[nodiscard]] lane* find(const handler_registry::entry* type) const;
-  /// The lane of a type that is for workers; it is made if there is none yet. Null: there are too
-  /// many.
+  /// The lane of a type that is for workers; it is made if there is none yet, for an action or for
+  /// a poll. Null: there are too many. Of those that no action was of yet, fewer: who polls for
+  /// types that do not exist takes no lane from actions.
   static constexpr std::size_t worker_types_max = 4'096;
+  static constexpr std::size_t only_polled_max = 1'024;
   lane* for_workers(std::string_view type);
+  lane* for_poll(std::string_view type);
   [[nodiscard]] lane* find_for_workers(std::string_view type) const;
   [[nodiscard]] const std::map<std::string, std::unique_ptr<lane>, std::less<>>& all_for_workers()
       const noexcept {
@@ -152,12 +155,16 @@ class lanes {
   std::vector<std::unique_ptr<lane>> all_;
   std::unordered_map<const handler_registry::entry*, lane*> by_type_;
   std::size_t next_ = 0;  ///< where the next look for a call begins
+  lane* make_pulled(std::string_view type);
+
   std::map<std::string, std::unique_ptr<lane>, std::less<>> pulled_;  ///< by type
-  std::size_t pulled_in_row_ = 0;                                     ///< in all of their rows
+  std::size_t only_polled_ = 0;
+  std::size_t pulled_in_row_ = 0;  ///< in all of their rows
 };
 
 /// Of a lane for workers.
 struct pull_side {
+  bool only_polled = false;        ///< no action of its type came up yet
   std::deque<poll_ptr> waiting;    ///< in the order in which they are served
   bool was_asked = false;          ///< ever
   model::time_ms asked_at_ms = 0;  ///< last

@@ -9,7 +9,7 @@
 
 #include <algorithm>
 #include <charconv>
-#include <deque>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -42,6 +42,24 @@ void send_all(int fd, std::string_view bytes) {
   }
 }
 
+/// Reads some more of an answer; where its body begins, once it is whole.
+std::optional<std::size_t> receive(int fd, std::string& got) {
+  char buffer[16 * 1024];
+  const auto n = ::recv(fd, buffer, sizeof buffer, 0);
+  require(n > 0, "a connection was closed");
+  got.append(buffer, static_cast<std::size_t>(n));
+  const auto end = got.find("\r\n\r\n");
+  if (end == std::string::npos) return std::nullopt;
+  constexpr std::string_view field = "Content-Length: ";
+  const auto at = got.find(field);
+  require(at < end, "an answer without a length: " + got.substr(0, 200));
+  std::size_t length = 0;
+  std::from_chars(got.data() + at + field.size(), got.data() + end, length);
+  if (got.size() < end + 4 + length) return std::nullopt;
+  require(got.starts_with("HTTP/1.1 2"), "an answer is no success: " + got.substr(0, 200));
+  return end + 4;
+}
+
 /// One connection; blocking when it sends, which is short of what the server reads.
 struct client {
   int fd = -1;
@@ -50,19 +68,7 @@ struct client {
 
   /// Whether an answer is whole; it is thrown away then.
   bool take_answer() {
-    char buffer[16 * 1024];
-    const auto n = ::recv(fd, buffer, sizeof buffer, 0);
-    require(n > 0, "a connection was closed");
-    got.append(buffer, static_cast<std::size_t>(n));
-    const auto end = got.find("\r\n\r\n");
-    if (end == std::string::npos) return false;
-    constexpr std::string_view field = "Content-Length: ";
-    const auto at = got.find(field);
-    require(at < end, "an answer without a length: " + got.substr(0, 200));
-    std::size_t length = 0;
-    std::from_chars(got.data() + at + field.size(), got.data() + end, length);
-    if (got.size() < end + 4 + length) return false;
-    require(got.starts_with("HTTP/1.1 2"), "an answer is no success: " + got.substr(0, 200));
+    if (!receive(fd, got)) return false;
     got.clear();
     return true;
   }
@@ -123,6 +129,17 @@ http_seen drive_http(const std::string& address, const std::string& request,
   for (const auto& c : clients) ::close(c.fd);
   ::close(poll);
   return seen;
+}
+
+http_client::http_client(const std::string& address) : fd_(connect_to(address)) {}
+http_client::~http_client() { ::close(fd_); }
+
+std::string_view http_client::ask(const std::string& request) {
+  got_.clear();
+  send_all(fd_, request);
+  for (;;) {
+    if (const auto body = receive(fd_, got_)) return std::string_view(got_).substr(*body);
+  }
 }
 
 void idle_clients::add(const std::string& address, const std::string& request) {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bench/histogram.hpp"
@@ -28,6 +29,21 @@ struct http_seen {
 /// is not 2xx, or has no Content-Length.
 [[nodiscard]] http_seen drive_http(const std::string& address, const std::string& request,
                                    std::size_t connections, double seconds, double rate = 0);
+
+/// One connection that asks one thing after the other. Blocking.
+class http_client {
+ public:
+  explicit http_client(const std::string& address);
+  http_client(const http_client&) = delete;
+  http_client& operator=(const http_client&) = delete;
+  ~http_client();
+  /// The answer's body, until the next call. Throws as drive_http.
+  std::string_view ask(const std::string& request);
+
+ private:
+  int fd_;
+  std::string got_;
+};
 
 /// Connections whose answers are not waited for: event streams. They end with this.
 class idle_clients {

@@ -14,6 +14,7 @@ const std::vector<scenario>& scenarios() {
       {"latency", "one workflow at a time", run_latency},
       {"submit", "submits at a fixed --rate (open loop)", run_submit},
       {"api", "submits over HTTP, against an echo and submit_async", run_api},
+      {"workers", "actions done by workers over HTTP, against blocking handlers", run_workers},
       {"timers", "--workflows sleep at once, then wake", run_timers},
       {"recovery", "a crash with --workflows open, then a start", run_recovery},
       {"scale", "sequential on a store with --workflows in it", run_scale},

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "bench/http_load.hpp"
+#include "bench/load.hpp"
 #include "bench/machine.hpp"
 #include "bench/scenarios.hpp"
 #include "http/server.hpp"
@@ -88,7 +89,87 @@ double cpu_us_per_workflow(engine& e, const params& p) {
   return (cpu_seconds() - cpu) * 1e6 / static_cast<double>(e.stats().completed - before);
 }
 
+/// The ends of all tasks in an answer to a poll, as one body; "": there are none.
+std::string ends_of(std::string_view tasks, const std::string& result) {
+  constexpr std::string_view field = R"("token":")";
+  std::string out;
+  for (auto at = tasks.find(field); at != std::string_view::npos; at = tasks.find(field, at)) {
+    at += field.size();
+    out += out.empty() ? "[" : ",";
+    out.append(R"({"token":")").append(tasks.substr(at, tasks.find('"', at) - at));
+    out.append(R"(","outcome":"complete","result":)").append(result).append("}");
+  }
+  return out.empty() ? out : out + "]";
+}
+
+/// A worker that does nothing but ask and end, a hundred tasks at a time.
+void work(const std::string& at, const params& p, const std::atomic<bool>& is_over) {
+  http_client c(at);
+  const auto poll = post_request("/v1/workers/poll", "application/json",
+                                 R"({"worker":"bench","types":["step"],"max":250,"wait_ms":100})");
+  const std::string result = '"' + std::string(p.payload_bytes, 'r') + '"';
+  while (!is_over) {
+    const auto ends = ends_of(c.ask(poll), result);
+    if (ends.empty()) continue;
+    (void)c.ask(post_request("/v1/attempts/end", "application/json", ends));
+  }
+}
+
+/// Sequential workflows whose actions are done by `workers` over HTTP; 0: by blocking handlers.
+load_result run_steps(const params& p, std::size_t workers) {
+  load driver(p, sequential_maker(p));
+  auto o = engine_options(p);
+  if (workers > 0) {
+    o.handlers.add_worker("step");
+  } else {
+    auto blocking = p;
+    blocking.handlers = "blocking";
+    add_step_handler(o, blocking);
+  }
+  driver.watch(o);
+  auto e = open_engine(p, std::move(o));
+  auto api = server::start(e, {.listen = {"127.0.0.1:0"}});
+  require(api.has_value(), "the server does not start");
+  std::atomic<bool> is_over{false};
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < workers; ++i) {
+    threads.emplace_back([&] { work(api->addresses().at(0), p, is_over); });
+  }
+  driver.start(e);
+  auto seen = driver.measure();
+  driver.stop();
+  is_over = true;
+  for (auto& t : threads) t.join();
+  api->stop(milliseconds(0));
+  e.close();
+  remove_tree(std::filesystem::path(p.dir) / "data");
+  return seen;
+}
+
 }  // namespace
+
+run_result run_workers(const params& p) {
+  constexpr std::size_t workers = 4;
+  constexpr int turns = 2;
+  auto part = p;
+  part.seconds = p.seconds / turns;
+  double by_workers = 0, by_handlers = 0, workers_cpu = 0, handlers_cpu = 0;
+  for (int i = 0; i < turns; ++i) {
+    const auto a = run_steps(part, workers);
+    const auto b = run_steps(part, 0);
+    by_workers += static_cast<double>(a.actions) / a.seconds / turns;
+    by_handlers += static_cast<double>(b.actions) / b.seconds / turns;
+    workers_cpu += a.cpu_seconds * 1e6 / static_cast<double>(a.actions) / turns;
+    handlers_cpu += b.cpu_seconds * 1e6 / static_cast<double>(b.actions) / turns;
+  }
+  run_result out;
+  out.set("worker_actions_per_s", by_workers);
+  out.set("limit_blocking_actions_per_s", by_handlers);
+  out.set("ratio_to_blocking", by_workers / by_handlers);
+  out.set("worker_cpu_us_per_action", workers_cpu);
+  out.set("blocking_cpu_us_per_action", handlers_cpu);
+  return out;
+}
 
 run_result run_api(const params& p) {
   constexpr std::size_t connections = 64;

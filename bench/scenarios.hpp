@@ -17,6 +17,7 @@ run_result run_retention(const params& p);
 run_result run_latency(const params& p);
 run_result run_submit(const params& p);
 run_result run_api(const params& p);
+run_result run_workers(const params& p);
 run_result run_timers(const params& p);
 run_result run_timers_part(const params& p);
 run_result run_recovery(const params& p);

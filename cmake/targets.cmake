@@ -45,22 +45,3 @@ function(tenax_hide_others target)
                  "${PROJECT_SOURCE_DIR}/cmake/exports.map")
   endif()
 endfunction()
-
-# The library from TENAX_SOURCES; ARGN as for add_library.
-function(tenax_library name)
-  add_library(${name} ${ARGN} ${TENAX_SOURCES})
-  set_target_properties(${name} PROPERTIES VERSION ${PROJECT_VERSION}
-                        SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
-  target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
-  target_link_libraries(${name} PRIVATE ${TENAX_LINKED} $<BUILD_INTERFACE:tenax_internal>)
-  if(TARGET tenax_records)
-    target_sources(${name} PRIVATE $<TARGET_OBJECTS:tenax_records>)
-    add_dependencies(${name} tenax_records)
-  endif()
-  tenax_hide_others(${name})
-  tenax_compile_settings(${name})
-endfunction()
-
-function(tenax_enable_failpoints target)
-  target_compile_definitions(${target} PUBLIC $<BUILD_INTERFACE:TENAX_FAILPOINTS>)
-endfunction()

@@ -82,6 +82,8 @@ void connection::close() {
   if (std::exchange(is_closed_, true)) return;
   transport_->close();
   core_->clients.leave(peer_.counted);
+  release_body();
+  release_answer();
   const auto self = shared_from_this();
   loop_->remove(this);
   written_(false);
@@ -106,7 +108,8 @@ void connection::become_idle() {
   request_id_.clear();
   keep_alive_ = true;
   http_1_0_ = head_only_ = false;
-  body_bytes_ = body_mark_ = 0;
+  release_body();
+  body_mark_ = 0;
 }
 
 /// While a request is being answered this waits for the client to leave; whatever else comes then
@@ -148,9 +151,11 @@ void connection::take_requests() {
     const auto step = framer_.next(bytes);
     const auto taken = in_end_ - in_begin_ - bytes.size();
     in_begin_ = in_end_ - bytes.size();
+    if (state_ == state::body && !body_came(taken)) {
+      return refuse({503, "too many bodies at a time: again later"});
+    }
     switch (step) {
       case framer::step::more:
-        if (state_ == state::body) body_came(taken);
         return read();
       case framer::step::head:
         take_head();
@@ -164,12 +169,18 @@ void connection::take_requests() {
   }
 }
 
-void connection::body_came(std::size_t n) {
+bool connection::body_came(std::size_t n) {
   body_bytes_ += n;
-  if (body_bytes_ < body_mark_) return;
+  const auto all = core_->bodies_bytes.fetch_add(n) + n;
+  if (body_bytes_ > options::body_bytes_small && all > core_->options.bodies_bytes_max)
+    return false;
+  if (body_bytes_ < body_mark_) return true;
   body_mark_ = body_bytes_ + progress_bytes;
   read_by_ = in(core_->options.body_timeout);
+  return true;
 }
+
+void connection::release_body() { core_->bodies_bytes -= std::exchange(body_bytes_, 0); }
 
 /// Before the body is read: what must not come in is refused here.
 void connection::take_head() {
@@ -183,7 +194,7 @@ void connection::take_head() {
   http_1_0_ = head.http_1_0;
   head_only_ = head.method == "HEAD";
   state_ = state::body;
-  body_came(0);
+  (void)body_came(0);
 
   if (const auto p = check_origin(head, core_->options.origins)) return refuse(*p);
   if (core_->options.admit) {
@@ -222,7 +233,9 @@ void connection::refuse(response r) {
 void connection::refuse(const problem& p) {
   if (request_id_.empty()) request_id_ = core_->new_id();
   framer_.head().id = request_id_;  // the answer may show it
-  refuse(core_->refusal(p, framer_.head()));
+  auto answer = core_->refusal(p, framer_.head());
+  if (p.status == 503) answer.headers.push_back({"Retry-After", "1"});
+  refuse(std::move(answer));
 }
 
 // --- answers -----------------------------------------------------------------------------------
@@ -231,11 +244,28 @@ void connection::respond(response r, written_call written) {
   if (is_closed_ || state_ != state::handling) return;
   written_ = std::move(written);
   state_ = state::answering;
+  if (!hold_answer(r)) written_(false);
   const bool has_body = !has_no_body(r.status);
   add_head(r, has_body ? body_end::length : body_end::none);
   if (has_body && !head_only_) out_ += r.body;
   write();
 }
+
+bool connection::hold_answer(response& r) {
+  answer_bytes_ = r.body.size();
+  const auto all = core_->answers_bytes.fetch_add(answer_bytes_) + answer_bytes_;
+  if (answer_bytes_ <= options::body_bytes_small || all <= core_->options.answers_bytes_max) {
+    return true;
+  }
+  release_answer();
+  request asked;  // its own has gone to the application
+  asked.id = request_id_;
+  r = core_->refusal({503, "too many answers at a time: again later"}, asked);
+  r.headers.push_back({"Retry-After", "1"});
+  return false;
+}
+
+void connection::release_answer() { core_->answers_bytes -= std::exchange(answer_bytes_, 0); }
 
 void connection::begin_stream(response head, bool is_events) {
   if (is_closed_ || state_ != state::handling) return;
@@ -309,6 +339,7 @@ void connection::written_all() {
   const auto answered = std::exchange(exchange_, nullptr);
   auto written = std::exchange(written_, written_call());
   comment_at_ = never;
+  release_answer();
   is_last_ || loop_->is_stopping() ? finish() : become_idle();
   if (answered) answered->finish();
   written(true);

@@ -68,7 +68,12 @@ class connection : public std::enable_shared_from_this<connection> {
   void read();
   void take_requests();
   void take_head();
-  void body_came(std::size_t n);
+  /// False: there is no room for it.
+  bool body_came(std::size_t n);
+  void release_body();
+  /// Counts the answer's bytes. False: there is no room for it, and it has become a refusal.
+  bool hold_answer(response& r);
+  void release_answer();
   void take_request();
   void refuse(const problem& p);
   void refuse(response r);
@@ -94,8 +99,8 @@ class connection : public std::enable_shared_from_this<connection> {
   std::size_t in_begin_ = 0;
   std::size_t in_end_ = 0;
   bool is_reading_ = false;
-  std::size_t body_bytes_ = 0;
-  std::size_t body_mark_ = 0;  ///< up to here by read_by_
+  std::size_t body_bytes_ = 0;  ///< counted in core::bodies_bytes
+  std::size_t body_mark_ = 0;   ///< up to here by read_by_
   time_point read_by_ = time_point::max();
 
   // Of the request that is being answered.
@@ -107,8 +112,9 @@ class connection : public std::enable_shared_from_this<connection> {
   written_call written_;
   time_point comment_at_ = time_point::max();  ///< an event stream is silent until then
 
-  std::string out_;      ///< to be written
-  std::string sending_;  ///< being written
+  std::size_t answer_bytes_ = 0;  ///< counted in core::answers_bytes
+  std::string out_;               ///< to be written
+  std::string sending_;           ///< being written
   std::size_t sent_ = 0;
   std::size_t write_mark_ = 0;  ///< up to here by write_by_
   time_point write_by_ = time_point::max();

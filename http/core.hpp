@@ -50,7 +50,9 @@ struct core {
   http::options options;
   http::handler handler;
   admission clients{};
-  std::string id_prefix{};  ///< random, for request ids
+  std::atomic<std::size_t> bodies_bytes{0};   ///< of requests that are not answered yet
+  std::atomic<std::size_t> answers_bytes{0};  ///< that are not written yet, without streams
+  std::string id_prefix{};                    ///< random, for request ids
   std::atomic<std::uint64_t> ids{0};
 
   [[nodiscard]] std::string new_id() { return id_prefix + std::to_string(ids.fetch_add(1)); }

@@ -46,6 +46,12 @@ struct options {
   std::size_t connections_max = 10'000;             ///< one more is answered 503 and closed
   std::size_t connections_per_address_max = 1'000;  ///< IPv6: for each /64; not for the Unix socket
   std::size_t stream_bytes_max = 256 * 1024;        ///< what may wait for a slow reader
+  /// Bodies of all requests that are not answered yet, in memory at a time; who sends more is
+  /// answered 503 with Retry-After. A body of up to body_bytes_small always has room.
+  std::size_t bodies_bytes_max = 64 * 1024 * 1024;
+  static constexpr std::size_t body_bytes_small = 16 * 1024;
+  /// Answers that are not written yet; one more, unless it is as small, becomes a 503.
+  std::size_t answers_bytes_max = 256 * 1024 * 1024;
 
   /// From the first byte of a request to the end of its headers, TLS handshakes too; then 408.
   std::chrono::milliseconds header_timeout{10'000};

@@ -1,6 +1,10 @@
 #include "model/seams.hpp"
 
+#include <unistd.h>
+
+#include <cerrno>
 #include <chrono>
+#include <system_error>
 
 namespace tenax::model {
 
@@ -19,9 +23,14 @@ const clock& system_clock() {
   return instance;
 }
 
+// Not by std::random_device: it asks the processor for its kind each time it is made, which a
+// virtual machine's host has to answer: 11 us measured, and 0.4 us so.
 std::uint64_t random_seed() {
-  std::random_device device;
-  return (std::uint64_t{device()} << 32) | device();
+  std::uint64_t seed = 0;
+  if (::getentropy(&seed, sizeof seed) != 0) {
+    throw std::system_error(errno, std::generic_category(), "getentropy");
+  }
+  return seed;
 }
 
 }  // namespace tenax::model

@@ -315,11 +315,13 @@ void add_serve(CLI::App& app, const common_options& common, action& chosen) {
   const auto all = std::make_shared<settings>(options);
   serve.callback([=, &serve, &common, &chosen] {
     all->resolve(config);
+    o.warnings = all->misspelt();
     o.listen = listen->results();
     o.host_names = host_names->results();
     take_words(serve, o.how);
     chosen = [&common, all] {
-      return shows_settings ? print_config_command(common, all->rows()) : serve_command(common, o);
+      return shows_settings ? print_config_command(common, all->rows(), o.warnings)
+                            : serve_command(common, o);
     };
   });
 }

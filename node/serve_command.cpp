@@ -106,6 +106,7 @@ int serve_command(const common_options& given, const serve_options& o) {
     complain(
         "any user of this machine can have this server run programs: --token-file FILE locks the "
         "address, --exec-program PATH says which programs");
+  for (const auto& w : o.warnings) complain(w);
   raise_file_limit();
   const auto counters = std::make_shared<attempt_counters>();
   const service_manager manager;
@@ -155,7 +156,9 @@ int serve_command(const common_options& given, const serve_options& o) {
                             "is mended, the same command goes on"});
 }
 
-int print_config_command(const common_options& common, const std::vector<settings::row>& rows) {
+int print_config_command(const common_options& common, const std::vector<settings::row>& rows,
+                         const std::vector<std::string>& warnings) {
+  for (const auto& w : warnings) complain(w);
   if (common.json) {
     json all = json::array();
     for (const auto& r : rows) {

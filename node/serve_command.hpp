@@ -24,6 +24,7 @@ struct serve_options {
   std::string log_format = "text";           ///< text | json
   std::uint64_t drain_ms = 10'000;           ///< for handlers that run, and for requests
   bool demo = false;                         ///< with workflows to look at, and a worker
+  std::vector<std::string> warnings;         ///< about the settings
   run_options how;                           ///< what workflows run under; no files
 };
 
@@ -31,7 +32,8 @@ struct serve_options {
 /// the certificate again.
 int serve_command(const common_options& common, const serve_options& o);
 
-/// Prints each setting with where it comes from.
-int print_config_command(const common_options& common, const std::vector<settings::row>& rows);
+/// Prints each setting with where it comes from, and what is odd about them.
+int print_config_command(const common_options& common, const std::vector<settings::row>& rows,
+                         const std::vector<std::string>& warnings);
 
 }  // namespace tenax::node

@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
@@ -22,8 +24,10 @@ std::string key_of(const CLI::Option& o) {
   return key;
 }
 
+constexpr std::string_view prefix = "TENAX_";
+
 std::string variable_of(const std::string& key) {
-  std::string out = "TENAX_";
+  std::string out(prefix);
   for (const char c : key) out += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
   return out;
 }
@@ -112,6 +116,27 @@ void settings::take(one& s, const std::vector<std::string>& words, const std::st
   } catch (const CLI::ConversionError& e) {
     refuse(from, e.what());
   }
+}
+
+std::vector<std::string> settings::misspelt() const {
+  std::vector<std::string> out;
+  for (const char* const* at = ::environ; *at != nullptr; ++at) {
+    const std::string_view entry(*at);
+    const auto name = entry.substr(0, entry.find('='));
+    if (!name.starts_with(prefix)) continue;
+    std::optional<std::string> meant;
+    for (const auto& s : all_) {
+      const auto variable = variable_of(s.key);
+      if (name == variable) {
+        meant.reset();
+        break;
+      }
+      if (model::are_alike(name.substr(prefix.size()), variable.substr(prefix.size())))
+        meant = variable;
+    }
+    if (meant) out.push_back(printable(name) + " is no setting: is " + *meant + " meant?");
+  }
+  return out;
 }
 
 std::vector<settings::row> settings::rows() const {

@@ -34,6 +34,9 @@ class settings {
     std::string from;  ///< "--drain-ms", "TENAX_DRAIN_MS", "FILE:3:12", "default"
   };
   [[nodiscard]] std::vector<row> rows() const;
+  /// Variables of the environment that are no setting but look like one, a message each. Others
+  /// with TENAX_ in front may be of another program (Kubernetes names them after services).
+  [[nodiscard]] std::vector<std::string> misspelt() const;
 
  private:
   struct one {

@@ -15,4 +15,5 @@ if (($# == 0)); then
   echo "tests: SKIPPED: the page in a browser (tests/run.sh -L page)"
   set -- -LE 'crash|fault|^page$'
 fi
-ctest --preset dev --parallel "$(nproc)" "$@"
+# One more than cores: some tests wait for other processes most of the time.
+ctest --preset dev --parallel "$(($(nproc) + 1))" "$@"

@@ -43,4 +43,6 @@ std::string nearest_names(std::string_view wrong, const std::vector<std::string_
   return text;
 }
 
+bool are_alike(std::string_view a, std::string_view b) { return edit_distance(a, b) <= 2; }
+
 }  // namespace tenax::model

@@ -11,4 +11,7 @@ namespace tenax::model {
 [[nodiscard]] std::string nearest_names(std::string_view wrong,
                                         const std::vector<std::string_view>& names);
 
+/// Whether two names are so alike that one may be the other, misspelt: at most two letters differ.
+[[nodiscard]] bool are_alike(std::string_view a, std::string_view b);
+
 }  // namespace tenax::model

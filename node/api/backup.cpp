@@ -1,10 +1,9 @@
 // POST /v1/backup: a copy of the data directory, in a directory of the server's machine.
-#include <filesystem>
 #include <string>
 #include <utility>
 
 #include "model/documents/json_writer.hpp"
-#include "node/api/reading.hpp"
+#include "node/api/bodies.hpp"
 #include "node/api/routes.hpp"
 
 namespace tenax::api {
@@ -15,16 +14,9 @@ void back_up(const call& c) {
     return c.answer(refusal(403, "without tokens a backup is asked for over the Unix socket only",
                             c.request()));
   }
-  body_reader body(c.request().body, c.at().bounds);
-  std::string dir;
-  if (body.is_open()) {
-    fields f(body.doc, model::json_tree::root, {});
-    dir = f.required_text("dir");
-    if (!dir.empty() && !std::filesystem::path(dir).is_absolute())
-      f.fault_at("dir", "must be an absolute path of the server's machine");
-  }
-  if (auto wrong = body.fault()) return c.refuse(*wrong);
-  c.later([dir = std::move(dir)](const call& self) {
+  auto said = body_of(c, read_backup);
+  if (!said) return;
+  c.later([dir = std::move(said->dir)](const call& self) {
     if (const auto made = self.target().backup(dir); !made) return self.refuse(made.error());
     self.answer(200,
                 model::object_text([&](model::json_writer& out) { out.string("backup", dir); }));

@@ -1,6 +1,7 @@
 // routes.hpp - every path of the API. Depends on node/api and model/documents only.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,22 @@
 namespace tenax::api {
 
 [[nodiscard]] const std::vector<route>& all_routes();
+
+/// What the JSON body of a request says (bodies.hpp). Nothing: it is faulty, and was refused.
+template <class Body>
+[[nodiscard]] std::optional<Body> body_of(const call& c, Body (*read)(fields&)) {
+  body_reader body(c.request().body, c.at().bounds);
+  std::optional<Body> out;
+  if (body.is_open()) {
+    fields f(body.doc, model::json_tree::root, {});
+    out = read(f);
+  }
+  if (const auto wrong = body.fault()) {
+    c.refuse(*wrong);
+    out.reset();
+  }
+  return out;
+}
 
 void put_histogram(model::json_writer& out, std::string_view name, const time_histogram& h);
 void put_time(model::json_writer& out, std::string_view name, const std::optional<wall_time>& at);

@@ -5,8 +5,7 @@
 
 #include "model/documents/view_json.hpp"
 #include "model/event.hpp"
-#include "model/validate.hpp"
-#include "node/api/reading.hpp"
+#include "node/api/bodies.hpp"
 #include "node/api/routes.hpp"
 
 namespace tenax::api {
@@ -15,16 +14,12 @@ using model::json_writer;
 
 namespace {
 
-constexpr std::uint64_t poll_wait_ms_max = 60'000;
-constexpr std::uint64_t poll_wait_ms_default = 30'000;
 // What is kept of polls with an id, of workers, and of their tasks: figures and convenience, so
 // what exceeds it is forgotten.
 constexpr std::size_t told_max = 10'000;
 constexpr std::size_t told_bytes_max = 16u << 20;
 constexpr std::size_t workers_max = 10'000;
 constexpr std::size_t running_max = 100'000;
-constexpr std::size_t poll_id_max = 128;
-constexpr std::size_t worker_name_max = 128;
 constexpr auto seen_for = std::chrono::hours(1);
 
 wall_time now() { return std::chrono::floor<milliseconds>(std::chrono::system_clock::now()); }
@@ -176,32 +171,31 @@ void worker_desk::release() {
 
 void worker_desk::take(std::uint64_t key, result<std::vector<worker_task>> got) {
   open_poll p;
+  auto body = got ? tasks_text(*got) : std::string();
   {
     const std::lock_guard lock(mutex_);
     const auto at = open_.find(key);
     if (at == open_.end()) return;
     p = std::move(at->second);
     open_.erase(at);
-    if (!p.id.empty()) open_by_name_.erase({p.worker, p.id});
+    if (!p.id.empty()) {
+      // In one step: who asks again under it finds the poll or its answer.
+      open_by_name_.erase({p.worker, p.id});
+      if (got && !got->empty()) keep({p.worker, p.id}, body, *got);
+    }
     if (const auto who = workers_.find(p.worker); who != workers_.end())
       who->second.seen_at = now();
   }
   if (!got) return p.client.refuse(got.error());
-  tell(std::move(p), std::move(*got));
+  tell(std::move(p), std::move(body), std::move(*got));
 }
 
 /// What could not be written is given back, so that nobody waits for its lease to end. With an id
 /// it is kept for who asks again. Once a part of it was written, somebody may have it, so then
 /// nothing that is to be done at most once is given to another.
-void worker_desk::tell(open_poll p, std::vector<worker_task> tasks) {
-  auto body = tasks_text(tasks);
-  if (tasks.empty()) {
-    p.client.answer(std::move(body), {});
-    return;
-  }
-  if (!p.id.empty()) keep({p.worker, p.id}, body, tasks);
-  note_given(p.worker, tasks);
-  if (!p.id.empty()) {
+void worker_desk::tell(open_poll p, std::string body, std::vector<worker_task> tasks) {
+  if (!tasks.empty()) note_given(p.worker, tasks);
+  if (tasks.empty() || !p.id.empty()) {
     p.client.answer(std::move(body), {});
     return;
   }
@@ -215,7 +209,6 @@ void worker_desk::tell(open_poll p, std::vector<worker_task> tasks) {
 
 void worker_desk::keep(const name& of, const std::string& body,
                        const std::vector<worker_task>& tasks) {
-  const std::lock_guard lock(mutex_);
   auto until = tasks.front().given_up_at;
   for (const auto& t : tasks) until = std::min(until, t.given_up_at);
   told_bytes_ += body.size();
@@ -326,38 +319,13 @@ std::uint64_t worker_desk::given() const {
 namespace {
 
 void take_poll(const call& c) {
-  body_reader body(c.request().body, c.at().bounds);
-  worker_poll what;
-  std::string poll_id;
-  if (body.is_open()) {
-    fields f(body.doc, model::json_tree::root, {});
-    what.worker = f.required_text("worker");
-    what.types = f.texts("types");
-    if (what.worker.size() > worker_name_max) {
-      f.fault_at("worker", "must be at most " + std::to_string(worker_name_max) + " bytes");
-    }
-    if (what.types.size() > worker_poll::types_max ||
-        !std::ranges::all_of(what.types, model::valid_id)) {
-      f.fault_at("types",
-                 "must be 1 to " + std::to_string(worker_poll::types_max) + " action types");
-    }
-    f.require("types", false);
-    what.max = f.number("max", 1, worker_poll::tasks_max).value_or(1);
-    what.wait =
-        milliseconds(f.number("wait_ms", 0, poll_wait_ms_max).value_or(poll_wait_ms_default));
-    what.lease = f.duration("lease_ms");
-    if (const auto given = f.text("poll_id")) {
-      poll_id = *given;
-      if (poll_id.empty() || poll_id.size() > poll_id_max) {
-        f.fault_at("poll_id", "must be 1 to " + std::to_string(poll_id_max) + " bytes");
-      }
-    }
-  }
-  if (const auto wrong = body.fault()) return c.refuse(*wrong);
+  auto said = body_of(c, read_poll);
+  if (!said) return;
+  auto& poll_id = said->poll_id;
   // Who has another token cannot ask for the same.
   if (!poll_id.empty()) poll_id = c.token_name() + '\n' + poll_id;
   const auto desk = c.at().workers;
-  const auto here = desk->ask(std::move(what), poll_id,
+  const auto here = desk->ask(std::move(said->what), poll_id,
                               {[c](std::string text, std::function<void(bool)> written) {
                                  return c.hand(std::move(text), std::move(written));
                                },

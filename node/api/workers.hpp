@@ -85,7 +85,8 @@ class worker_desk : public std::enable_shared_from_this<worker_desk> {
   using name = std::pair<std::string, std::string>;  ///< worker and poll_id
 
   void take(std::uint64_t key, result<std::vector<worker_task>> got);
-  void tell(open_poll p, std::vector<worker_task> tasks);
+  void tell(open_poll p, std::string body, std::vector<worker_task> tasks);
+  /// Under the lock.
   void keep(const name& of, const std::string& body, const std::vector<worker_task>& tasks);
   void note_given(const std::string& worker, const std::vector<worker_task>& tasks);
   void give_back(const std::vector<worker_task>& tasks, bool all);

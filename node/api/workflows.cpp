@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "model/documents/view_json.hpp"
+#include "node/api/bodies.hpp"
 #include "node/api/paced_step.hpp"
-#include "node/api/reading.hpp"
 #include "node/api/reasons.hpp"
 #include "node/api/routes.hpp"
 
@@ -247,89 +247,30 @@ void explain(const call& c) {
 namespace {
 
 void take_cancel(const call& c) {
-  body_reader body(c.request().body, c.at().bounds);
-  std::string reason;
-  std::string who;
-  if (body.is_open()) {
-    fields f(body.doc, model::json_tree::root, {});
-    reason = f.text("reason").value_or("");
-    who = c.who(f.text("who"));
-  }
-  if (is_faulty(c, body)) return;
-  c.target().cancel_async(c.param("id"), std::move(reason), answer_done(c), std::move(who));
+  auto said = body_of(c, read_cancel);
+  if (!said) return;
+  c.target().cancel_async(c.param("id"), std::move(said->reason), answer_done(c), c.who(said->who));
 }
 
 void take_retry(const call& c) {
-  body_reader body(c.request().body, c.at().bounds);
-  std::string reason;
-  std::string action;
-  std::string who;
-  if (body.is_open()) {
-    fields f(body.doc, model::json_tree::root, {});
-    action = f.text("action").value_or("");
-    reason = f.text("reason").value_or("");
-    who = c.who(f.text("who"));
-  }
-  if (is_faulty(c, body)) return;
-  c.target().retry_async(c.param("id"), action, std::move(reason), answer_done(c), std::move(who));
+  auto said = body_of(c, read_retry);
+  if (!said) return;
+  c.target().retry_async(c.param("id"), said->action, std::move(said->reason), answer_done(c),
+                         c.who(said->who));
 }
 
 void take_signal(const call& c) {
-  body_reader body(c.request().body, c.at().bounds);
-  std::string name;
-  std::string payload;
-  std::string key;
-  std::string who;
-  if (body.is_open()) {
-    fields f(body.doc, model::json_tree::root, {});
-    name = f.required_text("name");
-    payload = f.json("payload").value_or("null");
-    key = f.text("key").value_or("");
-    who = c.who(f.text("who"));
-  }
-  if (is_faulty(c, body)) return;
-  c.target().signal_async(c.param("id"), std::move(name), std::move(payload), std::move(key),
-                          answer_done(c), std::move(who));
-}
-
-resolution read_resolution(fields& f) {
-  using kind = resolution::kind;
-  resolution out;
-  const auto decision = f.required_text("decision");
-  const auto value = f.json("value");
-  const auto message = f.text("message");
-  out.reason = f.text("reason").value_or("");
-  if (decision == "retry") {
-    out.what = kind::retry;
-  } else if (decision == "skip") {
-    out.what = kind::skip;
-  } else if (decision == "complete") {
-    out.what = kind::complete;
-    f.require("value", value.has_value());
-    out.value = value.value_or("null");
-  } else if (decision == "fail") {
-    out.what = kind::fail;
-    out.value = message.value_or("failed by decision");
-  } else if (!decision.empty()) {
-    f.fault_at("decision", "must be retry, skip, complete or fail");
-  }
-  if (value && out.what != kind::complete) f.fault_at("value", "goes with complete");
-  if (message && out.what != kind::fail) f.fault_at("message", "goes with fail");
-  return out;
+  auto said = body_of(c, read_signal);
+  if (!said) return;
+  c.target().signal_async(c.param("id"), std::move(said->name), std::move(said->payload),
+                          std::move(said->key), answer_done(c), c.who(said->who));
 }
 
 void take_resolve(const call& c) {
-  body_reader body(c.request().body, c.at().bounds);
-  resolution decision;
-  std::string who;
-  if (body.is_open()) {
-    fields f(body.doc, model::json_tree::root, {});
-    decision = read_resolution(f);
-    who = c.who(f.text("who"));
-  }
-  if (is_faulty(c, body)) return;
-  c.target().resolve_async(c.param("id"), c.param("key"), std::move(decision), answer_done(c),
-                           std::move(who));
+  auto said = body_of(c, read_resolve);
+  if (!said) return;
+  c.target().resolve_async(c.param("id"), c.param("key"), std::move(said->decision), answer_done(c),
+                           c.who(said->who));
 }
 
 }  // namespace

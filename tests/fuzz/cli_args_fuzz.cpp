@@ -86,7 +86,8 @@ int serve_command(const common_options&, const serve_options& o) {
   (void)faults_of(o.how);
   return exit_ok;
 }
-int print_config_command(const common_options&, const std::vector<settings::row>& rows) {
+int print_config_command(const common_options&, const std::vector<settings::row>& rows,
+                         const std::vector<std::string>&) {
   called = true;
   for (const auto& r : rows) require(!r.key.empty() && !r.from.empty());
   return exit_ok;

@@ -124,8 +124,10 @@ endif()
 
 # By add_subdirectory (and FetchContent, which is the same): the targets are there, and the project's
 # own tests, programs and examples are not.
+# The type is Debug: in CI this is the build of that type, and the one that compiles each file alone.
 run(${CMAKE_COMMAND} -S "${consumer}" -B "${work}/subdirectory" -G "${generator}"
-    -D CMAKE_CXX_COMPILER=${compiler} -D CMAKE_BUILD_TYPE=${build_type} -D tenax_source=${source})
+    -D CMAKE_CXX_COMPILER=${compiler} -D CMAKE_BUILD_TYPE=Debug -D tenax_source=${source}
+    -D CMAKE_COMPILE_WARNING_AS_ERROR=ON)
 execute_process(COMMAND ${CMAKE_COMMAND} --build "${work}/subdirectory" --target help
                 OUTPUT_VARIABLE targets COMMAND_ERROR_IS_FATAL ANY)
 if(NOT targets MATCHES "libtenax")

@@ -332,6 +332,24 @@ BOOST_AUTO_TEST_CASE(types_that_are_not_registered_are_for_workers_if_the_engine
   BOOST_TEST(told(*refused->told) == "invalid_argument");
 }
 
+BOOST_AUTO_TEST_CASE(who_asks_for_types_that_do_not_exist_takes_no_lane_from_actions) {
+  opts.handlers.others_for_workers();
+  open();
+  std::size_t refused = 0;
+  for (int poll = 0; poll < 50; ++poll) {
+    std::vector<std::string> types;
+    for (int n = 0; n < 100; ++n) {
+      types.push_back("none" + std::to_string(poll) + '_' + std::to_string(n));
+    }
+    const auto a = ask(wants(types));
+    if (a->told && told(*a->told) == "overloaded") ++refused;
+  }
+  BOOST_TEST(refused == 40U);
+  submit(one("w", "any"));
+  engine->run_until_idle();
+  BOOST_TEST(take("any").at(0).workflow_id == "w");
+}
+
 BOOST_AUTO_TEST_CASE(a_million_actions_without_a_worker_wait_on_disk) {
   constexpr int workflows = 3'000;  // of that million
   opts.active_workflows_max = 64;

@@ -242,6 +242,65 @@ BOOST_AUTO_TEST_CASE(admit_refuses_before_the_body_is_read) {
   BOOST_TEST(admitted.read().body == "mine");
 }
 
+BOOST_AUTO_TEST_CASE(bodies_in_memory_are_bounded_in_all) {
+  desk d;
+  options o;
+  o.bodies_bytes_max = 64 * 1024;
+  const auto s = must_start(std::move(o), d.take());
+  const auto post = [](client& c, std::size_t bytes) {
+    c.request("POST", "/", "", std::string(bytes, 'b'));
+  };
+  client first(s.addresses()[0]);
+  post(first, 60 * 1024);
+  const auto waits = d.next();
+
+  client second(s.addresses()[0]);
+  post(second, 40 * 1024);
+  const auto refused = second.read();
+  BOOST_TEST(refused.status == 503);
+  BOOST_TEST(refused.headers.at("retry-after") == "1");
+  second.close();
+
+  client small(s.addresses()[0]);
+  post(small, 1'024);
+  d.next().send({200, {}, "small"});
+  BOOST_TEST(small.read().body == "small");
+
+  // What was answered, or has left, is counted no more.
+  waits.send({200, {}, "first"});
+  BOOST_TEST(first.read().body == "first");
+  BOOST_TEST(eventually([&] { return s.connections() == 2u; }));
+  client third(s.addresses()[0]);
+  post(third, 50 * 1024);
+  d.next().send({200, {}, "third"});
+  BOOST_TEST(third.read().body == "third");
+}
+
+BOOST_AUTO_TEST_CASE(answers_in_memory_are_bounded_in_all) {
+  options o;
+  o.answers_bytes_max = 12 * 1024 * 1024;
+  std::atomic<int> lost = 0;
+  const auto s = must_start(std::move(o), [&](const request& r, const responder& to) {
+    to.send({200, {}, std::string(r.path == "/large" ? 8 * 1024 * 1024 : 10, 'a')},
+            [&](bool is_written) { lost += is_written ? 0 : 1; });
+  });
+  client slow(s.addresses()[0], 4'096);
+  slow.get("/large");
+  slow.wait();  // some of it has come
+  client other(s.addresses()[0]);
+  other.get("/large");
+  const auto refused = other.read();
+  BOOST_TEST(refused.status == 503);
+  BOOST_TEST(refused.headers.at("retry-after") == "1");
+  BOOST_TEST(lost == 1);  // its handler knows
+  other.get("/small");
+  BOOST_TEST(other.read().status == 200);
+  slow.close();
+  BOOST_TEST(eventually([&] { return s.connections() == 1u; }));
+  other.get("/large");
+  BOOST_TEST(other.read().body.size() == 8u * 1024 * 1024);
+}
+
 BOOST_AUTO_TEST_CASE(a_request_id_is_the_clients_if_it_is_sane) {
   const auto s = must_start({}, [](const request& r, const responder& to) {
     to.send({200, {}, r.id});

@@ -42,6 +42,7 @@ struct some_command {
       return e.what();
     }
     for (const auto& r : all.rows()) from[r.key] = r.from;
+    misspelt = all.misspelt();
     return "";
   }
 
@@ -52,6 +53,7 @@ struct some_command {
   bool allow_exec = false;
   std::vector<std::string> set;
   std::map<std::string, std::string> from;
+  std::vector<std::string> misspelt;
 };
 
 bool has(const std::string& text, std::string_view part) {
@@ -130,6 +132,16 @@ BOOST_AUTO_TEST_CASE(a_file_of_settings_is_read_in_its_order) {
   BOOST_TEST(given[4].words.at(0) == "\"");
   BOOST_TEST(given[4].place == "f:5:7");
   BOOST_TEST(!parse_config("a = nan nan", "f"));
+}
+
+BOOST_AUTO_TEST_CASE(a_misspelt_variable_is_said) {
+  some_command c;
+  c.environment("TENAX_DRAIN_MSS", "5");
+  c.environment("TENAX_SOCKET", "s");
+  c.environment("TENAX_PORT_8080_TCP", "tcp://10.0.0.1:8080");
+  BOOST_TEST(c.read("") == "");
+  BOOST_TEST_REQUIRE(c.misspelt.size() == 1U);
+  BOOST_TEST(c.misspelt[0] == "TENAX_DRAIN_MSS is no setting: is TENAX_DRAIN_MS meant?");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
