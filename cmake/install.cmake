@@ -30,7 +30,7 @@ install(TARGETS ${installed} EXPORT tenax-targets
 if(TARGET tenax_program)
   add_dependencies(tenax_installed tenax_program)
   install(TARGETS tenax_program)
-  install(FILES examples/tenax.service examples/tenax.toml
+  install(FILES examples/tenax.service examples/tenax.toml examples/grafana.json
           DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/tenax/examples")
 endif()
 set(no_server "")

@@ -310,6 +310,10 @@ void add_serve(CLI::App& app, const common_options& common, action& chosen) {
                                       "What clients call this server, without port; repeatable");
   host_names->expected(1)->take_all()->type_name("NAME");
   serve
+      .add_option("--otlp-endpoint", o.otlp_endpoint,
+                  "http://HOST:PORT of a collector of traces (OTLP/HTTP); else there are none")
+      ->type_name("URL");
+  serve
       .add_option("--log-format", o.log_format,
                   "text, or json: an object a line, with what it is about")
       ->check(CLI::IsMember({"text", "json"}))
