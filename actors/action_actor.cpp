@@ -141,8 +141,8 @@ messages::handler_ended action_process::call_in_place() {
     m.what = open_for_worker();
     return m;
   }
-  const handler_env env{rt_->wall,     rt_->opts.log, nullptr, rt_->budget,
-                        rt_->attempts, rt_->secrets,  nullptr};
+  const handler_env env{rt_->wall,    rt_->opts.log,           nullptr, rt_->budget, rt_->attempts,
+                        rt_->secrets, rt_->opts.trace_context, nullptr};
   m.what = actors::call_handler(*call_, env, m.started_at_ms);
   m.bytes = bytes_of(m.what);
   rt_->budget.add_result(m.bytes);

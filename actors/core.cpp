@@ -210,6 +210,7 @@ result<void> engine_core::start(const std::filesystem::path& dir) {
                         runtime_->budget,
                         runtime_->attempts,
                         runtime_->secrets,
+                        opts_.trace_context,
                         kept_options_};
   config_ = std::make_unique<caf::actor_system_config>();
   if (seams_.virtual_time) {
@@ -815,7 +816,8 @@ model::engine_facts engine_core::facts_of(const model::definition& def) const {
     const auto* entry = opts_.handlers.find(action.type);
     if (entry != nullptr && entry->options.mode == run_mode::worker) {
       if (!facts.workers.contains(action.type)) {
-        facts.workers[action.type] = executor_->who_asks(action.type, runtime_->now_ms());
+        facts.workers[action.type] =
+            executor_->who_asks(action.type, def.spec.id, runtime_->now_ms());
       }
       continue;
     }
@@ -824,8 +826,11 @@ model::engine_facts engine_core::facts_of(const model::definition& def) const {
     lanes.push_back(where);
     types.push_back(action.type);
   }
-  auto view = executor_->view(def.spec.id, lanes);
-  for (std::size_t n = 0; n < types.size(); ++n) facts.lanes.emplace(types[n], view.lanes[n]);
+  auto view = executor_->view(def.spec.id, lanes, runtime_->now_ms());
+  for (std::size_t n = 0; n < types.size(); ++n) {
+    view.lanes[n].usual_ms = runtime_->of_types.of(opts_.handlers.find(types[n])).to_start.usual();
+    facts.lanes.emplace(types[n], view.lanes[n]);
+  }
   facts.calls = std::move(view.calls);
   facts.running = view.running;
   facts.running_max = view.running_max;
@@ -907,7 +912,8 @@ std::vector<action_type_stats> engine_core::type_stats() const {
     s.timed_out = counted.timed_out;
     s.to_start = counted.to_start.read();
     s.handling = counted.handling.read();
-    if (auto* const where = executor_->lane_of(&entry)) executor_->count(*where, s);
+    if (auto* const where = executor_->lane_of(&entry))
+      executor_->count(*where, runtime_->now_ms(), s);
   }
   return out;
 }

@@ -10,6 +10,7 @@
 #include <caf/send.hpp>
 
 #include "model/failpoint.hpp"
+#include "model/trace.hpp"
 #include "tenax/exceptions.hpp"
 
 namespace tenax::actors {
@@ -20,13 +21,12 @@ void lane_place::give_back() {
   }
 }
 
-std::pair<entrance, lane_place> executor::enter(lane& l, const messages::workflow_actor& who,
-                                                std::int32_t priority) {
+std::pair<entrance, lane_place> executor::enter(lane& l, row_entry who, std::int32_t priority) {
   messages::workflow_actor put_out;
   entry_ticket got;
   {
     const std::lock_guard lock(mutex_);
-    got = lanes_.enter(l, who, priority, put_out);
+    got = lanes_.enter(l, std::move(who), priority, put_out);
   }
   if (put_out) caf::anon_send(put_out, messages::put_out{&l});
   if (got.how != entrance::in) return {got.how, lane_place()};
@@ -49,8 +49,15 @@ std::size_t executor::room(const lane& l) const {
   return lanes_.room(l);
 }
 
-void executor::count(const lane& l, action_type_stats& out) const {
+namespace {
+std::optional<wall_time> as_wall_time(const std::optional<model::time_ms>& ms) {
+  return ms ? std::optional(wall_time(milliseconds(*ms))) : std::nullopt;
+}
+}  // namespace
+
+void executor::count(const lane& l, model::time_ms now_ms, action_type_stats& out) const {
   const std::lock_guard lock(mutex_);
+  out.oldest_ready_at = as_wall_time(lanes::oldest_ready(l, now_ms));
   out.running = l.running;
   out.running_max = l.running_max;
   out.let_in = l.admitted;
@@ -169,7 +176,7 @@ bool executor::withdraw(std::uint64_t ticket, std::vector<held_task>& back, mode
   return true;
 }
 
-executor::handed executor::hand_over(lane_place& place, held_task task,
+executor::handed executor::hand_over(lane_place& place, held_task task, milliseconds waited,
                                      task_poll::clock::time_point now, model::time_ms now_ms) {
   std::optional<told_poll> told;
   auto how = handed::over;
@@ -186,6 +193,7 @@ executor::handed executor::hand_over(lane_place& place, held_task task,
       p->takes_more = false;
       p->tasks.push_back(std::move(task));
       ++l.pull->delivered;
+      l.pull->to_start.add(waited.count());
       for (auto* const of : p->lanes) of->pull->asked_at_ms = now_ms;
       if (p->under_way == 0) {
         told = end(p);
@@ -235,16 +243,19 @@ void executor::close_polls(const error& why) {
   for (const auto& one : told) one.tell();
 }
 
-model::engine_facts::asked executor::who_asks(std::string_view type, model::time_ms now_ms) const {
+model::engine_facts::asked executor::who_asks(std::string_view type, std::string_view workflow_id,
+                                              model::time_ms now_ms) const {
   const std::lock_guard lock(mutex_);
   const auto* const l = lanes_.find_for_workers(type);
-  if (l == nullptr || !l->pull->was_asked) return {};
+  if (l == nullptr) return {};
+  const auto line = lanes::line_of(*l, workflow_id, now_ms);
+  if (!l->pull->was_asked) return {0, std::nullopt, line, std::nullopt};
   const auto& waiting = l->pull->waiting;
   // Who has been let in is not told yet, and may be any.
   return {l->admitted +
               static_cast<std::size_t>(std::count_if(waiting.begin(), waiting.end(),
                                                      [](const auto& p) { return p->has_room(); })),
-          waiting.empty() ? l->pull->asked_at_ms : now_ms};
+          waiting.empty() ? l->pull->asked_at_ms : now_ms, line, l->pull->to_start.usual()};
 }
 
 std::vector<worker_type_stats> executor::worker_stats(model::time_ms now_ms) const {
@@ -258,6 +269,8 @@ std::vector<worker_type_stats> executor::worker_stats(model::time_ms now_ms) con
     s.more_on_disk = l->watched;
     s.delivered = l->pull->delivered;
     s.given_back = l->pull->given_back;
+    s.oldest_ready_at = as_wall_time(lanes::oldest_ready(*l, now_ms));
+    s.to_start = l->pull->to_start.read();
     if (s.polls_waiting > 0) {
       s.asked_at = wall_time(milliseconds(now_ms));
     } else if (l->pull->was_asked) {
@@ -286,12 +299,19 @@ void executor::take_back(const handler_call& call) {
 }
 
 void executor::add_waiting(executor_view& out, std::string_view workflow_id,
-                           const std::vector<lane*>& of) const {
+                           const std::vector<lane*>& of, model::time_ms now_ms) const {
   out.running = lanes_.running();
   out.running_max = lanes_.running_max();
   for (const auto* l : of) {
-    out.lanes.push_back({l->running, l->running_max});
-    for (const auto& call : l->calls) add_call(out, workflow_id, *call, place::waits);
+    out.lanes.push_back(
+        {l->running, l->running_max, lanes::line_of(*l, workflow_id, now_ms), std::nullopt});
+    std::size_t in_line = 0;
+    for (const auto& call : l->calls) {
+      ++in_line;
+      if (call->definition->spec.id != workflow_id) continue;
+      out.calls.push_back({call->action, call->attempt, place::waits,
+                           lanes::whole(call->ready_at_ms, now_ms), in_line});
+    }
   }
   for (const auto& call : to_render_) add_call(out, workflow_id, *call, place::begins);
   for (const auto& one : to_record_) {
@@ -332,16 +352,20 @@ namespace {
 class call_token final : public token_source {
  public:
   /// The handler may outlive the engine and its env.
-  call_token(handler_call& call, const model::secret_source& secrets)
-      : call_(call), secrets_(secrets) {}
+  call_token(handler_call& call, const handler_env& env)
+      : call_(call), secrets_(env.secrets), trace_context_(env.trace_context) {}
   std::string token() const override {
     return model::print_token(call_.definition->spec.id, call_.action, call_.attempt,
                               call_.secret(secrets_));
+  }
+  std::string traceparent() const override {
+    return trace_context_ ? traceparent_of(call_) : std::string();
   }
 
  private:
   handler_call& call_;
   const model::secret_source secrets_;
+  const bool trace_context_;
 };
 }  // namespace
 
@@ -366,13 +390,20 @@ outcome call_handler(handler_call& call, const handler_env& env, model::time_ms 
   context.now = wall_time(milliseconds(now_ms));
   context.stop = call.stop.get_token();
   context.log = &env.log;
-  const call_token token(call, env.secrets);
+  const call_token token(call, env);
   context.tokens = &token;
   try {
     return call.entry->run(context);
   } catch (...) {
     return of_exception(call.entry->options, std::current_exception());
   }
+}
+
+std::string traceparent_of(const handler_call& call) {
+  const auto& spec = call.definition->spec;
+  const auto trace = model::trace_of(spec.id, call.submitted_at_ms);
+  return model::print_traceparent(
+      trace, model::attempt_span(trace, spec.actions[call.action].key, call.attempt));
 }
 
 std::size_t bytes_of(const outcome& what) noexcept {

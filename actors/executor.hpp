@@ -34,6 +34,7 @@ struct handler_env {
   memory_budget& budget;
   std::atomic<std::uint64_t>& attempts;
   model::secret_source secrets;
+  bool trace_context;  ///< options::trace_context
   /// What a handler refers to (its function, `log`): lives as long as one runs, be it longer than
   /// the engine.
   std::shared_ptr<const void> keep;
@@ -46,6 +47,9 @@ struct handler_env {
 /// action_options::on_exception makes of it.
 [[nodiscard]] outcome call_handler(handler_call& call, const handler_env& env,
                                    model::time_ms now_ms) noexcept;
+
+/// See action_context::traceparent.
+[[nodiscard]] std::string traceparent_of(const handler_call& call);
 
 /// Bytes that an outcome takes until it is durable.
 [[nodiscard]] std::size_t bytes_of(const outcome& what) noexcept;
@@ -90,7 +94,7 @@ class executor {
   void bound_lanes(const lane_bounds& b) { lanes_.bound(b); }
   /// A place at once; or `your_turn` later, and perhaps `put_out` instead; or neither, if it is
   /// left out.
-  [[nodiscard]] std::pair<entrance, lane_place> enter(lane& l, const messages::workflow_actor& who,
+  [[nodiscard]] std::pair<entrance, lane_place> enter(lane& l, row_entry who,
                                                       std::int32_t priority);
   /// The workflow has nothing for its turn any more.
   void withdraw(lane& l, const messages::workflow_actor& who, std::int32_t priority);
@@ -117,8 +121,8 @@ class executor {
     timed,  ///< to its poll, which is told after a moment: look at the time
     back    ///< nobody is there any more who has asked
   };
-  /// The attempt is open, and that is durable.
-  [[nodiscard]] handed hand_over(lane_place& place, held_task task,
+  /// The attempt is open, and that is durable. `waited`: since it could have been given away.
+  [[nodiscard]] handed hand_over(lane_place& place, held_task task, milliseconds waited,
                                  task_poll::clock::time_point now, model::time_ms now_ms);
   /// Tells those whose time is over; returns when the next one's is.
   [[nodiscard]] std::optional<task_poll::clock::time_point> end_polls(
@@ -127,6 +131,7 @@ class executor {
   void close_polls(const error& why);
   [[nodiscard]] std::vector<worker_type_stats> worker_stats(model::time_ms now_ms) const;
   [[nodiscard]] model::engine_facts::asked who_asks(std::string_view type,
+                                                    std::string_view workflow_id,
                                                     model::time_ms now_ms) const;
 
   // --- for the engine actor: who is left out waits in the store ---
@@ -137,7 +142,7 @@ class executor {
   /// For how many more workflows the row has room.
   [[nodiscard]] std::size_t room(const lane& l) const;
   /// What goes on in it now.
-  void count(const lane& l, action_type_stats& out) const;
+  void count(const lane& l, model::time_ms now_ms, action_type_stats& out) const;
   /// A workflow is taken up for it, and says `arrived` once it has entered, or not.
   void expect(lane& l);
   void arrived(lane& l);
@@ -161,7 +166,8 @@ class executor {
   [[nodiscard]] virtual std::vector<stuck_call> stuck() const = 0;
   /// The calls of a workflow, and what goes on in these lanes.
   [[nodiscard]] virtual executor_view view(std::string_view workflow_id,
-                                           const std::vector<lane*>& of) const = 0;
+                                           const std::vector<lane*>& of,
+                                           model::time_ms now_ms) const = 0;
 
  protected:
   using place = model::engine_facts::call::place;
@@ -171,8 +177,8 @@ class executor {
     out.calls.push_back({call.action, call.attempt, where, since_ms});
   }
   /// With mutex_ held: the lanes, and the calls that no thread has.
-  void add_waiting(executor_view& out, std::string_view workflow_id,
-                   const std::vector<lane*>& of) const;
+  void add_waiting(executor_view& out, std::string_view workflow_id, const std::vector<lane*>& of,
+                   model::time_ms now_ms) const;
   /// With mutex_ held: a thread has taken the call, and its start is to become durable / is.
   void begins(const handler_call& call) {
     to_record_.push_back({&call, call.definition, call.action, call.attempt});

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <bit>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 
 #include "model/seams.hpp"
@@ -24,6 +25,19 @@ class time_counts {
                                           time_histogram::classes - 1);
     counts_[at].fetch_add(1, std::memory_order_relaxed);
     total_ms_.fetch_add(ms, std::memory_order_relaxed);
+  }
+  /// Nine in ten took less; nothing: there were too few to say.
+  [[nodiscard]] std::optional<model::time_ms> usual() const {
+    constexpr std::uint64_t enough = 20;
+    std::uint64_t all = 0;
+    for (const auto& n : counts_) all += n;
+    if (all < enough) return std::nullopt;
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i + 1 < counts_.size(); ++i) {
+      sum += counts_[i];
+      if (sum >= all - all / 10) return model::time_ms{1} << i;
+    }
+    return std::nullopt;
   }
   [[nodiscard]] time_histogram read() const {
     time_histogram out;

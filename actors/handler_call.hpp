@@ -71,10 +71,11 @@ struct handler_call {
   std::uint32_t attempt = 0;
   std::uint32_t deferrals = 0;
   std::int32_t priority = 0;
-  std::uint32_t ready_at_ms = 0;  ///< since when it could have run; the lower half of it
-  std::uint64_t round = 0;        ///< of its lane, in which it is its workflow's turn
-  bool durable_first = false;     ///< the start is durable before the handler is called
-  bool has_own_input = false;     ///< made for this call; else it is as in the spec
+  std::uint32_t ready_at_ms = 0;       ///< since when it could have run; the lower half of it
+  model::time_ms submitted_at_ms = 0;  ///< of its workflow
+  std::uint64_t round = 0;             ///< of its lane, in which it is its workflow's turn
+  bool durable_first = false;          ///< the start is durable before the handler is called
+  bool has_own_input = false;          ///< made for this call; else it is as in the spec
   /// Makes that, or says what comes of the attempt instead; looks at `is_open` now and then. Null:
   /// it is made, or there is none.
   std::function<std::optional<outcome>(const handler_call&, std::string& input)> render;

@@ -86,7 +86,7 @@ bool lanes::lets_in(const lane& l) const {
                      [](const auto& p) { return p->has_room(); });
 }
 
-entry_ticket lanes::enter(lane& l, const messages::workflow_actor& who, std::int32_t priority,
+entry_ticket lanes::enter(lane& l, row_entry who, std::int32_t priority,
                           messages::workflow_actor& put_out) {
   if (l.in_row == 0 && lets_in(l)) {
     ++l.admitted;
@@ -96,12 +96,12 @@ entry_ticket lanes::enter(lane& l, const messages::workflow_actor& who, std::int
   if (l.in_row >= bounds_.row_max) {
     const auto last = std::prev(l.row.end());
     if (last->first >= priority) return {entrance::full};
-    put_out = std::move(last->second.back());
+    put_out = std::move(last->second.back().who);
     last->second.pop_back();
     if (last->second.empty()) l.row.erase(last);
     count_row(l, -1);
   }
-  l.row[priority].push_back(who);
+  l.row[priority].push_back(std::move(who));
   count_row(l, 1);
   return {entrance::row};
 }
@@ -128,10 +128,47 @@ bool lanes::is_low(const lane& l) const noexcept {
   return l.in_row + l.coming <= bounds_.low();
 }
 
+model::time_ms lanes::whole(std::uint32_t ms, model::time_ms now_ms) noexcept {
+  return now_ms - static_cast<std::int32_t>(static_cast<std::uint32_t>(now_ms) - ms);
+}
+
+model::engine_facts::line_view lanes::line_of(const lane& l, std::string_view workflow_id,
+                                              model::time_ms now_ms) {
+  model::engine_facts::line_view out;
+  out.calls = l.calls.size();
+  out.row = l.in_row;
+  out.more = l.watched;
+  std::size_t before = 0;
+  for (const auto& [priority, rank] : l.row) {
+    for (const auto& entry : rank) {
+      ++before;
+      if (entry.definition->spec.id != workflow_id) continue;
+      out.place = before;
+      out.first = entry.first;
+      out.ready_at_ms = whole(entry.ready_at_ms, now_ms);
+      return out;
+    }
+  }
+  return out;
+}
+
+std::optional<model::time_ms> lanes::oldest_ready(const lane& l, model::time_ms now_ms) {
+  std::optional<model::time_ms> out;
+  const auto look = [&](std::uint32_t ms) {
+    const auto at = whole(ms, now_ms);
+    out = std::min(out.value_or(at), at);
+  };
+  for (const auto& call : l.calls) look(call->ready_at_ms);
+  for (const auto& [priority, rank] : l.row) {
+    for (const auto& entry : rank) look(entry.ready_at_ms);
+  }
+  return out;
+}
+
 void lanes::withdraw(lane& l, const messages::workflow_actor& who, std::int32_t priority) {
   const auto rank = l.row.find(priority);
   if (rank == l.row.end()) return;
-  const auto found = std::find(rank->second.begin(), rank->second.end(), who);
+  const auto found = std::ranges::find(rank->second, who, &row_entry::who);
   if (found == rank->second.end()) return;
   rank->second.erase(found);
   count_row(l, -1);
@@ -169,7 +206,7 @@ void lanes::take_turns(const poll_ptr& p, std::vector<turn>& out) {
 /// Who is first in its row.
 turn lanes::let_in(lane& l) {
   const auto rank = l.row.begin();
-  turn out{std::move(rank->second.front()), &l, nullptr};
+  turn out{std::move(rank->second.front().who), &l, nullptr};
   rank->second.pop_front();
   if (rank->second.empty()) l.row.erase(rank);
   count_row(l, -1);

@@ -20,11 +20,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "actors/figures.hpp"
 #include "actors/handler_call.hpp"
 #include "actors/polls.hpp"
+#include "model/explain.hpp"
 #include "model/seams.hpp"
 
 namespace tenax::actors {
@@ -50,6 +53,14 @@ struct lane_bounds {
   [[nodiscard]] std::size_t fill_max() const noexcept { return row_max < 4 ? 1 : row_max / 4 * 3; }
   /// With so many in the row it is low, and the next are taken up.
   [[nodiscard]] std::size_t low() const noexcept { return fill_max() / 2; }
+};
+
+/// A workflow in a row.
+struct row_entry {
+  messages::workflow_actor who;
+  model::definition_ptr definition;
+  model::action_index first = 0;  ///< its action that goes first
+  std::uint32_t ready_at_ms = 0;  ///< since when that could run; the lower half of it
 };
 
 enum class entrance : std::uint8_t {
@@ -89,7 +100,7 @@ class lanes {
   [[nodiscard]] const lane_bounds& bounds() const noexcept { return bounds_; }
 
   /// `put_out`: who lost its place in a full row to one of a higher priority.
-  entry_ticket enter(lane& l, const messages::workflow_actor& who, std::int32_t priority,
+  entry_ticket enter(lane& l, row_entry who, std::int32_t priority,
                      messages::workflow_actor& put_out);
   /// It has nothing for its turn any more.
   void withdraw(lane& l, const messages::workflow_actor& who, std::int32_t priority);
@@ -101,6 +112,15 @@ class lanes {
   void take_turns(const poll_ptr& p, std::vector<turn>& out);
   /// For how many more workflows the row has room.
   [[nodiscard]] std::size_t room(const lane& l) const noexcept;
+  /// How many wait in it, and where the workflow stands in its row.
+  [[nodiscard]] static model::engine_facts::line_view line_of(const lane& l,
+                                                              std::string_view workflow_id,
+                                                              model::time_ms now_ms);
+  /// Of the lower half of a time that is not far from now.
+  [[nodiscard]] static model::time_ms whole(std::uint32_t ms, model::time_ms now_ms) noexcept;
+  /// Since when what has waited longest could run; nothing: none waits here.
+  [[nodiscard]] static std::optional<model::time_ms> oldest_ready(const lane& l,
+                                                                  model::time_ms now_ms);
   [[nodiscard]] bool is_low(const lane& l) const noexcept;
 
   /// A call that was let in: it waits for a thread.
@@ -150,6 +170,7 @@ struct pull_side {
   model::time_ms asked_at_ms = 0;  ///< last
   std::uint64_t delivered = 0;
   std::uint64_t given_back = 0;
+  time_counts to_start;
 
   /// Places that polls still take.
   [[nodiscard]] std::size_t wanted() const noexcept;
@@ -166,7 +187,7 @@ struct lane {
   std::size_t coming = 0;  ///< workflows that are taken up from the store for it
   bool watched = false;    ///< the engine is to be told, once, when the row is low
   std::size_t number = 0;  ///< among the lanes
-  std::map<std::int32_t, std::deque<messages::workflow_actor>, std::greater<>> row;
+  std::map<std::int32_t, std::deque<row_entry>, std::greater<>> row;
   std::deque<handler_call_ptr> calls;  ///< wait for a thread; by priority, then by round
   std::uint64_t round = 0;             ///< the latest of which a call was picked
   std::unique_ptr<pull_side> pull;     ///< for workers; null: for handlers

@@ -162,11 +162,11 @@ class pool_executor final : public executor, public std::enable_shared_from_this
     return out;
   }
 
-  [[nodiscard]] executor_view view(std::string_view workflow_id,
-                                   const std::vector<lane*>& of) const override {
+  [[nodiscard]] executor_view view(std::string_view workflow_id, const std::vector<lane*>& of,
+                                   model::time_ms now_ms) const override {
     executor_view out;
     const std::lock_guard lock(mutex_);
-    add_waiting(out, workflow_id, of);
+    add_waiting(out, workflow_id, of, now_ms);
     for (const auto& call : to_begin_) add_call(out, workflow_id, *call, place::begins);
     for (const auto& w : workers_) {
       if (!w.call) continue;

@@ -75,10 +75,10 @@ class manual_executor final : public stepped_executor {
     }
     return out;
   }
-  [[nodiscard]] executor_view view(std::string_view workflow_id,
-                                   const std::vector<lane*>& of) const override {
+  [[nodiscard]] executor_view view(std::string_view workflow_id, const std::vector<lane*>& of,
+                                   model::time_ms now_ms) const override {
     executor_view out;
-    add_waiting(out, workflow_id, of);
+    add_waiting(out, workflow_id, of, now_ms);
     for (const auto* calls : {&rendered_, &to_begin_}) {
       for (const auto& call : *calls) add_call(out, workflow_id, *call, place::begins);
     }

@@ -441,12 +441,14 @@ void workflow_process::hand_over(handler_call& call) {
   task.input = call.has_own_input ? std::move(call.input) : what.input;
   task.idempotency_key = spec.id + "/" + what.key;
   task.token = model::print_token(spec.id, a, action.attempt, secret);
+  if (rt_->opts.trace_context) task.traceparent = traceparent_of(call);
   task.attempt = action.attempt;
   task.deferrals = action.deferrals;
   task.delivery = action.delivery;
   task.given_up_at = wall_time(milliseconds(action.due_at_ms));
   const auto now = home_system().clock().now();
-  switch (rt_->handlers->hand_over(call.place, std::move(held), now, rt_->now_ms())) {
+  const milliseconds waited(rt_->now_ms() - lanes::whole(call.ready_at_ms, rt_->now_ms()));
+  switch (rt_->handlers->hand_over(call.place, std::move(held), waited, now, rt_->now_ms())) {
     case executor::handed::over:
       break;
     case executor::handed::timed:
@@ -503,7 +505,8 @@ void workflow_process::take_turns(ready_row& row) {
     }
     const auto a = next_of(row);
     if (!a) return;
-    auto [how, where] = rt_->handlers->enter(*row.where, this, def_->spec.priority);
+    auto [how, where] = rt_->handlers->enter(*row.where, {this, def_, a->action, a->ready_at_ms},
+                                             def_->spec.priority);
     if (how == entrance::in) {
       admit(*a, std::move(where));
       continue;
@@ -589,6 +592,7 @@ void workflow_process::admit(const ready_row::queued& next, lane_place where) {
   call->deferrals = goes_on ? action.deferrals : 0;
   call->priority = def_->spec.priority;
   call->ready_at_ms = next.ready_at_ms;
+  call->submitted_at_ms = state_.created_at_ms;
   // A worker has it once it is open, and that is durable.
   call->durable_first =
       !call->is_for_worker() &&

@@ -71,6 +71,10 @@ variables environment_of(const action_context& ctx, const variables& inherited) 
   put("TENAX_WORKFLOW_ID", ctx.workflow_id);
   put("TENAX_ACTION_KEY", ctx.action_key);
   put("TENAX_ATTEMPT", std::to_string(ctx.attempt));
+  if (const auto parent = ctx.traceparent(); !parent.empty()) {
+    std::erase_if(out, [](const auto& v) { return v.starts_with("TRACEPARENT="); });
+    put("TRACEPARENT", parent);
+  }
   return out;
 }
 

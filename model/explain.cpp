@@ -85,6 +85,17 @@ std::string listed(const std::vector<std::string>& keys, std::size_t total) {
   return out;
 }
 
+/// "1st", "12th"
+std::string print_ordinal(std::size_t n) {
+  const bool is_teen = n % 100 >= 11 && n % 100 <= 13;
+  const char* const end = is_teen       ? "th"
+                          : n % 10 == 1 ? "st"
+                          : n % 10 == 2 ? "nd"
+                          : n % 10 == 3 ? "rd"
+                                        : "th";
+  return std::to_string(n) + end;
+}
+
 class explainer {
  public:
   explainer(const definition& def, const workflow_state& state, const vantage& from)
@@ -108,6 +119,8 @@ class explainer {
   void could_run(action_index a);
   void could_start(action_index a);
   void find_workers(const std::string& type);
+  void add_note(action_index a, const engine_facts::call* call, const engine_facts::line_view& line,
+                const std::optional<time_ms>& usual_ms, action_reason& to) const;
   void find_places(action_index a, const engine_facts::call* call);
   void waits_for_time(action_index a);
   void name_roots();
@@ -388,11 +401,16 @@ void explainer::find_places(action_index a, const engine_facts::call* call) {
   const auto& engine = *from_.engine;
   const auto& type = def_.spec.actions[a].type;
   const std::size_t before = mine_->reasons.size();
-  if (rules_of(a).options().mode == run_mode::worker && call == nullptr) find_workers(type);
+  if (rules_of(a).options().mode == run_mode::worker && call == nullptr) {
+    find_workers(type);
+    const auto asked = engine.workers.find(type);
+    if (mine_->reasons.size() > before && asked != engine.workers.end())
+      add_note(a, call, asked->second.line, asked->second.usual_ms, mine_->reasons[before]);
+  }
   // A call that a thread has counts as running, and this one has none.
   if (const auto lane = engine.lanes.find(type); lane != engine.lanes.end()) {
-    const auto [running, most] = lane->second;
-    if (running >= most) {
+    const auto running = lane->second.running;
+    if (running >= lane->second.running_max) {
       add(reason_kind::lane_full, "waits for a handler of " + type + " to return: " +
                                       std::to_string(running) + " run, as many as may");
     }
@@ -400,6 +418,8 @@ void explainer::find_places(action_index a, const engine_facts::call* call) {
       add(reason_kind::threads_full,
           "waits for a thread: all " + std::to_string(engine.running_max) + " are taken");
     }
+    if (mine_->reasons.size() > before)
+      add_note(a, call, lane->second.line, lane->second.usual_ms, mine_->reasons[before]);
   }
   if (engine.memory_full) {
     add(reason_kind::memory_full,
@@ -412,6 +432,30 @@ void explainer::find_places(action_index a, const engine_facts::call* call) {
   } else {
     add(reason_kind::starting, "may start now: nothing that is known holds it");
   }
+}
+
+/// Its place in line, and whether it has waited for longer than usual. A call goes before those
+/// that are behind it now, unless they have a higher priority or take turns with its workflow; a
+/// workflow in a row has its turn after those before it. What waits on disk has no place that is
+/// known.
+void explainer::add_note(action_index a, const engine_facts::call* call,
+                         const engine_facts::line_view& line,
+                         const std::optional<time_ms>& usual_ms, action_reason& to) const {
+  const bool has_call = call != nullptr && call->in_line > 0;
+  to.place = has_call ? call->in_line : line.place;
+  if (to.place == 0) return;
+  to.line = has_call ? line.calls : line.row;
+  if (TENAX_PLANTED(35)) to.place = to.line + 1;
+  const bool is_more = !has_call && line.more;
+  if (to.line > 1 || is_more) {
+    to.note = (has_call ? "" : "its workflow is ") + print_ordinal(to.place) + " of " +
+              std::to_string(to.line) + " in line" + (is_more ? ", and more may wait on disk" : "");
+  }
+  const time_ms ready_at_ms = has_call ? call->since_ms : line.first == a ? line.ready_at_ms : 0;
+  if (!usual_ms || ready_at_ms == 0 || from_.now_ms - ready_at_ms <= *usual_ms) return;
+  to.note += (to.note.empty() ? "it has waited " : "; it has waited ") +
+             print_duration(milliseconds(from_.now_ms - ready_at_ms)) +
+             ", nine in ten wait less than " + print_duration(milliseconds(*usual_ms));
 }
 
 /// Of a type that is for workers.

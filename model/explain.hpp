@@ -19,9 +19,20 @@ namespace tenax::model {
 
 /// What a running engine knows beside the store, all of one moment.
 struct engine_facts {
+  /// Who waits for a place of an action type.
+  struct line_view {
+    std::size_t calls = 0;           ///< that wait for a thread
+    std::size_t row = 0;             ///< workflows in memory that wait behind them for their turns
+    bool more = false;               ///< others may wait on disk
+    std::size_t place = 0;           ///< of the workflow in the row, from 1 on; 0: it is not there
+    action_index first = no_action;  ///< then: its action that goes first
+    time_ms ready_at_ms = 0;         ///< since when that could run
+  };
   struct lane {
     std::size_t running = 0;  ///< handlers, those that are about to run included
     std::size_t running_max = 0;
+    line_view line{};
+    std::optional<time_ms> usual_ms{};  ///< nine in ten of its type have waited less; none: unknown
   };
   struct call {
     enum class place : std::uint8_t {
@@ -33,12 +44,15 @@ struct engine_facts {
     action_index action = 0;
     std::uint32_t attempt = 0;
     place where = place::waits;
-    time_ms since_ms = 0;  ///< runs, given_up
+    time_ms since_ms = 0;     ///< runs, given_up; waits: could have run
+    std::size_t in_line = 0;  ///< waits: of the lane's calls, from 1 on
   };
   /// Who asks for a type that is for workers.
   struct asked {
     std::size_t waiting = 0;             ///< polls that take one more, and actions that go to one
     std::optional<time_ms> asked_at_ms;  ///< last; while one waits: now
+    line_view line{};
+    std::optional<time_ms> usual_ms{};  ///< as in `lane`
   };
   bool paused = false;
   bool at_rest = false;  ///< options::takes_up refuses the workflow

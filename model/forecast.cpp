@@ -296,7 +296,7 @@ std::string text_of(const action_error& e) {
 
 std::string with_error(const std::string& key, const action_reason& r,
                        const std::optional<action_error>& last) {
-  std::string out = key + ' ' + r.text;
+  std::string out = key + ' ' + r.text + (r.note.empty() ? "" : "; " + r.note);
   if (last) out += ", after " + text_of(*last);
   return out;
 }

@@ -1,80 +1,33 @@
 #include "node/client.hpp"
 
-#include <curl/curl.h>
-
-#include <array>
 #include <optional>
 #include <utility>
 
 #include "http/socket.hpp"
-#include "http/uri.hpp"
+#include "node/curl.hpp"
 #include "node/text.hpp"
 #include "node/view_reading.hpp"
 
 namespace tenax::node {
 
-struct free_curl {
-  void operator()(CURL* h) const noexcept { curl_easy_cleanup(h); }
-  void operator()(CURLU* u) const noexcept { curl_url_cleanup(u); }
-  void operator()(curl_slist* l) const noexcept { curl_slist_free_all(l); }
-  void operator()(char* text) const noexcept { curl_free(text); }
-};
-template <class T>
-using curl_owned = std::unique_ptr<T, free_curl>;
-
 namespace {
 
 constexpr std::string_view unix_scheme = "unix:";
-constexpr long connect_ms_max = 10'000;
 constexpr long answer_ms_max = 300'000;
 constexpr std::size_t answer_bytes_max = std::size_t{1} << 30;
 
 error invalid(std::string what) { return {errc::invalid_argument, std::move(what)}; }
 
-std::string part_of(CURLU* url, CURLUPart part) {
-  char* text = nullptr;
-  if (curl_url_get(url, part, &text, 0) != CURLUE_OK) return {};
-  const curl_owned<char> freed(text);
-  return text;
-}
-
-/// Whether what is sent there can be read on the way.
-bool is_open_to_others(CURLU* url) {
-  return part_of(url, CURLUPART_SCHEME) == "http" &&
-         !http::is_loopback_host(part_of(url, CURLUPART_HOST));
-}
-
 /// What requests begin with, of a URL that can be used.
 result<std::string> base_of(const endpoint& to) {
-  const auto refused = [&](const std::string& why) {
-    return invalid("--server " + to.url + ": " + why);
-  };
-  const curl_owned<CURLU> url(curl_url());
-  if (!url || curl_url_set(url.get(), CURLUPART_URL, to.url.c_str(), 0) != CURLUE_OK)
-    return refused("use http://HOST:PORT, https://HOST:PORT or unix:PATH");
-  const auto scheme = part_of(url.get(), CURLUPART_SCHEME);
-  if (scheme != "http" && scheme != "https") return refused("use http, https or unix:PATH");
-  for (const auto part : {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_QUERY, CURLUPART_FRAGMENT})
-    if (!part_of(url.get(), part).empty())
-      return error(errc::invalid_argument,  // it may be a secret
-                   "--server takes no user, query or fragment; a token comes from TENAX_TOKEN or "
-                   "--server-token-file");
-  if (!to.token.empty() && is_open_to_others(url.get()))
-    return refused("a token is sent by https, to loopback or over a Unix socket only");
-  auto base = part_of(url.get(), CURLUPART_URL);
-  while (base.ends_with('/')) base.pop_back();
-  return base;
-}
-
-std::size_t take(char* bytes, std::size_t, std::size_t n, void* to) {
-  auto& body = *static_cast<std::string*>(to);
-  if (body.size() + n > answer_bytes_max) return 0;
-  try {
-    body.append(bytes, n);
-  } catch (const std::exception&) {  // no memory
-    return 0;
-  }
-  return n;
+  auto address =
+      read_address(to.url, {"--server", "http://HOST:PORT, https://HOST:PORT or unix:PATH",
+                            "; a token comes from TENAX_TOKEN or --server-token-file"});
+  if (!address) return address.error();
+  if (!to.token.empty() && address->is_open_to_others)
+    return invalid("--server " + to.url +
+                   ": a token is sent by https, to loopback or over a Unix socket only");
+  return std::move(address->base);
 }
 
 bool never_left(CURLcode code) noexcept {
@@ -88,9 +41,8 @@ bool never_left(CURLcode code) noexcept {
 class client::impl {
  public:
   static result<std::unique_ptr<impl>> make(const endpoint& to) {
-    static const auto ready = curl_global_init(CURL_GLOBAL_DEFAULT);
     auto made = std::make_unique<impl>();
-    if (ready != CURLE_OK || !made->handle_) return invalid("libcurl does not start");
+    if (!made->handle_) return invalid("libcurl does not start");
     made->name_ = to.url;
     made->cacert_ = to.cacert.string();
     if (to.url.starts_with(unix_scheme)) {
@@ -120,22 +72,15 @@ class client::impl {
 
   result<std::string> ask(const std::string& target, const asked& what) {
     CURL* const h = handle_.get();
-    curl_easy_reset(h);  // keeps connections
     status_ = 0;
-    std::string body;
-    std::array<char, CURL_ERROR_SIZE> why{};
     const auto url = base_ + target;
-    curl_easy_setopt(h, CURLOPT_URL, url.c_str());
-    curl_easy_setopt(h, CURLOPT_PATH_AS_IS, 1L);
-    curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(h, CURLOPT_PROXY, "");
-    curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(h, CURLOPT_HTTPHEADER, headers_.get());
-    curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, connect_ms_max);
-    curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, what.ms_max);
-    curl_easy_setopt(h, CURLOPT_ERRORBUFFER, why.data());
-    curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, take);
-    curl_easy_setopt(h, CURLOPT_WRITEDATA, &body);
+    curl_answer got;
+    begin(h,
+          {.url = url,
+           .headers = headers_.get(),
+           .ms_max = what.ms_max,
+           .body_max = answer_bytes_max},
+          got);
     if (!socket_.text().empty())
       curl_easy_setopt(h, CURLOPT_UNIX_SOCKET_PATH, socket_.text().c_str());
     if (!cacert_.empty()) {
@@ -149,28 +94,20 @@ class client::impl {
       // libcurl repeats what it sent on a connection that had died: no change is made twice.
       curl_easy_setopt(h, CURLOPT_FRESH_CONNECT, 1L);
     }
-    if (const auto code = curl_easy_perform(h); code != CURLE_OK) {
-      const std::string said = why[0] != '\0' ? why.data() : curl_easy_strerror(code);
-      return no_answer(code, said, what.method != nullptr);
-    }
+    if (const auto code = curl_easy_perform(h); code != CURLE_OK)
+      return no_answer(code, got.why(code), what.method != nullptr);
     curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status_);
-    if (status_ >= 200 && status_ < 300) return body;
-    return refusal(status_, body);
+    if (status_ >= 200 && status_ < 300) return std::move(got.body);
+    return refusal(status_, got.body);
   }
 
  private:
   bool set_headers(const std::string& token) {
     if (token.find_first_of("\r\n") != std::string::npos) return false;
-    add_header("Content-Type: application/json");
-    add_header("Expect:");
-    if (!token.empty()) add_header("Authorization: Bearer " + token);
-    return headers_ != nullptr;
-  }
-  void add_header(const std::string& text) {
-    auto* const longer = curl_slist_append(headers_.get(), text.c_str());
-    if (longer == nullptr) return;
-    (void)headers_.release();
-    headers_.reset(longer);
+    headers_.add("Content-Type: application/json");
+    headers_.add("Expect:");
+    if (!token.empty()) headers_.add("Authorization: Bearer " + token);
+    return headers_.get() != nullptr;
   }
 
   [[nodiscard]] error no_answer(CURLcode code, const std::string& said, bool changes) const {
@@ -198,8 +135,8 @@ class client::impl {
             read->what.faults()};
   }
 
-  const curl_owned<CURL> handle_{curl_easy_init()};
-  curl_owned<curl_slist> headers_;
+  const curl::owned<CURL> handle_ = new_curl();
+  curl::header_lines headers_;
   http::socket_path socket_;
   std::string name_;
   std::string base_;

@@ -1,5 +1,5 @@
-// client.hpp - asks a tenax server over HTTP: one request, one answer, in order. The one user of
-// libcurl. Depends on include/tenax, http/ (paths of sockets) and libcurl. Main thread only.
+// client.hpp - asks a tenax server over HTTP: one request, one answer, in order. Depends on
+// include/tenax, http/ (paths of sockets) and node/curl. Main thread only.
 #pragma once
 
 #include <filesystem>

@@ -34,6 +34,7 @@ using namespace tenax::node;  // a program of its own, nothing includes it
 using action = std::function<int()>;
 
 constexpr std::uint64_t rows_max = 1'000'000'000;  // of one answer
+constexpr std::uint64_t http_timeout_ms_max = 86'400'000;
 constexpr auto ms_max = static_cast<std::uint64_t>(tenax::limits{}.delay_max.count());
 
 bool read_number(const std::string& text, double& value) {
@@ -193,11 +194,37 @@ void add_exec(CLI::App& command, run_options& o) {
       ->capture_default_str();
 }
 
+/// The action type http.
+void add_http(CLI::App& command, run_options& o) {
+  const auto not_empty = [](const std::string& path) {
+    return path.empty() ? "the path is empty" : "";
+  };
+  auto* hosts = command.add_option(
+      "--allow-host", o.allow_hosts,
+      "Where specs may send requests (action type http): api.example.com, *.example.com, "
+      "HOST:PORT, 10.0.0.0/8; repeatable");
+  hosts->expected(1)->take_all()->type_name("HOST");
+  command.add_option("--http-timeout-ms", o.http_timeout_ms, "Per attempt")
+      ->check(whole(1, http_timeout_ms_max))
+      ->capture_default_str();
+  command
+      .add_option("--http-cacert", o.http_cacert,
+                  "PEM file: who may sign certificates; else whom the system trusts")
+      ->check(not_empty)
+      ->type_name("FILE");
+  command
+      .add_option("--secrets-dir", o.secrets_dir,
+                  "Of files, one a secret, that such requests may have")
+      ->check(not_empty)
+      ->type_name("PATH");
+}
+
 /// CLI11's own conversion reads more into some words.
 void take_words(const CLI::App& command, run_options& o) {
   o.at_most_once = command.get_option("--at-most-once")->results();
   o.exec_programs = command.get_option("--exec-program")->results();
   o.exec_env = command.get_option("--exec-env")->results();
+  o.allow_hosts = command.get_option("--allow-host")->results();
 }
 
 void add_run(CLI::App& app, const common_options& common, action& chosen) {
@@ -219,6 +246,7 @@ void add_run(CLI::App& app, const common_options& common, action& chosen) {
       ->check(whole(1, 10'000'000))
       ->type_name("N");
   add_exec(run, o);
+  add_http(run, o);
   add_engine(run, o);
   run.footer(
       "A file without `id` gets one from its name and content, so the same command goes on with\n"
@@ -282,6 +310,10 @@ void add_serve(CLI::App& app, const common_options& common, action& chosen) {
                                       "What clients call this server, without port; repeatable");
   host_names->expected(1)->take_all()->type_name("NAME");
   serve
+      .add_option("--otlp-endpoint", o.otlp_endpoint,
+                  "http://HOST:PORT of a collector of traces (OTLP/HTTP); else there are none")
+      ->type_name("URL");
+  serve
       .add_option("--log-format", o.log_format,
                   "text, or json: an object a line, with what it is about")
       ->check(CLI::IsMember({"text", "json"}))
@@ -294,6 +326,7 @@ void add_serve(CLI::App& app, const common_options& common, action& chosen) {
       "With workflows to look at and a worker, in tenax-demo unless --data-dir is given");
   add_policy(serve, o.how);
   add_exec(serve, o.how);
+  add_http(serve, o.how);
   add_engine(serve, o.how);
   serve.add_option("--config", config, "A file of these settings (TOML); else TENAX_CONFIG")
       ->check(path_not_empty)

@@ -131,6 +131,7 @@ std::string render_reasons(const std::string& workflow_id, const explained_actio
   for (const auto& r : a.reasons) {
     if (r.kind == reason_kind::no_process && a.reasons.size() > 1) continue;  // of all of them
     out += (out.empty() ? "" : "; ") + printable(r.text);
+    if (!r.note.empty()) out += "; " + printable(r.note);
     decides = decides || r.kind == reason_kind::in_doubt || r.kind == reason_kind::exhausted;
   }
   if (decides) out += ": " + resolve_line(c.target, workflow_id, a.key);

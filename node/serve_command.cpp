@@ -14,6 +14,7 @@
 #include "node/demo.hpp"
 #include "node/engines.hpp"
 #include "node/notify.hpp"
+#include "node/otlp.hpp"
 #include "node/signals.hpp"
 #include "tenax/server.hpp"
 
@@ -105,12 +106,23 @@ int serve_command(const common_options& given, const serve_options& o) {
     complain(
         "any user of this machine can have this server run programs: --token-file FILE locks the "
         "address, --exec-program PATH says which programs");
+  if (!o.how.secrets_dir.empty() && !o.token_file)
+    complain(
+        "any user of this machine can have this server send its secrets to the allowed hosts: "
+        "--token-file FILE locks the address");
   for (const auto& w : o.warnings) complain(w);
   raise_file_limit();
   const auto counters = std::make_shared<attempt_counters>();
   const service_manager manager;
   const signals alarm(signals::hangup::is_asked);
+  auto places = make_server(common, o);
+  if (o.otlp_endpoint) {
+    auto collector = collector_of(*o.otlp_endpoint);
+    if (!collector) return report_error(common, "cannot serve", collector.error());
+    places.send_spans = std::move(*collector);
+  }
   auto opts = engine_options(o.how, counters);
+  opts.trace_context = o.otlp_endpoint.has_value();
   opts.log = make_log(common, o);
   if (o.demo) demo::add_types(opts);
   opts.on_stopped = [&alarm](const error&) { alarm.wake(); };
@@ -120,7 +132,6 @@ int serve_command(const common_options& given, const serve_options& o) {
     return report_error(common, "cannot open the data directory",
                         explained(opened.error(), common.data_dir));
   auto& target = *opened;
-  const auto places = make_server(common, o);
   auto front = server::start(target, places);
   if (!front) return report_error(common, "cannot serve", front.error());
   target.start();

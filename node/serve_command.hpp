@@ -20,11 +20,12 @@ struct serve_options {
   std::optional<std::string> tls_key;
   bool proxy_ends_tls = false;
   std::vector<std::string> host_names;
-  std::string log_format = "text";    ///< text | json
-  std::uint64_t drain_ms = 10'000;    ///< for handlers that run, and for requests
-  bool demo = false;                  ///< with workflows to look at, and a worker
-  std::vector<std::string> warnings;  ///< about the settings
-  run_options how;                    ///< what workflows run under; no files
+  std::optional<std::string> otlp_endpoint;  ///< of a collector of traces
+  std::string log_format = "text";           ///< text | json
+  std::uint64_t drain_ms = 10'000;           ///< for handlers that run, and for requests
+  bool demo = false;                         ///< with workflows to look at, and a worker
+  std::vector<std::string> warnings;         ///< about the settings
+  run_options how;                           ///< what workflows run under; no files
 };
 
 /// Serves until SIGINT or SIGTERM, then ends in order: 0. SIGHUP reads the tokens and

@@ -255,6 +255,9 @@ action_reason to_reason(std::string_view json) {
   r.waits_for_total = m.number_if_there<std::size_t>("waits_for_total").value_or(0);
   r.roots = m.list_if_there("roots", read_text);
   r.roots_total = m.number_if_there<std::size_t>("roots_total").value_or(0);
+  r.note = m.text_or_none("note");
+  r.place = m.number_if_there<std::size_t>("place").value_or(0);
+  r.line = m.number_if_there<std::size_t>("line").value_or(0);
   return r;
 }
 

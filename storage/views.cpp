@@ -255,6 +255,7 @@ history_event to_history(const workflow_spec& spec, std::uint64_t seq, const mod
   if (event.action != model::no_action) {
     out.action = event.action < spec.actions.size() ? spec.actions[event.action].key
                                                     : "#" + std::to_string(event.action);
+    if (event.action < spec.actions.size()) out.type = spec.actions[event.action].type;
   }
   out.data = model::event_data(event);
   return out;

@@ -79,14 +79,6 @@ struct engine_stats {
   std::uint64_t bytes_in_flight = 0;  ///< inputs of handlers, results that wait for the disk
 };
 
-/// How long something took, in classes that double: counts[0] of less than 1 ms, counts[i] of
-/// 2^(i-1) ms to less than 2^i ms.
-struct time_histogram {
-  static constexpr std::size_t classes = 26;
-  std::array<std::uint64_t, classes> counts{};  ///< the last one also of all that took longer
-  milliseconds total{0};
-};
-
 /// What became of an action type's attempts since the engine was opened, and what goes on now.
 struct action_type_stats {
   std::string type{};
@@ -103,6 +95,8 @@ struct action_type_stats {
   std::uint64_t running_max = 0;  ///< as many may run at once
   std::uint64_t let_in = 0;       ///< actions that have a place in the lane, the running included
   std::uint64_t in_row = 0;       ///< workflows in memory that wait for a place
+  /// Since when the action that has waited longest could run, of those in memory.
+  std::optional<wall_time> oldest_ready_at = {};
   /// From the moment an action could have run (its time, if it waited for one) to its handler's
   /// start. Of one that waited on disk or for a decision: from its workflow's last event.
   time_histogram to_start;

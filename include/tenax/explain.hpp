@@ -55,6 +55,11 @@ struct action_reason {
   std::size_t waits_for_total = 0;
   std::vector<std::string> roots{};  ///< keys of the first few that hold it in the end
   std::size_t roots_total = 0;
+  /// What else is known of this action's wait for a place: "12th of 340 in line; it has waited 5.0
+  /// s, nine in ten wait less than 1.0 s". Of now: others may overtake it, or leave.
+  std::string note{};
+  std::size_t place = 0;  ///< 1: none of its type goes before it now; 0: not known
+  std::size_t line = 0;   ///< of so many
 };
 
 /// A handler that runs now.

@@ -143,10 +143,11 @@ class outcome {
   std::optional<milliseconds> heartbeat{};  ///< pending; with a signal: the timeout
 };
 
-/// INTERNAL: who makes the token of an attempt.
+/// INTERNAL: who makes the token of an attempt, and its trace context.
 class token_source {
  public:
   virtual std::string token() const = 0;
+  virtual std::string traceparent() const = 0;
 
  protected:
   ~token_source() = default;
@@ -171,6 +172,11 @@ struct action_context {
   /// secret; each call of the handler has another one. "" where there is no engine.
   [[nodiscard]] std::string token() const {
     return tokens != nullptr ? tokens->token() : std::string();
+  }
+  /// The trace context of this attempt (W3C: "00-TRACE-SPAN-01"), for what the handler asks of
+  /// others; the next call of a deferred attempt has the same. "" without options::trace_context.
+  [[nodiscard]] std::string traceparent() const {
+    return tokens != nullptr ? tokens->traceparent() : std::string();
   }
 };
 

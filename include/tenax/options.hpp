@@ -65,6 +65,9 @@ struct options {
 
   /// Accepts commands and queries; starts and recovers nothing, until `engine::start`.
   bool paused = false;
+  /// Handlers and workers are told a trace context (action_context::traceparent), whose spans
+  /// somebody is to send: server_options::send_spans.
+  bool trace_context = false;
   /// Which open workflows this engine goes on with, by id; null: all. The others rest: nothing of
   /// them starts, is tried again or meets its deadline, until an engine takes them up; queries and
   /// commands work. The answer for an id must not change. Called on engine threads, several at

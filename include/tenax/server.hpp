@@ -6,15 +6,30 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "tenax/engine.hpp"
 
 namespace tenax {
+
+/// What became of spans that were sent.
+struct span_receipt {
+  enum class kind : std::uint8_t {
+    taken,
+    refused,  ///< for good: they are dropped
+    again     ///< the collector is not there, or has too much to do: later, these again
+  };
+  kind what = kind::taken;
+  std::string why{};            ///< refused, again: for the log
+  milliseconds retry_after{0};  ///< again: not before that
+};
 
 struct server_options {
   static constexpr int default_port = 8362;  ///< TENA on a telephone's keys
@@ -43,6 +58,12 @@ struct server_options {
   int io_threads = 1;               ///< 1 to 64; they read requests and write answers
   std::size_t request_threads = 2;  ///< 1 to 64; queries and large documents are for them
   std::size_t connections_max = 10'000;
+  /// Sends spans of workflows and attempts to a collector of traces (docs/server.md): a JSON
+  /// document for POST /v1/traces of OTLP/HTTP. Called by one thread of the server's, one document
+  /// at a time; may take its time, and returns soon once `stop` is requested. Null: no spans are
+  /// made. With it, set options::trace_context.
+  std::function<span_receipt(const std::string& document, const std::stop_token& stop)> send_spans =
+      {};
   log_sink log = {};  ///< what went wrong with nobody to be told; null: nothing is written
 };
 

@@ -173,6 +173,7 @@ struct history_event {
   std::string actor{};    ///< user | system | handler
   std::string action{};   ///< key, "" for events of the workflow
   std::string data{};     ///< a JSON object
+  std::string type{};     ///< of the action; not in JSON, so a server does not tell it
 };
 
 /// Which workflows; all that is set must hold. A page costs what it shows, also where much was

@@ -2,6 +2,7 @@
 // data. Depends on std only. Value types.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -40,10 +41,19 @@ struct worker_task {
   std::string input{};            ///< references already replaced; JSON by convention
   std::string idempotency_key{};  ///< as action_context::idempotency_key
   std::string token{};            ///< a secret
+  std::string traceparent{};      ///< as action_context::traceparent
   std::uint32_t attempt = 1;      ///< 1..n
   std::uint32_t deferrals = 0;    ///< how often this attempt was deferred, or given back
   tenax::delivery delivery = tenax::delivery::at_least_once;
   wall_time given_up_at{};
+};
+
+/// How long something took, in classes that double: counts[0] of less than 1 ms, counts[i] of
+/// 2^(i-1) ms to less than 2^i ms.
+struct time_histogram {
+  static constexpr std::size_t classes = 26;
+  std::array<std::uint64_t, classes> counts{};  ///< the last one also of all that took longer
+  milliseconds total{0};
 };
 
 /// Of a type that is for workers, since the engine was opened.
@@ -55,6 +65,10 @@ struct worker_type_stats {
   std::uint64_t delivered = 0;             ///< tasks
   std::uint64_t given_back = 0;            ///< of whom nobody was left to take them
   std::optional<wall_time> asked_at = {};  ///< last; while a poll waits: now
+  /// As in action_type_stats.
+  std::optional<wall_time> oldest_ready_at = {};
+  time_histogram to_start =
+      {};  ///< from when an action could have been given to a worker, until it was
 };
 
 }  // namespace tenax

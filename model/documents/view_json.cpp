@@ -190,6 +190,11 @@ void put_fields(json_writer& out, const action_reason& r) {
     put_strings(out, "roots", r.roots);
     out.number("roots_total", r.roots_total);
   }
+  out.optional_string("note", r.note);
+  if (r.place > 0) {
+    out.number("place", r.place);
+    out.number("line", r.line);
+  }
 }
 
 void put_fields(json_writer& out, const running_attempt& r) {

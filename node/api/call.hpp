@@ -20,9 +20,11 @@
 #include "node/api/metrics.hpp"
 #include "node/api/pool.hpp"
 #include "node/api/problems.hpp"
+#include "node/api/rates.hpp"
 #include "node/api/reasons.hpp"
 #include "node/api/scopes.hpp"
 #include "node/api/streams.hpp"
+#include "node/api/traces.hpp"
 #include "node/api/waits.hpp"
 #include "node/api/workers.hpp"
 #include "tenax/engine.hpp"
@@ -54,6 +56,7 @@ struct service {
     workers->release();
     parked->stop();
     streamed->stop();
+    if (traced) traced->stop();
     work.stop();
   }
 
@@ -66,6 +69,9 @@ struct service {
   const std::shared_ptr<waits> parked = std::make_shared<waits>(target);
   const std::shared_ptr<streams> streamed = std::make_shared<streams>(target);
   const std::shared_ptr<worker_desk> workers = std::make_shared<worker_desk>(target);
+  std::unique_ptr<traces> traced{};  ///< null: nobody collects them
+  rates given{};                     ///< tasks, by type
+  rates ended{};                     ///< attempts, by type
   reasons_cache reasons{};
   std::atomic<bool> draining{false};
   std::deque<route_figures> figures{};  ///< one of each route

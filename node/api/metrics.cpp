@@ -198,7 +198,30 @@ void print_workers(exposition& out, const engine& of, const server_figures& serv
   of_each("tenax_worker_tasks_given_back_total", "counter",
           "Tasks whose worker had left before it got them, since the start.",
           [](const auto& t) { return t.given_back; });
+  out.family("tenax_worker_schedule_to_start_seconds", "histogram",
+             "From when an action could have been given to a worker until it was.");
+  for (const auto& t : types) out.histogram(t.to_start, t.type);
+  const auto now = std::chrono::floor<milliseconds>(std::chrono::system_clock::now());
+  of_each("tenax_worker_oldest_ready_seconds", "gauge",
+          "How long the action has waited that has waited longest, of those in memory.",
+          [&](const auto& t) {
+            const auto since = t.oldest_ready_at.value_or(now);
+            return static_cast<double>(std::max(now - since, milliseconds(0)).count()) / 1e3;
+          });
   out.gauge("tenax_workers", "Workers seen over the API within the last hour.", server.workers);
+}
+
+void print_spans(exposition& out, const trace_figures& spans) {
+  out.family("tenax_trace_spans_total", "counter",
+             "Spans by what became of them: sent, dropped because too many waited, refused by the "
+             "collector.");
+  out.sample(spans.sent, {{"fate", "sent"}});
+  out.sample(spans.dropped, {{"fate", "dropped"}});
+  out.sample(spans.refused, {{"fate", "refused"}});
+  out.counter("tenax_trace_changes_dropped_total",
+              "Changes of workflows that came too fast to be looked at for spans.",
+              spans.changes_dropped);
+  out.gauge("tenax_trace_spans_waiting", "Spans that wait for the collector.", spans.waiting);
 }
 
 void print_server(exposition& out, const server_figures& server) {
@@ -226,6 +249,7 @@ std::string print_metrics(const engine& of, const server_figures& server) {
   print_types(out, of);
   print_workers(out, of, server);
   print_server(out, server);
+  if (server.spans) print_spans(out, *server.spans);
   return out.take();
 }
 

@@ -7,10 +7,12 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "node/api/traces.hpp"
 #include "tenax/engine.hpp"
 
 namespace tenax::api {
@@ -44,6 +46,7 @@ struct server_figures {
   std::size_t change_streams = 0;
   std::uint64_t streams_dropped = 0;
   std::size_t workers = 0;
+  std::optional<trace_figures> spans;
   std::vector<const route_figures*> routes;
 };
 

@@ -84,6 +84,7 @@ const std::vector<route>& page_routes() {
   static const std::vector<route> routes{
       {"GET", "/", scope::nothing, answer_page<answer_plain_list>, some},
       {"GET", "/w/{id}", scope::nothing, answer_page<answer_plain_workflow>, some},
+      {"GET", "/queues", scope::nothing, answer_page<answer_plain_queues>, some},
       {"GET", "/page/app.js", scope::nothing, answer_own_path},
       {"GET", "/page/app.css", scope::nothing, answer_own_path},
   };

@@ -20,14 +20,15 @@ struct page_file {
 /// Built without esbuild there is only the style sheet; then the plain page is all there is.
 [[nodiscard]] const std::vector<page_file>& page_files();
 
-/// "/", "/w/{id}" and the files. `?plain` asks for the plain page.
+/// "/", "/w/{id}", "/queues" and the files. `?plain` asks for the plain page.
 [[nodiscard]] const std::vector<route>& page_routes();
 
 /// Adds what keeps a document of ours to itself: no script, style or connection but this server's.
 void add_page_headers(http::headers& headers);
 
-/// Documents without script: the list, and one workflow.
+/// Documents without script: the list, one workflow, what waits for what.
 void answer_plain_list(const call& c);
+void answer_plain_queues(const call& c);
 void answer_plain_workflow(const call& c);
 
 }  // namespace tenax::api

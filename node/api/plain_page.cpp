@@ -165,7 +165,10 @@ void put_explanation(html& out, const explanation& e) {
       out.element("td", a.key);
       out.element("td", a.type);
       std::string why = a.running ? "runs: attempt " + std::to_string(a.running->attempt) : "";
-      for (const auto& r : a.reasons) why += (why.empty() ? "" : "; ") + r.text;
+      for (const auto& r : a.reasons) {
+        why += (why.empty() ? "" : "; ") + r.text;
+        if (!r.note.empty()) why += "; " + r.note;
+      }
       if (a.last_error)
         why += " (" + a.last_error->error_class + ": " + a.last_error->message + ")";
       out.element("td", why);
@@ -272,6 +275,44 @@ void answer_plain_list(const call& c) {
     put_list(out, self, *page);
     answer_html(self, out.end());
   });
+}
+
+void answer_plain_queues(const call& c) {
+  query_reader query(c.request().query);
+  (void)query.text("plain");
+  if (const auto wrong = query.fault()) return c.refuse(*wrong);
+  html out;
+  out.head("Queues");
+  out.raw("<nav>");
+  out.link("/?plain", "All workflows");
+  out.raw("</nav>\n");
+  const auto row = [&](std::initializer_list<std::string> cells) {
+    out.raw("<tr>");
+    for (const auto& cell : cells) out.element("td", cell);
+    out.raw("</tr>\n");
+  };
+  out.element("h1", "Queues");
+  out.table({"Type", "How", "In line", "Oldest since"});
+  for (const auto& q : c.target().worker_stats()) {
+    const auto asked = q.asked_at ? "asked for " + time_text(q.asked_at) : "no worker has asked";
+    row({q.type, q.polls_waiting > 0 ? std::to_string(q.polls_waiting) + " polls wait" : asked,
+         std::to_string(q.in_row) + (q.more_on_disk ? ", and more on disk" : ""),
+         time_text(q.oldest_ready_at)});
+  }
+  for (const auto& t : c.target().type_stats()) {
+    if (t.running_max == 0) continue;
+    row({t.type, std::to_string(t.running) + " of " + std::to_string(t.running_max) + " run",
+         std::to_string(t.let_in - std::min(t.let_in, t.running) + t.in_row),
+         time_text(t.oldest_ready_at)});
+  }
+  out.raw("</table>\n");
+  out.element("h1", "Workers");
+  out.table({"Worker", "Has", "Takes", "Seen"});
+  for (const auto& w : c.at().workers->workers())
+    row({w.name, std::to_string(w.running), std::to_string(w.max),
+         model::print_timestamp(w.seen_at)});
+  out.raw("</table>\n");
+  answer_html(c, out.end());
 }
 
 void answer_plain_workflow(const call& c) {

@@ -29,6 +29,10 @@ template <class Body>
   return out;
 }
 
+void put_histogram(model::json_writer& out, std::string_view name, const time_histogram& h);
+void put_time(model::json_writer& out, std::string_view name, const std::optional<wall_time>& at);
+/// To a thousandth; null: not known.
+void put_rate(model::json_writer& out, std::string_view name, const std::optional<double>& rate);
 /// The filters of a list, and where it goes on.
 [[nodiscard]] list_query read_list(query_reader& query);
 /// A page token as it stands in URLs and answers.

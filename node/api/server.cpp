@@ -123,6 +123,8 @@ class server::impl {
     if (auto read = made->locks_->load(); !read) return read.error();
     made->service_ = std::make_shared<api::service>(target, o.request_threads,
                                                     o.connections_max / 2, made->locks_, o.log);
+    if (o.send_spans)
+      made->service_->traced = std::make_unique<api::traces>(target, o.send_spans, o.log);
     const auto router = make_router(made->service_);
     auto with = http_options(o, made->service_->bounds);
     with.admit = [router](const http::request& head) {

@@ -1,4 +1,7 @@
 // About the server and its engine as a whole.
+#include <array>
+#include <charconv>
+#include <cmath>
 #include <string>
 #include <utility>
 
@@ -10,8 +13,6 @@ namespace tenax::api {
 
 using model::json_writer;
 
-namespace {
-
 void put_histogram(json_writer& out, std::string_view name, const time_histogram& h) {
   out.begin_object(name);
   out.begin_array("counts");
@@ -21,7 +22,22 @@ void put_histogram(json_writer& out, std::string_view name, const time_histogram
   out.end_object();
 }
 
-void put_type(json_writer& out, const action_type_stats& t) {
+void put_time(json_writer& out, std::string_view name, const std::optional<wall_time>& at) {
+  at ? out.time(name, *at) : out.null(name);
+}
+
+void put_rate(json_writer& out, std::string_view name, const std::optional<double>& rate) {
+  if (!rate) return out.null(name);
+  const double rounded = std::round(*rate * 1'000) / 1'000;
+  std::array<char, 400> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), rounded,
+                                 std::chars_format::fixed);
+  out.raw(name, std::string_view(digits.data(), static_cast<std::size_t>(end.ptr - digits.data())));
+}
+
+namespace {
+
+void put_type(json_writer& out, const action_type_stats& t, rates& ended) {
   out.begin_object();
   out.string("type", t.type);
   out.number("started", t.started);
@@ -38,6 +54,10 @@ void put_type(json_writer& out, const action_type_stats& t) {
   out.number("in_row", t.in_row);
   put_histogram(out, "to_start", t.to_start);
   put_histogram(out, "handling", t.handling);
+  put_time(out, "oldest_ready_at", t.oldest_ready_at);
+  put_rate(out, "ended_per_s",
+           ended.look(t.type, t.succeeded + t.failed + t.fatal + t.deferred + t.opened + t.unknown +
+                                  t.timed_out));
   out.end_object();
 }
 
@@ -75,7 +95,7 @@ void show_stats(const call& c) {
 void show_types(const call& c) {
   c.answer(200, model::object_text([&](json_writer& out) {
              out.begin_array("types");
-             for (const auto& t : c.target().type_stats()) put_type(out, t);
+             for (const auto& t : c.target().type_stats()) put_type(out, t, c.at().ended);
              out.end_array();
            }));
 }
@@ -89,6 +109,7 @@ void show_metrics(const call& c) {
   server.change_streams = streams.changes;
   server.streams_dropped = streams.dropped;
   server.workers = c.at().workers->workers().size();
+  if (c.at().traced) server.spans = c.at().traced->count();
   for (const auto& f : c.at().figures) server.routes.push_back(&f);
   c.answer({200,
             {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}},

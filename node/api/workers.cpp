@@ -35,6 +35,7 @@ void put_task(json_writer& out, const worker_task& t) {
   out.string("delivery", model::to_string(t.delivery));
   out.string("idempotency_key", t.idempotency_key);
   out.string("token", t.token);
+  out.optional_string("traceparent", t.traceparent);
   out.time("given_up_at", t.given_up_at);
   model::put_bytes(out, "input", t.input);
   out.end_object();
@@ -54,7 +55,7 @@ void put_worker(json_writer& out, const worker_view& w) {
   out.end_object();
 }
 
-void put_queue(json_writer& out, const worker_type_stats& q) {
+void put_queue(json_writer& out, const worker_type_stats& q, rates& given) {
   out.begin_object();
   out.string("type", q.type);
   out.number("polls_waiting", q.polls_waiting);
@@ -62,7 +63,10 @@ void put_queue(json_writer& out, const worker_type_stats& q) {
   out.boolean("more_on_disk", q.more_on_disk);
   out.number("delivered", q.delivered);
   out.number("given_back", q.given_back);
-  q.asked_at ? out.time("asked_at", *q.asked_at) : out.null("asked_at");
+  put_time(out, "asked_at", q.asked_at);
+  put_time(out, "oldest_ready_at", q.oldest_ready_at);
+  put_rate(out, "given_per_s", given.look(q.type, q.delivered));
+  put_histogram(out, "to_start", q.to_start);
   out.end_object();
 }
 
@@ -349,7 +353,7 @@ void show_workers(const call& c) {
 void show_queues(const call& c) {
   c.answer(200, model::object_text([&](json_writer& out) {
              out.begin_array("queues");
-             for (const auto& q : c.target().worker_stats()) put_queue(out, q);
+             for (const auto& q : c.target().worker_stats()) put_queue(out, q, c.at().given);
              out.end_array();
            }));
 }

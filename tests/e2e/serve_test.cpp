@@ -10,6 +10,7 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <map>
 #include <memory>
 
 #include "tests/unit/http/support.hpp"
@@ -268,8 +269,8 @@ BOOST_AUTO_TEST_CASE(the_demo_has_workflows_to_look_at_and_a_worker) {
     const std::string headline = get("/v1/workflows/" + id + "/explain")["headline"];
     return contains(headline, what);
   };
-  BOOST_TEST(says("demo-translation", "waits for a worker"));
-  BOOST_TEST(says("demo-reminder", "timer"));
+  BOOST_TEST(e2e::eventually([&] { return says("demo-translation", "waits for a worker"); }));
+  BOOST_TEST(e2e::eventually([&] { return says("demo-reminder", "timer"); }));
   BOOST_REQUIRE(e2e::eventually([&] { return says("demo-approval", "signal approved"); }));
   const auto told = ask("POST", "/v1/workflows/demo-approval/signals", R"({"name":"approved"})");
   BOOST_TEST(told.status == 200, told.body);
@@ -278,6 +279,83 @@ BOOST_AUTO_TEST_CASE(the_demo_has_workflows_to_look_at_and_a_worker) {
   start({"--demo"});  // again is no error
   BOOST_TEST(get("/v1/workflows:count")["count"] == 5);
   BOOST_TEST(stop(SIGTERM).exit_code == 0);
+}
+
+namespace {
+
+/// A collector of traces, and what it has printed.
+class collector {
+ public:
+  explicit collector(const e2e::arguments& how = {})
+      : running_([&] {
+          e2e::arguments argv{"python3", std::string(TENAX_SOURCE_DIR) + "/tests/e2e/collector.py"};
+          argv.insert(argv.end(), how.begin(), how.end());
+          return argv;
+        }()) {
+    url = "http://127.0.0.1:" + line();
+  }
+  std::string line() {
+    BOOST_REQUIRE(e2e::eventually([&] {
+      text_ += running_.take_output(std::chrono::milliseconds(20));
+      return contains(text_, "\n");
+    }));
+    const auto end = text_.find('\n');
+    auto out = text_.substr(0, end);
+    text_.erase(0, end + 1);
+    return out;
+  }
+  /// By name.
+  std::map<std::string, json> spans(std::size_t n) {
+    std::map<std::string, json> out;
+    while (out.size() < n) {
+      const auto document = json::parse(line());
+      for (const auto& s : document["resourceSpans"][0]["scopeSpans"][0]["spans"])
+        out[s["name"]] = s;
+    }
+    return out;
+  }
+  std::string url;
+
+ private:
+  e2e::process running_;
+  std::string text_;
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(spans_go_to_the_collector_and_programs_know_theirs) {
+  collector to;
+  start({"--allow-exec", "--otlp-endpoint", to.url});
+  const auto made = ask("POST", "/v1/workflows", R"({"id":"w","name":"order","actions":[
+    {"key":"ask","type":"exec","input":{"argv":["sh","-c","echo $TRACEPARENT"]}},
+    {"key":"film","type":"render"}]})");
+  BOOST_TEST(made.status == 201, made.body);
+  const json wants{{"worker", "w1"}, {"types", json::array({"render"})}, {"wait_ms", 10'000}};
+  const auto task = json::parse(ask("POST", "/v1/workers/poll", wants.dump()).body)["tasks"][0];
+  const json end{{"token", task["token"]}, {"outcome", "complete"}};
+  BOOST_TEST(ask("POST", "/v1/attempts/end", end.dump()).status == 200);
+  BOOST_TEST(status_at_end("w") == "completed");
+  auto spans = to.spans(3);
+  const auto parent_of = [&](const std::string& name) {
+    return "00-" + spans[name]["traceId"].get<std::string>() + "-" +
+           spans[name]["spanId"].get<std::string>() + "-01";
+  };
+  BOOST_TEST(get("/v1/workflows/w")["actions"][0]["result"]["stdout"] == parent_of("ask") + "\n");
+  BOOST_TEST(task["traceparent"] == parent_of("film"));
+  BOOST_TEST(spans["ask"]["parentSpanId"] == spans["order"]["spanId"]);
+  BOOST_TEST(stop(SIGTERM).exit_code == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_collector_that_hangs_keeps_no_server_from_ending) {
+  collector hangs({"--hang"});
+  start({"--otlp-endpoint", hangs.url});
+  submit("w", "noop", "{}");
+  BOOST_TEST(hangs.line() == "hangs");
+  BOOST_TEST(status_at_end("w") == "completed");
+  running->send(SIGTERM);
+  const auto end = running->wait(seconds(8));
+  BOOST_TEST(end.exit_code == 0, end.err);
+  BOOST_TEST(tenax({"serve", "--otlp-endpoint", "collector"}).exit_code == 2);
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_served_is_said) {

@@ -112,6 +112,73 @@ test('an_action_that_no_worker_asks_for_says_so_and_goes_on_when_one_does', asyn
   });
 });
 
+test('queues_and_workers_are_shown_as_they_are_now', async () => {
+  const poll = (worker, type, wait_ms) => fetch(`${server.url}/v1/workers/poll`, { method: 'POST', body: JSON.stringify({ worker, types: [type], max: 3, wait_ms, lease_ms: 60_000 }) }).then((a) => a.json());
+  await poll('w-early', 'translate', 0);
+  for (let i = 0; i < 3; ++i) await server.submit({ id: `cut-${i}`, name: 'cut', actions: [{ key: 'cut', type: 'cut_film', input: i }] });
+  await server.submit({ id: 'translate-1', name: 'translate', actions: [{ key: 'a', type: 'translate' }, { key: 'b', type: 'translate' }] });
+  await with_page('/', {}, async (page) => {
+    await page.locator('a.nav').click();
+    assert.match(page.url(), /\/queues$/);
+    const row = (type) => page.locator('.line', { hasText: type });
+    await see(page, '.line', 'cut_film');
+    // What needs somebody is first; its oldest goes on.
+    assert.match(await row('cut_film').innerText(), /No worker[\s\S]*none has asked yet[\s\S]*3/);
+    assert.match(await row('translate').innerText(), /Workers full[\s\S]*asked[\s\S]*ago/);
+    const first = await row('cut_film').locator('.tick').innerText();
+    await page.waitForFunction((t) => document.querySelector('.line .num .tick').textContent !== t, first, patience);
+    await see(page, '.line.quiet-line', 'exec');
+    await see(page, '.worker', 'w-early');
+    // A worker that asks is there within a moment, and so is what it was given.
+    const waits = poll('w-cutter', 'paint', 60_000);
+    await page.locator('.line', { hasText: 'paint' }).locator('.state', { hasText: 'Workers free' }).waitFor(patience);
+    const { tasks } = await poll('w-cutter', 'cut_film', 1_000);
+    assert.equal(tasks.length, 3);
+    await page.locator('.worker', { hasText: 'w-cutter' }).locator('.num', { hasText: '3 / 3' }).waitFor(patience);
+    await page.locator('.line', { hasText: 'cut_film' }).locator('.state', { hasText: 'Quiet' }).waitFor(patience);
+    await see(page, '.live', 'live');
+    await picture(page, 'queues');
+    await row('translate').locator('a.type').click();
+    await see(page, '.workflow', 'translate-1');
+    await page.keyboard.press('q');
+    await see(page, '.queues h1', 'Workers');
+    await server.submit({ id: 'paint-1', name: 'paint', actions: [{ key: 'a', type: 'paint' }] });
+    assert.equal((await waits).tasks.length, 1);
+  });
+  await with_page('/queues', { dark: true }, async (page) => { await see(page, '.worker', 'w-cutter'); await picture(page, 'queues-dark'); });
+  await with_page('/queues', { phone: true }, async (page) => {
+    await see(page, '.worker', 'w-cutter');
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'nothing is wider than a telephone');
+    await picture(page, 'queues-phone');
+  });
+  const plain = await (await fetch(`${server.url}/queues?plain`)).text();
+  assert.match(plain, /<td>translate<\/td>/);
+  assert.match(plain, /<td>w-cutter<\/td>/);
+});
+
+test('two_fingers_zoom_the_graph_about_the_point_between_them', async () => {
+  await server.submit(grid('pinch', 60, 10));
+  await with_page('/w/pinch', { touch: true }, async (page) => {
+    await page.locator('.graph-svg .node').first().waitFor(patience);
+    const scale = () => page.evaluate(() => Number(/scale\(([^)]+)\)/.exec(document.querySelector('.graph-svg g').getAttribute('transform'))[1]));
+    const box = await page.locator('.graph-paper').boundingBox();
+    const touch = await page.context().newCDPSession(page);
+    const fingers = (apart) => [-1, 1].map((side, id) => ({ x: box.x + box.width / 2 + side * apart, y: box.y + box.height / 2, id }));
+    const pinch = async (from, to) => {
+      await touch.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: fingers(from) });
+      for (let i = 1; i <= 5; ++i) await touch.send('Input.dispatchTouchEvent', { type: 'touchMove', touchPoints: fingers(from + ((to - from) * i) / 5) });
+      await touch.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
+    };
+    const before = await scale();
+    await pinch(40, 80);
+    await page.waitForFunction((k) => Number(/scale\(([^)]+)\)/.exec(document.querySelector('.graph-svg g').getAttribute('transform'))[1]) > k * 1.8, before, patience);
+    const wide = await scale();
+    await pinch(80, 40);
+    await page.waitForFunction((k) => Number(/scale\(([^)]+)\)/.exec(document.querySelector('.graph-svg g').getAttribute('transform'))[1]) < k / 1.8, wide, patience);
+    assert.ok(!/action=/.test(page.url()), 'no node was pressed');
+  });
+});
+
 test('a_consequence_is_said_before_and_what_changed_after', async () => {
   await retrying('order-3');
   await with_page('/w/order-3?action=charge', {}, async (page) => {

@@ -57,8 +57,8 @@ export class Server {
 /** Each page must be without errors of its own. */
 export class Browser {
   async start() { this.it = await chromium.launch({ executablePath: process.env.TENAX_BROWSER, args: ['--no-sandbox'] }); }
-  async open(server, where, { dark = false, phone = false, allowed = [], before = undefined } = {}) {
-    const context = await this.it.newContext({ viewport: phone ? { width: 390, height: 844 } : { width: 1360, height: 860 }, colorScheme: dark ? 'dark' : 'light', locale: 'en-GB', timezoneId: 'Europe/Berlin' });
+  async open(server, where, { dark = false, phone = false, touch = false, allowed = [], before = undefined } = {}) {
+    const context = await this.it.newContext({ viewport: phone ? { width: 390, height: 844 } : { width: 1360, height: 860 }, colorScheme: dark ? 'dark' : 'light', locale: 'en-GB', hasTouch: touch, timezoneId: 'Europe/Berlin' });
     const page = await context.newPage();
     page.faults = [];
     page.on('console', (m) => { if (['error', 'warning'].includes(m.type()) && !allowed.some((a) => m.text().includes(a))) page.faults.push(m.text()); });

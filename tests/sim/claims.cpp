@@ -70,10 +70,30 @@ void claims::check_said(const explanation& e) {
     if (!a.running && a.reasons.empty()) fail(e, a.key + " does not run, and nothing says why");
     for (const auto& r : a.reasons) {
       if (r.text.empty()) fail(e, a.key + ": a reason without a text");
+      if (r.place > 0) check_place(e, a, r);
       if (r.at && *r.at <= e.now && r.kind != reason_kind::outside && r.kind != reason_kind::signal)
         fail(e, a.key + " is said to wait for a time that has come");
     }
     check_knows(e, a);
+  }
+}
+
+/// Nobody is in line who could not run, or who could until just now: what the end of its workflow
+/// takes out of the line is out of it a moment after that is on disk.
+void claims::check_place(const explanation& e, const explained_action& a, const action_reason& r) {
+  if (r.place > r.line) fail(e, a.key + " is said to be behind the end of its line");
+  std::size_t ready = 0;
+  for (const auto& [id, known] : oracle_.ledger()) {
+    const auto w = engine_.store().load(id);
+    for (std::size_t n = 0; w && n < w->definition->size(); ++n) {
+      const auto p = w->state.actions[n].phase;
+      const bool could = p != phase::blocked && p != phase::completed && p != phase::skipped;
+      if (could && w->definition->spec.actions[n].type == a.type) ++ready;
+    }
+  }
+  if (r.line > ready) {
+    fail(e, a.key + " is said to be in a line of " + std::to_string(r.line) + ", and " +
+                std::to_string(ready) + " could run");
   }
 }
 

@@ -44,6 +44,7 @@ class claims {
   };
   void check_said(const explanation& e);
   void check_knows(const explanation& e, const explained_action& a);
+  void check_place(const explanation& e, const explained_action& a, const action_reason& r);
   void check_history(const claim& c);
   void check_start(const claim& c, const explained_action& a, const action_reason& r,
                    const handler_start& s);

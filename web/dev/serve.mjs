@@ -13,7 +13,7 @@ const types = { html: 'text/html', css: 'text/css', js: 'text/javascript' };
 
 http.createServer((request, response) => {
   const at = request.url.split('?')[0];
-  const file = at === '/page/app.css' ? 'app.css' : at === '/page/app.js' ? 'app.js' : at === '/' || at.startsWith('/w/') ? 'index.html' : '';
+  const file = at === '/page/app.css' ? 'app.css' : at === '/page/app.js' ? 'app.js' : at === '/' || at === '/queues' || at.startsWith('/w/') ? 'index.html' : '';
   if (file && !/[?&]plain/.test(request.url)) {
     let body;
     try {

@@ -29,7 +29,7 @@ export function detail_view(d: Detail): HTMLElement {
     h('div.detail-head', sign(state), h('h2', a.key), h('button.close', { type: 'button', 'aria-label': 'close', title: 'Esc', onclick: d.close, 'data-k': 'close' }, '×')),
     h('p.dim', h(`span.state.tone-${look(state).tone}`, look(state).word), ` · ${a.type}`, a.attempts ? ` · attempt ${a.attempts}` : '', a.recoveries ? ` · ${a.recoveries} recoveries` : ''),
     explained?.running ? h('p', 'Runs for ', since(parse_time(explained.running.since), 'for'), '.') : null,
-    reasons.map((r) => h('p.why-line', h('strong', a.key), ' ', sentence(r.text), r.roots?.length && r.kind === 'dependencies' ? h('span.then', 'held by ', keys(r.roots)) : null)),
+    reasons.map((r) => h('p.why-line', h('strong', a.key), ' ', sentence(r.text), r.roots?.length && r.kind === 'dependencies' ? h('span.then', 'held by ', keys(r.roots)) : null, r.note ? h('span.then', r.note) : null)),
     explained?.deadline_at ? h('p.dim', 'its time is over ', until(parse_time(explained.deadline_at))) : null,
     a.progress ? h('p', `Progress: ${a.progress} `, h('span.dim', a.heard_at ? ['heard ', since(parse_time(a.heard_at), 'for'), ' ago'] : '')) : null,
     a.pending_on ? h('p', `Waits on: ${a.pending_on}`) : null,

@@ -272,30 +272,48 @@ export function graph_view(choose: (key: string) => void): Graph {
     rebuild(false);
   }
 
-  let from: { x: number; y: number; moved: boolean } | null = null;
+  // One finger or the mouse moves it; two zoom about the point between them, and move it too.
+  const fingers = new Map<number, { x: number; y: number }>();
+  let moved = false;
+  const spread = () => {
+    const [a, b] = [...fingers.values()] as [{ x: number; y: number }, { x: number; y: number }];
+    return { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2, apart: Math.max(1, Math.hypot(a.x - b.x, a.y - b.y)) };
+  };
   paper.addEventListener('pointerdown', (e) => {
-    from = { x: e.clientX, y: e.clientY, moved: false };
+    if (fingers.size === 0) moved = false;
+    if (fingers.size === 2) return;
+    fingers.set(e.pointerId, { x: e.clientX, y: e.clientY });
+    moved = moved || fingers.size > 1;
     paper.setPointerCapture(e.pointerId);
   });
   paper.addEventListener('pointermove', (e) => {
+    const from = fingers.get(e.pointerId);
     if (!from) return;
     const dx = e.clientX - from.x;
     const dy = e.clientY - from.y;
-    if (!from.moved && Math.abs(dx) + Math.abs(dy) < 4) return;
-    from = { x: e.clientX, y: e.clientY, moved: true };
-    view.x += dx;
-    view.y += dy;
+    if (!moved && Math.abs(dx) + Math.abs(dy) < 4) return;
+    moved = true;
     touched = true;
-    draw();
+    const before = fingers.size === 2 ? spread() : null;
+    fingers.set(e.pointerId, { x: e.clientX, y: e.clientY });
+    if (before) {
+      const after = spread();
+      const box = paper.getBoundingClientRect();
+      view.x += after.x - before.x;
+      view.y += after.y - before.y;
+      zoom(after.apart / before.apart, after.x - box.left, after.y - box.top);
+    } else {
+      view.x += dx;
+      view.y += dy;
+      draw();
+    }
   });
   paper.addEventListener('pointerup', (e) => {
-    const still = from && !from.moved;
-    from = null;
-    if (!still) return;
+    if (!fingers.delete(e.pointerId) || moved || fingers.size > 0) return;
     const n = hit(e);
     if (n) press(n);
   });
-  paper.addEventListener('pointercancel', () => { from = null; });
+  paper.addEventListener('pointercancel', (e) => { fingers.delete(e.pointerId); });
   paper.addEventListener('wheel', (e) => {
     // Without a modifier the page scrolls: a graph must not catch who reads on.
     if (!e.ctrlKey && !e.metaKey && !e.shiftKey) return;

@@ -3,8 +3,9 @@ import { get, Problem, server_clock, token, Unreachable } from './api.js';
 import { h, set } from './dom.js';
 import { list_view } from './list.js';
 import type { Feed } from './live.js';
+import { queues_view } from './queues.js';
 import { clock } from './time.js';
-import { apply_theme, link, prefs } from './ui.js';
+import { apply_theme, link, prefs, url } from './ui.js';
 import { text_field } from './verbs.js';
 import { workflow_view } from './workflow.js';
 
@@ -27,7 +28,7 @@ const theme = h('button.quiet.theme', { type: 'button', 'aria-label': 'Light or 
 const help_button = h('button.quiet', { type: 'button', 'aria-label': 'Keys', title: 'Keys (?)', onclick: () => help() }, '?');
 const main = h('main');
 const app = document.getElementById('app')!;
-set(app, h('header.frame', link('/', { class: 'mark', 'aria-label': 'tenax: all workflows' }, 'tenax'), trail, h('span.space'), live, zone, theme, help_button), main);
+set(app, h('header.frame', link('/', { class: 'mark', 'aria-label': 'tenax: all workflows' }, 'tenax'), trail, h('span.space'), live, link('/queues', { class: 'nav', title: 'Queues and workers (q)' }, 'Queues'), zone, theme, help_button), main);
 
 function frame(): void { set(zone, prefs.utc ? 'UTC' : 'Local'); }
 
@@ -44,15 +45,17 @@ let shown = '';
 function show(anew = false): void {
   const parts = location.pathname.split('/');
   const id = parts[1] === 'w' && parts[2] ? decodeURIComponent(parts[2]) : null;
-  const key = id ?? '';
+  const is_queues = parts[1] === 'queues';
+  const key = is_queues ? '/queues' : id ?? '';
   if (!anew && close && key === shown) return;
   shown = key;
   close?.();
   document.querySelectorAll('dialog').forEach((d) => d.close());
   scrollTo(0, 0);
-  set(trail, id ? [h('span.dim', '/'), link('/', 'Workflows'), h('span.dim', '/'), h('span', id)] : [h('span.dim', '/'), h('span', 'Workflows')]);
-  document.title = id ? `${id} · tenax` : 'tenax';
-  close = id ? workflow_view(main, id, tell) : list_view(main, tell);
+  document.querySelector('a.nav')?.classList.toggle('here', is_queues);
+  set(trail, is_queues ? [h('span.dim', '/'), link('/', 'Workflows'), h('span.dim', '/'), h('span', 'Queues')] : id ? [h('span.dim', '/'), link('/', 'Workflows'), h('span.dim', '/'), h('span', id)] : [h('span.dim', '/'), h('span', 'Workflows')]);
+  document.title = is_queues ? 'Queues · tenax' : id ? `${id} · tenax` : 'tenax';
+  close = is_queues ? queues_view(main, tell) : id ? workflow_view(main, id, tell) : list_view(main, tell);
 }
 addEventListener('tenax:url', () => show());
 addEventListener('popstate', () => show());
@@ -60,7 +63,7 @@ addEventListener('popstate', () => show());
 function help(): void {
   const dialog = h('dialog', { 'aria-label': 'Keys' });
   const keys: [string, string][] = [['/', 'search, or filter'], ['j k ↓ ↑', 'next, previous'], ['Enter', 'open'], ['Esc', 'close, back to the list'], ['1 – 7', 'the tabs'],
-    ['r', 'retry, go on'], ['x', 'cancel'], ['c', 'copy the link'], ['arrows + − 0', 'in the graph: move, zoom, fit'], ['u', 'local time or UTC'], ['?', 'this']];
+    ['r', 'retry, go on'], ['x', 'cancel'], ['c', 'copy the link'], ['arrows + − 0', 'in the graph: move, zoom, fit'], ['u', 'local time or UTC'], ['q', 'queues and workers'], ['?', 'this']];
   const secret = text_field('Token, if the server asks for one (kept in this tab only)', token.get() ?? '', { type: 'password', autocomplete: 'off' });
   dialog.append(h('form', { method: 'dialog', onsubmit: () => { if (secret.value() !== (token.get() ?? '')) { token.set(secret.value()); show(true); } } },
     h('h2', 'Keys'), h('dl.keys', keys.map(([k, what]) => [h('dt', h('kbd', k)), h('dd', what)])), secret.root,
@@ -75,6 +78,7 @@ addEventListener('keydown', (e) => {
   if (e.metaKey || e.ctrlKey || e.altKey || document.querySelector('dialog[open]') || (e.target as HTMLElement).matches('input,textarea,select')) return;
   if (e.key === '?') help();
   else if (e.key === 'u') zone.click();
+  else if (e.key === 'q') url.go('/queues');
 });
 
 /** A server that wants a token says so once; everything else is said where it is asked. */

@@ -31,7 +31,7 @@ export interface WorkflowView {
 }
 export interface Reason {
   kind: string; text: string; at?: string; waits_for?: string[]; waits_for_total?: number;
-  roots?: string[]; roots_total?: number;
+  roots?: string[]; roots_total?: number; note?: string; place?: number; line?: number;
 }
 export interface ExplainedAction {
   key: string; type: string; status: string; attempts: number; running?: { attempt: number; since: string };
@@ -51,7 +51,15 @@ export interface Group {
 export interface Reasons { now: string; examined: number; groups: Group[]; next_cursor: string | null }
 export interface Stats { submitted: number; open: number; completed: number; failed: number; cancelled: number; removed: number; commits: number }
 export interface Histogram { counts: number[]; total_ms: number }
-export interface TypeStats { type: string; started: number; succeeded: number; failed: number; running: number; to_start: Histogram; handling: Histogram }
+export interface TypeStats {
+  type: string; started: number; succeeded: number; failed: number; running: number; running_max: number; let_in: number; in_row: number;
+  to_start: Histogram; handling: Histogram; oldest_ready_at: string | null; ended_per_s: number | null;
+}
+export interface Queue {
+  type: string; polls_waiting: number; workflows_in_row: number; more_on_disk: boolean; delivered: number; given_back: number;
+  asked_at: string | null; oldest_ready_at: string | null; given_per_s: number | null; to_start: Histogram;
+}
+export interface Worker { worker: string; seen_at: string; polls_waiting: number; running: number; given: number; max: number; types: string[] }
 export interface ProblemDoc {
   type: string; title: string; status: number; code: string; class: string; detail: string; advice?: string;
   request_id?: string; missing_scope?: string; faults?: { path: string; message: string }[];

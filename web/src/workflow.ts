@@ -221,7 +221,7 @@ export function workflow_view(root: HTMLElement, id: string, tell: (f: Feed | nu
       sign(s.states.get(a.key) ?? 'unknown', look(s.states.get(a.key) ?? 'unknown').word),
       h('span', h('strong', a.key), ' ',
         a.running ? ['runs: attempt ', a.running.attempt, ', for ', since(parse_time(a.running.since), 'for')]
-          : a.reasons.map((r, i) => [i ? h('br') : null, sentence(r.text)]),
+          : a.reasons.map((r, i) => [i ? h('br') : null, sentence(r.text), r.note ? h('span.then', r.note) : null]),
         a.last_error && !a.running ? h('span.error-line', `${a.last_error.class}: ${a.last_error.message}`) : null),
       s.holds.get(a.key) ? h('span.holds', `holds ${s.holds.get(a.key)}`) : null));
     return h('section', h('h2', 'Why it does not run'), h('ul.reasons', own.slice(0, most).map(one),

@@ -71,6 +71,74 @@ BOOST_AUTO_TEST_CASE(what_waits_for_a_full_lane_says_so_and_starts_when_it_has_r
   engine->run_until_idle();
 }
 
+BOOST_AUTO_TEST_CASE(the_place_in_line_is_the_order_in_which_they_start) {
+  open();
+  engine->hold_handlers();
+  const auto place_of = [&](const std::string& id) {
+    const auto a = why(id).actions.at(0);
+    return a.running ? std::string("runs")
+                     : std::to_string(a.reasons.at(0).place) + " of " +
+                           std::to_string(a.reasons.at(0).line);
+  };
+  // One runs, 64 are let in ahead, the others stand in the row.
+  for (int n = 0; n < 70; ++n) {
+    submit(one("w" + std::to_string(n), "single"));
+    engine->run_until_idle();
+  }
+  BOOST_TEST(place_of("w0") == "runs");
+  BOOST_TEST(place_of("w1") == "1 of 64");
+  BOOST_TEST(place_of("w64") == "64 of 64");
+  BOOST_TEST(place_of("w65") == "1 of 5");
+  BOOST_TEST(place_of("w69") == "5 of 5");
+  BOOST_TEST(why("w69").actions[0].reasons[0].note == "its workflow is 5th of 5 in line");
+  submit(workflow_builder("test").id("urgent").priority(1).action("a", "single"));
+  engine->run_until_idle();
+  BOOST_TEST(place_of("urgent") == "1 of 6");
+  BOOST_TEST(place_of("w69") == "6 of 6");
+  for (const auto* id : {"w0", "urgent", "w1"}) {
+    BOOST_TEST(engine->finish_handler("a", id), id);
+    engine->run_until_idle();
+  }
+  BOOST_TEST(place_of("w2") == "runs");
+  BOOST_TEST(place_of("w3") == "1 of 64");
+  BOOST_TEST(place_of("w69") == "3 of 3");
+  engine->release_handlers();
+  engine->run_until_idle();
+}
+
+BOOST_AUTO_TEST_CASE(a_wait_beyond_the_usual_one_of_its_type_is_said) {
+  opts.handlers.add_worker("render");
+  open();
+  const auto ask = [&] {
+    worker_poll p;
+    p.types = {"render"};
+    p.max = 100;
+    p.wait = seconds(1);
+    engine->as_engine().poll_async(p, [&](result<std::vector<worker_task>> r) {
+      for (const auto& t : must(std::move(r)))
+        engine->as_engine().end_attempt_async(t.token, outcome::success(), {});
+    });
+    engine->run_until_idle();
+  };
+  for (int n = 0; n < 30; ++n) submit(one("w" + std::to_string(n), "render"));
+  engine->advance(seconds(1));
+  ask();
+  engine->advance(seconds(2));  // its time is over
+  submit(one("late", "render"));
+  engine->advance(milliseconds(500));
+  BOOST_TEST(kinds_of("late") == "workers_full");
+  BOOST_TEST(why("late").actions.at(0).reasons.at(0).note == "");
+  engine->advance(seconds(60));
+  BOOST_TEST(why("late").actions.at(0).reasons.at(0).note ==
+             "it has waited 1m 00s, nine in ten wait less than 1.0 s");
+  BOOST_TEST(why("late").headline.find("nine in ten wait less than") != std::string::npos);
+  const auto stats = engine->as_engine().worker_stats().at(0);
+  BOOST_TEST((stats.oldest_ready_at == must(engine->summary("late")).submitted_at));
+  ask();
+  BOOST_TEST(status("late") == workflow_status::completed);
+  BOOST_TEST(!engine->as_engine().worker_stats().at(0).oldest_ready_at);
+}
+
 BOOST_AUTO_TEST_CASE(when_all_threads_are_taken_that_is_the_reason) {
   opts.handler_threads = 1;  // two of all types together
   open();

@@ -2,6 +2,7 @@
 #include <set>
 
 #include "model/definition.hpp"
+#include "model/trace.hpp"
 #include "tests/unit/actors/support.hpp"
 
 using namespace tenax;
@@ -103,6 +104,39 @@ BOOST_AUTO_TEST_CASE(a_task_is_given_to_who_waits_for_it_and_ended_with_its_toke
                                                      "attempt_opened", "action_completed",
                                                      "workflow_completed"}));
   BOOST_TEST(engine->stats().active == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(handlers_and_workers_are_told_the_trace_context_of_their_attempt) {
+  std::vector<std::string> told;
+  handle("flaky", [&](const action_context& c) {
+    told.push_back(c.traceparent());
+    return c.attempt < 3 ? outcome::failure("network", "no") : outcome::success();
+  });
+  opts.handlers.add_worker("render");
+  opts.trace_context = true;
+  open();
+  const auto begun = engine->now().time_since_epoch().count();
+  submit(workflow_builder("n").id("w").action("a", "flaky").action("b", "render"));
+  engine->run_until_idle();
+  must(engine->crash_and_reopen());  // nothing of it is stored
+  engine->advance(hours(1));
+  const auto t = model::trace_of("w", begun);
+  const auto of = [&](const std::string& key, std::uint32_t attempt) {
+    return model::print_traceparent(t, model::attempt_span(t, key, attempt));
+  };
+  BOOST_TEST((told == std::vector<std::string>{of("a", 1), of("a", 2), of("a", 3)}));
+  const auto tasks_of = take("render");
+  BOOST_TEST(tasks_of.at(0).traceparent == of("b", 1));
+  done(tasks_of[0]);
+
+  // Who does not use it is told nothing.
+  opts.trace_context = false;
+  open();
+  told.clear();
+  submit(workflow_builder("n").id("w").action("a", "flaky").action("b", "render"));
+  engine->run_until_idle();
+  BOOST_TEST((told == std::vector<std::string>{""}));
+  BOOST_TEST(take("render").at(0).traceparent == "");
 }
 
 BOOST_AUTO_TEST_CASE(who_asks_gets_what_is_ready_already_at_once) {

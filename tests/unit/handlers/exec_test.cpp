@@ -184,6 +184,32 @@ BOOST_AUTO_TEST_CASE(environment_holds_path_and_the_attempt_only) {
              "TENAX_ATTEMPT=7\n");
 }
 
+BOOST_AUTO_TEST_CASE(the_trace_context_of_the_attempt_goes_before_that_of_the_host) {
+  struct context final : token_source {
+    std::string token() const override { return {}; }
+    std::string traceparent() const override { return now; }
+    std::string now = "00-1-2-01";
+  } traced;
+  ::setenv("TRACEPARENT", "00-of-the-host", 1);
+  handler_registry registry;
+  builtin::add_exec(registry, {.inherit = {"TRACEPARENT"}});
+  ::unsetenv("TRACEPARENT");
+  action_context ctx;
+  ctx.input = R"({"argv":["/usr/bin/env"]})";
+  ctx.tokens = &traced;
+  const auto lines_of = [&] {
+    const auto text = stdout_of(registry.find("exec")->run(ctx));
+    std::vector<std::string> out;
+    for (std::size_t at = text.find("TRACEPARENT"); at != std::string::npos;
+         at = text.find("TRACEPARENT", at + 1))
+      out.push_back(text.substr(at, text.find('\n', at) - at));
+    return out;
+  };
+  BOOST_TEST((lines_of() == std::vector<std::string>{"TRACEPARENT=00-1-2-01"}));
+  traced.now.clear();
+  BOOST_TEST((lines_of() == std::vector<std::string>{"TRACEPARENT=00-of-the-host"}));
+}
+
 BOOST_AUTO_TEST_CASE(listed_variables_are_inherited_as_they_were_when_exec_was_added) {
   ::setenv("HOST_TOKEN", "before", 1);
   ::setenv("HOST_OTHER", "x", 1);

@@ -188,6 +188,43 @@ BOOST_AUTO_TEST_CASE(all_reasons_are_given_not_the_first) {
              "nothing will happen by itself: the engine is paused: it goes on at engine::start");
 }
 
+BOOST_AUTO_TEST_CASE(a_place_in_line_is_said_where_it_is_known_and_a_wait_beyond_the_usual_one) {
+  make(workflow_builder("w").action("a", "charge").action("b", "charge"));
+  const auto note_of = [&](const std::string& key) {
+    for (const auto& a : by_engine().actions) {
+      if (a.key == key) return a.reasons.at(0).note;
+    }
+    return std::string("?");
+  };
+  auto& lane = facts.lanes["charge"];
+  lane = {4, 4};
+  BOOST_TEST(note_of("a") == "");  // it waits on disk, or is on its way
+  lane.line = {.calls = 3, .row = 340, .place = 12, .first = 0, .ready_at_ms = now_ms - 40'000};
+  BOOST_TEST(note_of("a") == "its workflow is 12th of 340 in line");
+  lane.line.more = true;
+  BOOST_TEST(note_of("b") == "its workflow is 12th of 340 in line, and more may wait on disk");
+  lane.usual_ms = 64'000;
+  lane.line.more = false;
+  BOOST_TEST(note_of("a") == "its workflow is 12th of 340 in line");  // no longer than usual
+  lane.usual_ms = 1'024;
+  BOOST_TEST(
+      note_of("a") ==
+      "its workflow is 12th of 340 in line; it has waited 40.0 s, nine in ten wait less than "
+      "1.0 s");
+  BOOST_TEST(note_of("b") == "its workflow is 12th of 340 in line");  // since when is not known
+  facts.calls.push_back({.action = 0,
+                         .attempt = 1,
+                         .where = engine_facts::call::place::waits,
+                         .since_ms = now_ms - 2'000,
+                         .in_line = 2});
+  BOOST_TEST(note_of("a") ==
+             "2nd of 3 in line; it has waited 2.0 s, nine in ten wait less than 1.0 s");
+  BOOST_TEST(by_engine().actions.at(0).reasons.at(0).place == 2U);
+  BOOST_TEST(by_engine().actions.at(0).reasons.at(0).line == 3U);
+  lane.line = {.calls = 0, .row = 1, .place = 1, .first = 1, .ready_at_ms = now_ms};
+  BOOST_TEST(note_of("b") == "");  // alone, and not for long
+}
+
 BOOST_AUTO_TEST_CASE(a_type_without_handler_is_said_before_its_time_comes) {
   make(workflow_builder("w")
            .action("a", "gone")

@@ -6,6 +6,8 @@
 #include <atomic>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
+#include <regex>
 #include <set>
 #include <thread>
 
@@ -228,6 +230,78 @@ BOOST_AUTO_TEST_CASE(metrics_are_what_prometheus_reads) {
   const auto file = (dir / "metrics").string();
   std::ofstream(file) << a.body;
   BOOST_TEST(std::system(("promtool check metrics <" + file + " >&2").c_str()) == 0);
+}
+
+namespace {
+
+/// All texts of the members of this name, wherever they are in the document.
+void collect(const json& in, std::string_view name, std::vector<std::string>& out) {
+  for (const auto& [key, value] : in.items()) {
+    if (value.is_structured()) collect(value, name, out);
+    if (in.is_object() && key == name && value.is_string()) out.push_back(value);
+  }
+}
+
+/// Names of metrics and of their labels, which a query names.
+std::set<std::string> words_of(const std::string& text, const std::regex& pattern) {
+  std::set<std::string> out;
+  for (std::sregex_iterator at(text.begin(), text.end(), pattern), end; at != end; ++at)
+    out.insert((*at)[1]);
+  return out;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(every_metric_of_the_dashboard_is_one_that_is_exposed) {
+  opts.handlers.add_worker("render");
+  places.send_spans = [](const auto&, const auto&) { return span_receipt(); };
+  submit("w", "noop");
+  submit("film", "render");
+  const auto file = std::string(TENAX_SOURCE_DIR) + "/examples/grafana.json";
+  std::ifstream in(file);
+  const auto dashboard = json::parse(in);
+  std::vector<std::string> queries;
+  for (const auto* name : {"expr", "query"}) collect(dashboard, name, queries);
+  BOOST_TEST_REQUIRE(queries.size() > 30);
+
+  must(get("/v1/stats"));  // is in the figures of the next
+  const auto a = get("/metrics");
+  const auto exposed = words_of(a.body, std::regex("(?:^|\n)(tenax_[a-z_]+)"));
+  auto labels = words_of(a.body, std::regex("[{,]([a-z]+)=\""));
+  labels.insert({"job", "instance", "__name__"});  // of Prometheus
+  const std::regex metric("(tenax_[a-z_]+)");
+  const std::regex label("[{,] ?([a-z_]+)=~?\"");
+  const std::regex grouped("by \\(([a-z_, ]+)\\)");
+  std::set<std::string> shown;
+  for (const auto& q : queries) {
+    for (const auto& name : words_of(q, metric)) {
+      BOOST_TEST(exposed.contains(name), name << " in " << q);
+      shown.insert(name);
+    }
+    for (const auto& name : words_of(q, label)) BOOST_TEST(labels.contains(name), name << q);
+    for (const auto& names : words_of(q, grouped)) {
+      for (const auto& name : words_of(names, std::regex("([a-z_]+)")))
+        BOOST_TEST(labels.contains(name), name << " in " << q);
+    }
+  }
+  BOOST_TEST(shown.contains("tenax_schedule_to_start_seconds_bucket"));
+  BOOST_TEST(shown.contains("tenax_worker_polls_waiting"));
+
+  if (std::system("command -v promtool >/dev/null 2>&1") != 0) {
+    BOOST_TEST_MESSAGE("promtool is not here (package prometheus): queries are not parsed");
+    return;
+  }
+  auto rules = json::array();
+  queries.clear();
+  collect(dashboard, "expr", queries);
+  for (auto q : queries) {
+    q = std::regex_replace(q, std::regex("\\$__rate_interval"), "5m");
+    rules.push_back(
+        {{"record", "q"}, {"labels", {{"n", std::to_string(rules.size())}}}, {"expr", q}});
+  }
+  const auto made = (dir / "rules.yml").string();  // JSON is YAML
+  std::ofstream(made) << json{{"groups", {{{"name", "dashboard"}, {"rules", rules}}}}};
+  BOOST_TEST(std::system(("promtool check rules " + made + " >&2").c_str()) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_page_of_another_site_gets_nothing_by_its_readers_browser) {

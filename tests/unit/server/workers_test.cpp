@@ -123,13 +123,33 @@ BOOST_AUTO_TEST_CASE(what_is_ready_and_who_asks_is_shown) {
   BOOST_TEST(queues[0]["asked_at"].is_null());
   BOOST_REQUIRE(
       eventually([&] { return must(get("/v1/queues"))["queues"][0]["workflows_in_row"] == 1; }));
+  queues = must(get("/v1/queues"))["queues"];
+  BOOST_TEST(queues[0]["oldest_ready_at"] == workflow("w", "?summary")["workflow"]["submitted_at"]);
+  BOOST_TEST(queues[0]["given_per_s"].is_null());  // nobody has looked for ten seconds
   poll(wants("render"));
   queues = must(get("/v1/queues"))["queues"];
   BOOST_TEST(queues[0]["delivered"] == 1);
+  BOOST_TEST(queues[0]["oldest_ready_at"].is_null());
+  BOOST_TEST(queues[0]["to_start"]["counts"].size() == time_histogram::classes);
   BOOST_TEST(queues[0]["asked_at"].is_string());
   const auto metrics = get("/metrics").body;
   BOOST_TEST(metrics.find("tenax_worker_tasks_total{type=\"render\"} 1\n") != std::string::npos);
   BOOST_TEST(metrics.find("tenax_worker_polls_waiting{type=\"render\"} 0\n") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(rates_are_of_what_has_come_since_somebody_looked) {
+  using std::chrono::seconds;
+  api::rates r;
+  const auto begun = api::rates::clock::now();
+  const auto at = [&](int s, std::uint64_t n) { return r.look("a", n, begun + seconds(s)); };
+  BOOST_TEST(!at(0, 100));
+  BOOST_TEST(!at(9, 200));
+  BOOST_TEST(at(10, 200).value() == 10.0);
+  BOOST_TEST(at(50, 600).value() == 10.0);
+  BOOST_TEST(at(65, 600).value() == 400.0 / 56);  // of 9 s on: what is older is forgotten
+  BOOST_TEST(!r.look("b", 7, begun + seconds(65)));
+  BOOST_TEST(!at(1'000, 900));  // nobody has looked for long
+  BOOST_TEST(at(1'020, 1'000).value() == 5.0);
 }
 
 BOOST_AUTO_TEST_CASE(a_poll_that_waits_is_answered_when_the_server_drains) {
