@@ -152,9 +152,7 @@ messages::handler_ended action_process::call_in_place() {
 /// What its worker is told once this is durable is charged until then.
 outcome action_process::open_for_worker() {
   const auto& asked = call_->place.asker->asked;
-  const auto& def = *call_->definition;
-  const std::size_t bytes =
-      def.has_references[action_] ? call_->input.size() : def.spec.actions[action_].input.size();
+  const std::size_t bytes = call_->input_told().size();
   rt_->budget.add_input(bytes);
   call_->charge = std::shared_ptr<const void>(
       nullptr, [&b = rt_->budget, bytes](const void*) noexcept { b.drop_input(bytes); });
@@ -231,7 +229,7 @@ void action_process::on_dropped() {
   out_ = false;
   attempt_report report;
   report.leaves = leaving_;
-  tell(news::dropped, std::move(report));
+  tell(call_->is_withdrawn() ? news::withdrawn : news::dropped, std::move(report));
   call_.reset();
   if (leaving_) end();
 }

@@ -571,6 +571,43 @@ void engine_core::signal(std::string id, model::send_signal what,
           std::move(done));
 }
 
+/// What can be said without the state: whether the input is one that submit would take.
+std::optional<error> engine_core::refuse_change(const std::string& id,
+                                                const messages::request::change& c) const {
+  const auto bad = [&](const std::string& why, std::vector<fault> faults = {}) {
+    return error(errc::invalid_argument,
+                 "workflow " + id + ", action " + c.key + " cannot be changed: " + why,
+                 std::move(faults));
+  };
+  const auto& [input, policy, as_registered, reason] = c.what;
+  if (!input && !policy && !as_registered) return bad("neither an input nor a policy is given");
+  if (policy) {
+    if (const auto faults = policy->faults(); !faults.empty()) return bad(faults.front());
+  }
+  if (!input) return std::nullopt;
+  const auto spec = store_->load_spec(id);
+  if (!spec) return spec.error();
+  const auto found = std::find_if(spec->actions.begin(), spec->actions.end(),
+                                  [&](const action_spec& a) { return a.key == c.key; });
+  if (found == spec->actions.end()) return std::nullopt;  // its actor says so
+  auto faults =
+      model::validate_input(*spec, static_cast<std::size_t>(found - spec->actions.begin()), *input,
+                            opts_.handlers, opts_.limits);
+  if (faults.empty()) return std::nullopt;
+  return bad("the input is not valid", std::move(faults));
+}
+
+void engine_core::change(std::string id, messages::request::change what,
+                         std::function<void(result<void>)> done) {
+  if (auto none = storage::no_such_id(id)) return done(*none);
+  if (runtime_->halted) return done(runtime_->stopped());
+  if (auto bad = refuse_change(id, what)) return done(*bad);
+  auto charge = charge_request(what.what.input ? what.what.input->size() : 0);
+  if (!charge) return done(charge.error());
+  what.charge = std::move(*charge);
+  request(std::move(id), std::move(what), std::move(done));
+}
+
 void engine_core::record_terms(std::string id, model::record_terms what,
                                std::function<void(result<void>)> done) {
   if (what.terms.empty()) {

@@ -88,6 +88,8 @@ class engine_core {
   }
 
   void signal(std::string id, model::send_signal what, std::function<void(result<void>)> done);
+  void change(std::string id, messages::request::change what,
+              std::function<void(result<void>)> done);
   void record_terms(std::string id, model::record_terms what,
                     std::function<void(result<void>)> done);
 
@@ -131,6 +133,8 @@ class engine_core {
   [[nodiscard]] std::optional<error> refuse_submit(const std::string& id) const;
   [[nodiscard]] std::optional<error> refuse_poll(const worker_poll& asked) const;
   [[nodiscard]] std::optional<error> refuse_terms(const std::string& terms) const;
+  [[nodiscard]] std::optional<error> refuse_change(const std::string& id,
+                                                   const messages::request::change& c) const;
   [[nodiscard]] bool stands_for_something(const std::string& id) const;
   [[nodiscard]] std::optional<error> no_place() const;
   [[nodiscard]] std::optional<error> no_bytes() const;

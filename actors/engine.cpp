@@ -314,6 +314,25 @@ result<void> engine::retry(std::string_view id, std::string_view action_key, std
       messages::request::retry{std::string(action_key), std::move(reason), std::move(who)});
 }
 
+result<void> engine::change(std::string_view id, std::string_view action_key, action_change what,
+                            std::string who) {
+  if (auto no = cannot_answer(impl_)) return std::move(*no);
+  return ask(*impl_, [&](auto done) {
+    impl_->core()->change(std::string(id),
+                          {std::string(action_key), std::move(what), std::move(who), nullptr},
+                          std::move(done));
+  });
+}
+
+void engine::change_async(std::string_view id, std::string_view action_key, action_change what,
+                          std::function<void(result<void>)> done, std::string who) {
+  if (!done) done = [](const result<void>&) {};  // nobody wants to know
+  if (auto no = cannot_answer(impl_)) return done(std::move(*no));
+  impl_->core()->change(std::string(id),
+                        {std::string(action_key), std::move(what), std::move(who), nullptr},
+                        std::move(done));
+}
+
 result<void> engine::end_attempt(std::string_view token, outcome what, std::string who) {
   if (auto no = cannot_answer(impl_)) return std::move(*no);
   return ask(*impl_, [&](auto done) {

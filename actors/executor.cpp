@@ -377,8 +377,7 @@ outcome call_handler(handler_call& call, const handler_env& env, model::time_ms 
   context.workflow_name = spec.name;
   context.action_key = action.key;
   context.action_type = action.type;
-  context.input =
-      call.definition->has_references[call.action] ? std::string_view(call.input) : action.input;
+  context.input = call.input_told();
   // Ids and keys have at most 128 bytes: room for both.
   std::array<std::byte, 264> room;
   std::pmr::monotonic_buffer_resource memory(room.data(), room.size());

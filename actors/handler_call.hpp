@@ -58,7 +58,12 @@ class lane_place {
 };
 
 struct handler_call {
-  enum class gate : std::uint8_t { open, taken, revoked };
+  enum class gate : std::uint8_t {
+    open,
+    taken,
+    revoked,
+    withdrawn  ///< as revoked, and another call of the attempt is made
+  };
 
   const handler_registry::entry* entry = nullptr;
   model::definition_ptr definition;
@@ -70,8 +75,9 @@ struct handler_call {
   model::time_ms submitted_at_ms = 0;  ///< of its workflow
   std::uint64_t round = 0;             ///< of its lane, in which it is its workflow's turn
   bool durable_first = false;          ///< the start is durable before the handler is called
-  /// Makes the input, or says what comes of the attempt instead; looks at `is_open` now and then.
-  /// Null: as in the spec.
+  bool has_own_input = false;          ///< made for this call; else it is as in the spec
+  /// Makes that, or says what comes of the attempt instead; looks at `is_open` now and then. Null:
+  /// it is made, or there is none.
   std::function<std::optional<outcome>(const handler_call&, std::string& input)> render;
   bool renders_at_once = false;             ///< in microseconds, from what is in memory
   std::string input;                        ///< rendered
@@ -88,8 +94,15 @@ struct handler_call {
   /// True if the handler was not called and now never will be: from here on no start can come any
   /// more, whoever is about to.
   bool revoke() noexcept { return move_to(gate::revoked); }
+  /// As revoke, for a call that is made anew: what becomes of this one is no news of its attempt.
+  bool withdraw() noexcept { return move_to(gate::withdrawn); }
   [[nodiscard]] bool is_open() const noexcept { return gate_ == gate::open; }
   [[nodiscard]] bool is_taken() const noexcept { return gate_ == gate::taken; }
+  [[nodiscard]] bool is_withdrawn() const noexcept { return gate_ == gate::withdrawn; }
+  /// What the handler is told.
+  [[nodiscard]] const std::string& input_told() const noexcept {
+    return has_own_input ? input : definition->spec.actions[action].input;
+  }
   [[nodiscard]] bool is_blocking() const noexcept {
     return entry->options.mode == run_mode::blocking;
   }

@@ -16,7 +16,7 @@ constexpr std::size_t small_bytes = 4u << 10;
 
 bool input_parts::are_small(const model::definition& def, action_index a) const {
   constexpr std::size_t results_max = 16;
-  if (results.size() > results_max) return false;
+  if (results.size() > results_max || input_seq != 0) return false;
   if (def.spec.actions[a].input.size() > small_bytes || def.spec.input.size() > small_bytes) {
     return false;
   }
@@ -53,8 +53,19 @@ std::optional<outcome> make_input(runtime& rt, const input_parts& parts, const h
     return rt.documents.get_or_make({parts.life, from->second.seq}, from_store);
   };
   const auto stop = [&] { return !call.is_open() || !rt.may_start(); };
-  auto rendered = model::render_input(def, call.action, {position, read}, stop,
-                                      rt.opts.limits.payload_bytes_max);
+  const auto render = [&](std::string_view text) {
+    return model::render_input(def, call.action, text, {position, read}, stop,
+                               rt.opts.limits.payload_bytes_max);
+  };
+  model::rendered_input rendered;
+  if (parts.input_seq == 0) {
+    rendered = render(def.spec.actions[call.action].input);
+  } else if (const auto changed = rt.store.load_result(def.spec.id, parts.input_seq)) {
+    rendered = render(*changed);
+  } else {
+    rendered.end = model::render_end::unread;
+    rendered.why = changed.error();
+  }
   switch (rendered.end) {
     case model::render_end::rendered:
       input = std::move(rendered.input);

@@ -19,7 +19,8 @@ struct input_parts {
     std::shared_ptr<const std::string> kept;  ///< null: it must be read
   };
   std::unordered_map<model::action_index, source> results;
-  std::uint64_t life = 0;  ///< of the workflow in the document cache
+  std::uint64_t input_seq = 0;  ///< of the event that holds the input; 0: the definition does
+  std::uint64_t life = 0;       ///< of the workflow in the document cache
   /// Made in microseconds, from what is in memory: an actor's thread may do it.
   [[nodiscard]] bool are_small(const model::definition& def, model::action_index a) const;
 };

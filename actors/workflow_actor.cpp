@@ -138,6 +138,7 @@ bool workflow_process::is_there() {
 /// The caller goes on with `pump`: it may have a message to work on first, and must not be let go
 /// before.
 void workflow_process::take_up(bool loaded) {
+  durable_seq_ = state_.seq;
   changes_.begin(state_);
   // What a step makes of these: they need not grow to it.
   changes_.events.reserve(4);
@@ -181,6 +182,9 @@ void workflow_process::take_up(bool loaded) {
       action.due_at_ms = rt_->now_ms() + static_cast<time_ms>(rt_->random.uniform() * 2'000);
       next_.effects.push_back({effect::kind::wait, a, action.due_at_ms});
     }
+  }
+  if (TENAX_PLANTED(32) && loaded) {  // what was changed is forgotten
+    for (auto& action : state_.actions) action.change = nullptr;
   }
   // Timers of a loaded workflow are in the due actor's hands; those of a new one are not.
   for (action_index a = 0; a < slots_.size() && !state_.terminal(); ++a) {
@@ -301,6 +305,7 @@ void workflow_process::commit(storage::flush when) {
     return;
   }
   in_flight_ = true;
+  seq_in_flight_ = state_.seq;
   run_at_once_ = 0;
   pending_.clear();
   std::swap(next_, pending_);
@@ -320,6 +325,7 @@ void workflow_process::on_committed(const messages::committed& m) {
     check_idle();
     return;
   }
+  durable_seq_ = seq_in_flight_;
   settle(pending_);
   // The end has been told as it was: now it may be followed by a beginning.
   for (const auto& r : std::exchange(after_end_, {})) take_request(r);
@@ -383,6 +389,8 @@ void workflow_process::try_start(action_index a) {
   auto& mine = slots_[a];
   // This timer came twice, or before the word of the last attempt.
   if (mine.at == place::queued || mine.at == place::admitted) return;
+  // Whoever has its input must know that it is durable: the change brings another start.
+  if (action.input_seq() > durable_seq_) return;
   const bool due =
       is_timed(action.phase) && (action.due_at_ms <= rt_->now_ms() || TENAX_PLANTED(6));
   if (action.phase != phase::ready && !due) {
@@ -430,7 +438,7 @@ void workflow_process::hand_over(handler_call& call) {
   task.workflow_name = spec.name;
   task.action_key = what.key;
   task.action_type = what.type;
-  task.input = def_->has_references[a] ? std::move(call.input) : what.input;
+  task.input = call.has_own_input ? std::move(call.input) : what.input;
   task.idempotency_key = spec.id + "/" + what.key;
   task.token = model::print_token(spec.id, a, action.attempt, secret);
   if (rt_->opts.trace_context) task.traceparent = traceparent_of(call);
@@ -597,7 +605,8 @@ void workflow_process::admit(const ready_row::queued& next, lane_place where) {
   } else {
     ++in_place_;
   }
-  if (def_->has_references[a]) set_input(*call);
+  call->has_own_input = def_->has_references[a] || action.input_seq() != 0;
+  if (call->has_own_input) set_input(*call);
   --queued_;
   mine.at = place::admitted;
   mine.call = call;
@@ -650,7 +659,12 @@ void workflow_process::rest(action_index a) {
 void workflow_process::detach(action_index a) {
   auto& mine = slots_[a];
   if (mine.call && !mine.call->revoke()) mine.begun = mine.call->attempt;
+  let_go(a);
+}
+
+void workflow_process::let_go(action_index a) {
   rest(a);
+  auto& mine = slots_[a];
   if (mine.child) next_.leaving.push_back(std::exchange(mine.child, nullptr));
 }
 
@@ -667,8 +681,10 @@ void workflow_process::detach_all() {
 
 void workflow_process::set_input(handler_call& call) {
   input_parts parts;
+  parts.input_seq = state_.actions[call.action].input_seq();
   for (const action_index d : def_->dependencies[call.action]) {
-    if (!def_->is_referenced[d] || state_.actions[d].phase != phase::completed) continue;
+    const bool may_refer = def_->is_referenced[d] || parts.input_seq != 0;
+    if (!may_refer || state_.actions[d].phase != phase::completed) continue;
     const auto kept = results_.find(d);
     parts.results[d] = {state_.actions[d].result_seq,
                         kept == results_.end() ? nullptr : kept->second};
@@ -750,6 +766,7 @@ void workflow_process::take_report(messages::attempt_report r) {
       next_.taken.push_back(mine.child);
       break;
     case news::began:
+    case news::withdrawn:
       break;
     case news::timed_out:
       if (current) process(model::time_out_attempt{r.action, r.attempt}, urgency::now);
@@ -854,6 +871,10 @@ void workflow_process::take_request(const messages::request_ptr& r) {
             const auto action = def_->find(c.key);
             return action || c.key.empty() ? retry(action.value_or(no_action), c) : missing(c.key);
           },
+          [&](const messages::request::change& c) -> refusal {
+            const auto action = def_->find(c.key);
+            return action ? change(*action, c) : missing(c.key);
+          },
           [this](const messages::request::end_attempt& c) { return end_attempt(c); },
           [this](const messages::request::heartbeat& c) { return hear(c); },
           [](const messages::remove_workflow&) -> refusal {
@@ -947,6 +968,27 @@ std::optional<error> workflow_process::retry(action_index a, const messages::req
     if (on_its_way || slot.begun > state_.actions[b].attempt) what.begun.push_back(b);
     // What the last crash has lost may have been of any action.
     if (state_.terminal()) slot.durable_first = state_.created_at_ms <= rt_->opened_at_ms;
+  }
+  return process(what, urgency::now);
+}
+
+/// A call that has not begun is taken back: it has the old input, and is made anew once the change
+/// is durable, or at once if there is none.
+std::optional<error> workflow_process::change(action_index a, const messages::request::change& c) {
+  auto& mine = slots_[a];
+  model::change what{a, c.what, false, c.who};
+  const bool has_old = c.what.input && mine.call && state_.actions[a].phase != phase::executing;
+  if (has_old && !TENAX_PLANTED(34)) {
+    if (mine.call->withdraw()) {
+      let_go(a);
+      // Of its time, if it has one: a retry that is not durable may make it ready before that is
+      // up.
+      const auto due_at_ms = state_.actions[a].due_at_ms;
+      next_.effects.push_back(
+          {due_at_ms == 0 ? effect::kind::start : effect::kind::wait, a, due_at_ms});
+    } else {
+      what.begun = mine.call->is_taken();
+    }
   }
   return process(what, urgency::now);
 }

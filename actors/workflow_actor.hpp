@@ -103,6 +103,7 @@ class workflow_process final : public messages::workflow_actor::base {
   void on_request(const messages::request_ptr& r);
   void take_request(const messages::request_ptr& r);
   std::optional<error> retry(action_index a, const messages::request::retry& c);
+  std::optional<error> change(action_index a, const messages::request::change& c);
   std::optional<error> end_attempt(const messages::request::end_attempt& c);
   std::optional<error> hear(const messages::request::heartbeat& c);
   [[nodiscard]] error no_such_attempt() const;
@@ -137,6 +138,7 @@ class workflow_process final : public messages::workflow_actor::base {
   void spawn_child(action_index a, handler_call_ptr call, time_ms due_at_ms);
   void rest(action_index a);
   void detach(action_index a);
+  void let_go(action_index a);
   void detach_all();
   void update_rest();
   void make_room();
@@ -154,8 +156,10 @@ class workflow_process final : public messages::workflow_actor::base {
   model::change_set changes_;
   bool flush_wanted_ = false;
   bool in_flight_ = false;
-  aftermath next_;     ///< of the batch that collects
-  aftermath pending_;  ///< of the batch in flight
+  std::uint64_t seq_in_flight_ = 0;  ///< of the last event of that batch
+  std::uint64_t durable_seq_ = 0;    ///< of the last event that is known to be durable
+  aftermath next_;                   ///< of the batch that collects
+  aftermath pending_;                ///< of the batch in flight
 
   std::vector<slot> slots_;
   std::deque<ready_row> rows_;                    ///< one for each lane of its types

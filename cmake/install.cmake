@@ -10,6 +10,9 @@ endif()
 if(TARGET tenax_server)
   list(APPEND installed tenax_server)
 endif()
+if(TARGET tenax_http_action)
+  list(APPEND installed tenax_http_action)
+endif()
 if(type STREQUAL "SHARED_LIBRARY")
   # What is installed finds libtenax.so wherever the prefix is.
   cmake_path(RELATIVE_PATH CMAKE_INSTALL_FULL_LIBDIR BASE_DIRECTORY "${CMAKE_INSTALL_FULL_BINDIR}"
@@ -34,8 +37,12 @@ set(no_server "")
 if(NOT TARGET tenax_server)
   set(no_server PATTERN "server.hpp" EXCLUDE)
 endif()
+set(no_http_action "")
+if(NOT TARGET tenax_http_action)
+  set(no_http_action PATTERN "http_action.hpp" EXCLUDE)
+endif()
 install(DIRECTORY include/tenax DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
-        FILES_MATCHING PATTERN "*.hpp" ${no_server})
+        FILES_MATCHING PATTERN "*.hpp" ${no_server} ${no_http_action})
 install(EXPORT tenax-targets NAMESPACE tenax:: DESTINATION "${package_dir}")
 
 # A shared tenax hides what it is built with (cmake/exports.map); a static one has its users link it.
@@ -49,6 +56,11 @@ endif()
 set(TENAX_HAS_SERVER OFF)
 if(TARGET tenax_server)
   set(TENAX_HAS_SERVER ON)
+endif()
+
+set(TENAX_HAS_HTTP_ACTION OFF)
+if(TARGET tenax_http_action)
+  set(TENAX_HAS_HTTP_ACTION ON)
 endif()
 
 configure_package_config_file(cmake/tenax-config.cmake.in tenax-config.cmake
@@ -74,6 +86,10 @@ endif()
 if(TARGET tenax_server)
   tenax_pkg_config(tenax-server "an HTTP API for a tenax engine" "tenax = ${PROJECT_VERSION}"
                    "-ltenax_server -lssl -lcrypto")
+endif()
+if(TARGET tenax_http_action)
+  tenax_pkg_config(tenax-http-action "the action type http of tenax"
+                   "tenax = ${PROJECT_VERSION}" "-ltenax_http_action -lcurl")
 endif()
 
 if(PROJECT_IS_TOP_LEVEL)

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "tenax/handler.hpp"
@@ -74,15 +75,20 @@ handler_registry& handler_registry::add_worker(std::string type, action_options 
   return add(std::move(type), nullptr, std::move(options));
 }
 
-handler_registry& handler_registry::others_for_workers(action_options options) & {
+handler_registry& handler_registry::others_for_workers(action_options options,
+                                                       std::vector<std::string> but) & {
   options.mode = run_mode::worker;
+  not_others_ = std::move(but);
   others_ = std::make_shared<const entry>(entry{std::move(options), nullptr});
   return *this;
 }
 
 const handler_registry::entry* handler_registry::find(std::string_view type) const& {
   const auto it = entries_.find(type);
-  return it == entries_.end() ? others_.get() : &it->second;
+  if (it != entries_.end()) return &it->second;
+  const bool is_other =
+      std::find(not_others_.begin(), not_others_.end(), type) == not_others_.end();
+  return is_other ? others_.get() : nullptr;
 }
 
 }  // namespace tenax

@@ -74,7 +74,13 @@ class request {
     model::send_signal what;
     std::shared_ptr<const void> charge;
   };
-  using command = std::variant<model::cancel, resolve, retry, signal, model::record_terms,
+  struct change {
+    std::string key;
+    action_change what;
+    std::string who;
+    std::shared_ptr<const void> charge;
+  };
+  using command = std::variant<model::cancel, resolve, retry, change, signal, model::record_terms,
                                end_attempt, heartbeat, remove_workflow>;
   request(std::string workflow_id, command what, std::function<void(result<void>)> done)
       : workflow_id(std::move(workflow_id)), what(std::move(what)), done_(std::move(done)) {}
@@ -177,7 +183,8 @@ struct attempt_report {  ///< from an action actor
     timed_out,  ///< start-to-close has passed
     ended,      ///< `what` is the outcome
     stopped,    ///< failed, asked to stop because the engine closes
-    dropped     ///< never began, and never will
+    dropped,    ///< never began, and never will
+    withdrawn   ///< the same of a call in whose place there is another of the attempt
   };
   action_index action = 0;
   std::uint32_t child = 0;  ///< the sender's serial

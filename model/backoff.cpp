@@ -144,6 +144,28 @@ delay_bounds retry_policy::bounds(std::uint64_t n, milliseconds previous) const 
   return {clamp_delay(*this, range.at(0)), clamp_delay(*this, range.at(1))};
 }
 
+retry_policy policy_change::applied_to(retry_policy policy) const {
+  if (max_attempts) policy.max_attempts = *max_attempts;
+  if (min_wait) policy.min_wait = *min_wait;
+  if (max_wait) policy.max_wait = *max_wait;
+  if (min_wait && !max_wait) policy.max_wait = std::max(policy.min_wait, policy.max_wait);
+  if (max_wait && !min_wait) policy.min_wait = std::min(policy.min_wait, policy.max_wait);
+  if (exhausted) policy.exhausted = *exhausted;
+  return policy;
+}
+
+policy_change policy_change::then(const policy_change& later) const {
+  policy_change out = *this;
+  if (later.max_attempts) out.max_attempts = later.max_attempts;
+  if (later.exhausted) out.exhausted = later.exhausted;
+  if (later.min_wait) out.min_wait = later.min_wait;
+  if (later.max_wait) out.max_wait = later.max_wait;
+  if (!out.min_wait || !out.max_wait || *out.min_wait <= *out.max_wait) return out;
+  if (!later.max_wait) out.max_wait = out.min_wait;
+  if (!later.min_wait) out.min_wait = out.max_wait;
+  return out;
+}
+
 std::vector<std::string> retry_policy::faults() const {
   std::vector<std::string> out;
   if (max_attempts < 1 || max_attempts > limits{}.attempts_max)

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "model/clipped.hpp"
+#include "model/documents/policy_json.hpp"
 #include "model/failpoint.hpp"
 #include "model/validate.hpp"
 
@@ -20,6 +21,13 @@ action_rules rulebook::of(std::string_view type) const {
   found.retry = found.entry != nullptr && found.entry->options.retry ? &*found.entry->options.retry
                                                                      : &fallback_;
   return found;
+}
+
+const retry_policy& rulebook::policy_of(std::string_view type, const action_state& action,
+                                        std::optional<retry_policy>& changed) const {
+  const retry_policy& of_type = *of(type).retry;
+  if (!action.change || action.change->policy.empty() || TENAX_PLANTED(33)) return of_type;
+  return changed.emplace(action.change->policy.applied_to(of_type));
 }
 
 namespace {
@@ -50,6 +58,7 @@ class decider {
   void on(const cancel&);
   void on(const resolve&);
   void on(const retry&);
+  void on(const change&);
   void on(const send_signal&);
   void on(const record_terms&);
   void on(const recover&);
@@ -71,6 +80,10 @@ class decider {
     out_.effects.push_back({what, action, due_at_ms});
   }
   action_rules rules_of(action_index a) const { return rules_.of(def_.spec.actions[a].type); }
+  /// Until the next call.
+  const retry_policy& policy_of(action_index a) {
+    return rules_.policy_of(def_.spec.actions[a].type, state_.actions[a], changed_policy_);
+  }
 
   void make_ready(action_index a);
   void limit_closing(action_index a, time_ms from);
@@ -91,6 +104,7 @@ class decider {
   void lost(action_index a, std::string_view why);
   [[nodiscard]] time_ms close_of_attempt(action_index a) const;
   [[nodiscard]] bool was_said(action_index a, const outcome& what) const;
+  [[nodiscard]] std::string why_unchangeable(const change& c, bool input) const;
   void failed_attempt(action_index a, outcome what);
   void in_doubt(action_index a, std::string error_class, std::string text, event_actor actor);
   void after_failure(action_index a, std::string_view error_class, const std::string& text,
@@ -106,6 +120,7 @@ class decider {
   const rulebook& rules_;
   const std::string who_;  ///< asks
   decision& out_;
+  std::optional<retry_policy> changed_policy_;
 };
 
 void decider::on(const create& c) {
@@ -500,7 +515,7 @@ void decider::in_doubt(action_index a, std::string error_class, std::string text
 void decider::after_failure(action_index a, std::string_view error_class, const std::string& text,
                             std::optional<milliseconds> retry_after, bool retryable) {
   const auto& action = state_.actions[a];
-  const retry_policy& policy = *rules_of(a).retry;
+  const retry_policy& policy = policy_of(a);
   const std::uint32_t failures = action.failures + 1;
   const auto rule = std::find_if(policy.rules.begin(), policy.rules.end(),
                                  [&](const error_rule& r) { return r.error_class == error_class; });
@@ -538,7 +553,7 @@ void decider::after_failure(action_index a, std::string_view error_class, const 
 
 void decider::exhaust(action_index a, std::string_view error_class, const std::string& text,
                       std::string why) {
-  const retry_policy& policy = *rules_of(a).retry;
+  const retry_policy& policy = policy_of(a);
   auto& exhausted = emit(event_kind::retry_exhausted, a);
   exhausted.count = policy.max_attempts;
   exhausted.text = std::move(why);
@@ -753,6 +768,64 @@ void decider::continue_workflow(const retry& c) {
       effect_of(effect::kind::start, a);
       limit_closing(a, now_);
     }
+  }
+}
+
+/// Why nothing of the action changes any more, or not now; "" if it may.
+std::string decider::why_unchangeable(const change& c, bool input) const {
+  const phase p = state_.actions[c.action].phase;
+  if (state_.terminal() && state_.status != workflow_status::failed) {
+    return "the workflow is " + std::string(to_string(state_.status));
+  }
+  if (p == phase::completed) return "it is completed";
+  if (p == phase::skipped) return "it is skipped";
+  if (state_.seq >= rules_.bounds().history_events_max) {
+    return "the history has reached history_events_max";
+  }
+  if (!input) return "";
+  if (p == phase::outside) {
+    return "its attempt is open, and has the input: wait for its end, or cancel the workflow";
+  }
+  if (p != phase::executing && !c.begun) return "";
+  return "its attempt runs, and has the input: wait for its end, or cancel the workflow";
+}
+
+/// What was decided before is kept: a call that has begun ends as it would have, and what waits
+/// for a time waits for it.
+void decider::on(const change& c) {
+  const auto& action = state_.actions[c.action];
+  const auto& spec = def_.spec.actions[c.action];
+  const change_state as_submitted;
+  const change_state& now = action.change ? *action.change : as_submitted;
+  const auto& input = c.what.input;
+  const bool new_input =
+      input && (now.input_seq == 0 ? *input != spec.input : now.input_word != input_word(*input));
+  auto policy = c.what.policy_as_registered ? policy_change() : now.policy;
+  if (c.what.policy) policy = policy.then(*c.what.policy);
+  const bool new_policy = policy != now.policy;
+  if (!new_input && !new_policy) return;  // it is so already
+  if (const auto why = why_unchangeable(c, new_input); !why.empty()) {
+    out_.refused.emplace(errc::wrong_state, "action " + spec.key + " of workflow " + def_.spec.id +
+                                                " cannot be changed: " + why);
+    return;
+  }
+  const auto emit_change = [&](event_kind kind, std::string text) {
+    auto& changed = emit(kind, c.action, event_actor::user);
+    changed.attempt = 0;
+    changed.name = clipped(c.what.reason, rules_.bounds().text_bytes_max);
+    changed.text = std::move(text);
+  };
+  if (new_policy) emit_change(event_kind::policy_changed, print_policy(policy));
+  if (!new_input) return;
+  emit_change(event_kind::input_changed, *input);
+  if (TENAX_PLANTED(34)) return;
+  // What is about to call it with the old one.
+  if (action.phase == phase::ready) {
+    effect_of(effect::kind::close, c.action);
+    effect_of(effect::kind::start, c.action);
+  } else if (is_timed(action.phase)) {
+    effect_of(effect::kind::close, c.action);
+    effect_of(effect::kind::wait, c.action, action.due_at_ms);
   }
 }
 

@@ -2,6 +2,7 @@
 // changed. Depends on include/tenax and model only. Thread safe but for the random source.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,6 +30,15 @@ class rulebook {
   rulebook(const handler_registry& types, const retry_policy& fallback, const limits& bounds)
       : types_(types), fallback_(fallback), bounds_(bounds) {}
   [[nodiscard]] action_rules of(std::string_view type) const;
+  /// Of an action of the type. Somebody may have changed it: then `changed` holds it.
+  [[nodiscard]] const retry_policy& policy_of(std::string_view type, const action_state& action,
+                                              std::optional<retry_policy>& changed) const;
+  /// The next one is made, even where a change allows fewer.
+  [[nodiscard]] std::uint32_t attempts_in_all(std::string_view type,
+                                              const action_state& action) const {
+    std::optional<retry_policy> changed;
+    return std::max(policy_of(type, action, changed).max_attempts, action.failures + 1);
+  }
   [[nodiscard]] const limits& bounds() const noexcept { return bounds_; }
 
  private:
@@ -110,6 +120,12 @@ struct send_signal {
   std::string key;  ///< the sender's; "": none
   std::string who;
 };
+struct change {  ///< of an action's input or policy; what is the same already is no change
+  action_index action = 0;
+  action_change what;
+  bool begun = false;  ///< an attempt may have begun, though its start is not recorded
+  std::string who;
+};
 struct record_terms {
   std::string terms;
   std::string who;
@@ -118,7 +134,7 @@ struct recover {};  ///< the state was loaded: no attempt is in flight, whatever
 using command =
     std::variant<create, begin_attempt, come_due, end_attempt, end_open_attempt, hear_of_attempt,
                  time_out_attempt, interrupt_attempt, action_deadline, workflow_deadline, cancel,
-                 resolve, retry, send_signal, record_terms, recover>;
+                 resolve, retry, change, send_signal, record_terms, recover>;
 
 /// What to do once the events are durable.
 struct effect {

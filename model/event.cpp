@@ -58,6 +58,10 @@ std::string_view to_string(event_kind k) noexcept {
       return "attempt_extended";
     case event_kind::signal_received:
       return "signal_received";
+    case event_kind::input_changed:
+      return "input_changed";
+    case event_kind::policy_changed:
+      return "policy_changed";
   }
   return "unknown";
 }

@@ -47,8 +47,10 @@ enum class event_kind : std::uint8_t {
                           ///< the signal, if for one
   attempt_extended = 26,  ///< attempt, due_at_ms: given up then, no sooner
   signal_received = 27,   ///< name; key, if it has one; text: the payload
+  input_changed = 28,     ///< text: the input from here on; name: why
+  policy_changed = 29,    ///< text: what is set of the policy from here on (policy_json); name: why
 };
-inline constexpr std::uint8_t event_kind_max = 27;
+inline constexpr std::uint8_t event_kind_max = 29;
 
 enum class event_actor : std::uint8_t { system = 0, user = 1, handler = 2 };
 
@@ -66,7 +68,7 @@ struct event {
   tenax::delivery delivery = tenax::delivery::at_least_once;  ///< attempt_started
   attempt_secret secret;                                      ///< attempt_opened
   std::uint64_t signal_seq = 0;                               ///< action_completed
-  std::string name;                                           ///< of a signal
+  std::string name;                                           ///< of a signal, or why
   std::string who;                                            ///< asked for it, if that was told
   std::string key;                                            ///< signal_received: the sender's
   std::string error_class;
@@ -78,5 +80,9 @@ struct event {
 [[nodiscard]] std::string_view to_string(event_actor a) noexcept;
 [[nodiscard]] std::string_view to_string(delivery d) noexcept;
 [[nodiscard]] bool is_terminal(event_kind k) noexcept;
+/// Of an action, by somebody: those of a workflow that has failed may follow its end.
+[[nodiscard]] constexpr bool is_change(event_kind k) noexcept {
+  return k == event_kind::input_changed || k == event_kind::policy_changed;
+}
 
 }  // namespace tenax::model

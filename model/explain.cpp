@@ -326,7 +326,8 @@ void explainer::waits_for_time(action_index a) {
     std::string attempt = "attempt " + std::to_string(action.attempt + 1);
     if (from_.rules != nullptr) {
       attempt += " (" + std::to_string(action.failures + 1) + " of " +
-                 std::to_string(rules_of(a).retry->max_attempts) + ")";
+                 std::to_string(from_.rules->attempts_in_all(def_.spec.actions[a].type, action)) +
+                 ")";
     }
     add(reason_kind::retry, "waits for its retry: " + attempt + " " + when, action.due_at_ms);
   }
@@ -444,7 +445,7 @@ void explainer::add_note(action_index a, const engine_facts::call* call,
   to.place = has_call ? call->in_line : line.place;
   if (to.place == 0) return;
   to.line = has_call ? line.calls : line.row;
-  if (TENAX_PLANTED(32)) to.place = to.line + 1;
+  if (TENAX_PLANTED(35)) to.place = to.line + 1;
   const bool is_more = !has_call && line.more;
   if (to.line > 1 || is_more) {
     to.note = (has_call ? "" : "its workflow is ") + print_ordinal(to.place) + " of " +

@@ -93,7 +93,7 @@ std::string forecaster::attempt_of(action_index a, bool begun) const {
   std::string out = " (attempt " + std::to_string(same ? action.attempt : action.attempt + 1);
   if (from_.rules != nullptr) {
     out += ", " + std::to_string(action.failures + 1) + " of " +
-           std::to_string(from_.rules->of(def_.spec.actions[a].type).retry->max_attempts);
+           std::to_string(from_.rules->attempts_in_all(def_.spec.actions[a].type, action));
   }
   return out + ")";
 }
@@ -216,7 +216,9 @@ std::string forecaster::if_it_succeeds(action_index a) const {
 std::string forecaster::if_it_fails(action_index a, time_ms at_ms) const {
   if (from_.rules == nullptr) return "if it fails: as its engine's retry policy says";
   const auto& action = state_.actions[a];
-  const auto& policy = *from_.rules->of(def_.spec.actions[a].type).retry;
+  std::optional<retry_policy> changed;
+  const auto& policy = from_.rules->policy_of(def_.spec.actions[a].type, action, changed);
+  const std::string by_change = changed ? ", by a changed policy" : "";
   const std::uint32_t failures = action.failures + 1;
   const auto wait = policy.bounds(failures - 1, milliseconds(action.last_wait_ms));
   const bool too_late = action.close_by_ms != 0 && at_ms + wait.least.count() >= action.close_by_ms;
@@ -226,13 +228,14 @@ std::string forecaster::if_it_fails(action_index a, time_ms at_ms) const {
                                                                      : "the workflow fails";
     return "if it fails: " + end +
            (policy.should_retry(failures) ? ", for schedule_to_close leaves no time for a retry"
-                                          : ", for no attempt is left");
+                                          : ", for no attempt is left") +
+           by_change;
   }
   const std::uint32_t left = policy.max_attempts - failures;
   return "if it fails: a retry " + print_duration(wait.least) +
          (wait.most > wait.least ? " to " + print_duration(wait.most) : "") +
          " later, unless the handler says otherwise (" + std::to_string(left) +
-         (left == 1 ? " attempt" : " attempts") + " left)";
+         (left == 1 ? " attempt" : " attempts") + " left" + by_change + ")";
 }
 
 std::vector<forecast_step> forecaster::take() {

@@ -28,9 +28,9 @@ struct rendered_value {
 
 class renderer {
  public:
-  renderer(const definition& def, action_index action, const std::function<bool()>& stop,
-           std::size_t bytes_max)
-      : def_(def), action_(action), stop_(stop), bytes_max_(bytes_max) {}
+  renderer(const definition& def, action_index action, std::string_view input,
+           const std::function<bool()>& stop, std::size_t bytes_max)
+      : def_(def), action_(action), text_(input), stop_(stop), bytes_max_(bytes_max) {}
 
   rendered_input run(const input_sources& sources);
 
@@ -70,6 +70,7 @@ class renderer {
 
   const definition& def_;
   const action_index action_;
+  const std::string_view text_;
   const std::function<bool()>& stop_;
   const std::size_t bytes_max_;
   json_tree input_;
@@ -223,14 +224,13 @@ bool renderer::write(std::string& out, json_at node, std::size_t depth) {
 }
 
 rendered_input renderer::run(const input_sources& sources) {
-  const std::string& input = def_.spec.actions[action_].input;
   const auto as_it_is = [&] {
     out_.end = render_end::rendered;
-    out_.input = input;
+    out_.input = text_;
     return std::move(out_);
   };
-  if (!may_hold_references(input)) return as_it_is();
-  json_parse parsed = parse_json(input, value_rules);
+  if (!may_hold_references(text_)) return as_it_is();
+  json_parse parsed = parse_json(text_, value_rules);
   if (parsed.failure != json_failure::none) return as_it_is();
   input_ = std::move(parsed.tree);
   bool good = true;
@@ -270,11 +270,11 @@ reference_scan scan_references(std::string_view input) {
   return scan;
 }
 
-rendered_input render_input(const definition& def, action_index action,
+rendered_input render_input(const definition& def, action_index action, std::string_view input,
                             const input_sources& sources, const std::function<bool()>& stop,
                             std::size_t bytes_max) {
   TENAX_ASSERT(action < def.size(), "an action of the definition");
-  return renderer(def, action, stop, bytes_max).run(sources);
+  return renderer(def, action, input, stop, bytes_max).run(sources);
 }
 
 }  // namespace tenax::model

@@ -55,8 +55,9 @@ struct rendered_input {
 /// becomes "${". A result that is not JSON is taken as a string. Beside the document that is read
 /// it holds only the values that go into the input, at most `bytes_max` bytes. `stop` is asked
 /// before each read and every few thousand strings. Thread safe where the functions are.
+/// `input`: the action's, as submitted or as it was changed.
 [[nodiscard]] rendered_input render_input(const definition& def, action_index action,
-                                          const input_sources& sources,
+                                          std::string_view input, const input_sources& sources,
                                           const std::function<bool()>& stop, std::size_t bytes_max);
 
 }  // namespace tenax::model

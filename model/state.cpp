@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "model/assert.hpp"
+#include "model/documents/policy_json.hpp"
 #include "model/failpoint.hpp"
 #include "model/fnv.hpp"
 
@@ -18,7 +19,8 @@ bool action_state::same_record(const action_state& o) const noexcept {
          last_wait_ms == o.last_wait_ms && result_seq == o.result_seq && delivery == o.delivery &&
          cut_off == o.cut_off && last_error == o.last_error && secret == o.secret &&
          heartbeat_ms == o.heartbeat_ms && outside_word == o.outside_word &&
-         opened_seq == o.opened_seq && signal == o.signal;
+         opened_seq == o.opened_seq && signal == o.signal &&
+         (change == o.change || (change && o.change && *change == *o.change));
 }
 
 namespace {
@@ -39,6 +41,7 @@ std::uint64_t signal_key(std::string_view name, std::string_view key) noexcept {
 }
 
 std::uint64_t signal_word(std::string_view payload) noexcept { return hash_of({payload}); }
+std::uint64_t input_word(std::string_view input) noexcept { return hash_of({input}); }
 
 const signal_state* workflow_state::signal_of(std::string_view name) const noexcept {
   const auto found = std::find_if(signals.begin(), signals.end(),
@@ -233,6 +236,18 @@ class application {
     }
   }
 
+  void change(action_state& action, const event& e) const {
+    auto changed = action.change ? *action.change : change_state();
+    if (e.kind == event_kind::input_changed) {
+      changed.input_seq = state_.seq;
+      changed.input_word = input_word(e.text);
+    } else {
+      changed.policy_seq = state_.seq;
+      changed.policy = parse_policy(e.text).value_or(policy_change());
+    }
+    action.change = std::make_shared<const change_state>(std::move(changed));
+  }
+
   static void begin_anew(action_state& action) {
     action.failures = 0;
     action.last_wait_ms = 0;
@@ -356,6 +371,10 @@ void application::on_action(const event& e) {
       action.due_at_ms = e.due_at_ms;
       move(action, phase::backing_off);
       break;
+    case event_kind::input_changed:
+    case event_kind::policy_changed:
+      change(action, e);
+      break;
     case event_kind::retry_exhausted:
       break;
     case event_kind::attempt_interrupted:
@@ -410,6 +429,21 @@ void apply(const definition& def, workflow_state& state, event e, change_set& ch
   changes.events.push_back(std::move(e));
 }
 
+namespace {
+
+std::string check_change(const definition& def, const workflow_state& state, const event& e) {
+  if (state.terminal() && state.status != workflow_status::failed) return "the workflow is over";
+  if (e.action >= def.size()) return "no such action";
+  const phase p = state.actions[e.action].phase;
+  if (p == phase::completed || p == phase::skipped) return "the action is done";
+  if (e.kind == event_kind::policy_changed) {
+    return parse_policy(e.text) ? "" : "what it sets is no policy";
+  }
+  return p == phase::executing || p == phase::outside ? "an attempt has the input" : "";
+}
+
+}  // namespace
+
 std::string check_applicable(const definition& def, const workflow_state& state, const event& e) {
   if (e.at_ms < state.updated_at_ms) return "time goes back";
   if ((state.seq == 0) != (e.kind == event_kind::workflow_created)) {
@@ -421,6 +455,9 @@ std::string check_applicable(const definition& def, const workflow_state& state,
   }
   if (e.kind == event_kind::workflow_continued) {
     return state.status == workflow_status::failed ? "" : "the workflow has not failed";
+  }
+  if (is_change(e.kind)) {
+    return check_change(def, state, e);
   }
   if (state.terminal()) return "the workflow is over";
   if (e.kind == event_kind::workflow_created || e.kind == event_kind::terms_recorded) return "";

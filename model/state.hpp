@@ -4,11 +4,13 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "model/definition.hpp"
 #include "model/event.hpp"
+#include "tenax/retry.hpp"
 #include "tenax/view.hpp"
 
 namespace tenax::model {
@@ -37,21 +39,31 @@ inline constexpr std::size_t phase_count = 13;
   return p == phase::scheduled || p == phase::deferred || p == phase::backing_off;
 }
 
+/// What somebody has changed of an action (engine::change).
+struct change_state {
+  std::uint64_t input_seq = 0;   ///< the input_changed event that holds its input; 0: as submitted
+  std::uint64_t input_word = 0;  ///< a hash of that input
+  std::uint64_t policy_seq = 0;  ///< the latest policy_changed event; 0: none
+  policy_change policy;          ///< what is set by it
+  bool operator==(const change_state&) const = default;
+};
+[[nodiscard]] std::uint64_t input_word(std::string_view input) noexcept;
+
 struct action_state {
   model::phase phase = phase::blocked;
+  tenax::delivery delivery = tenax::delivery::at_least_once;  ///< of the latest attempt
+  bool cut_off = false;          ///< closed while nobody knew how its attempt ended
   std::uint32_t attempt = 0;     ///< number of the latest attempt started; 0: none
   std::uint32_t failures = 0;    ///< attempts that failed since the start or the last decision
   std::uint32_t retries = 0;     ///< retries scheduled, ever (the API's retry_count)
   std::uint32_t recoveries = 0;  ///< attempts interrupted by crashes
   std::uint32_t deferrals = 0;   ///< of the latest attempt
-  tenax::delivery delivery = tenax::delivery::at_least_once;  ///< of the latest attempt
-  time_ms due_at_ms = 0;      ///< for a timed phase; outside: given up then, 0: never; else 0
-  time_ms close_by_ms = 0;    ///< schedule-to-close; 0: none, or over
-  time_ms started_at_ms = 0;  ///< latest attempt
+  time_ms due_at_ms = 0;         ///< for a timed phase; outside: given up then, 0: never; else 0
+  time_ms close_by_ms = 0;       ///< schedule-to-close; 0: none, or over
+  time_ms started_at_ms = 0;     ///< latest attempt
   time_ms closed_at_ms = 0;
   std::int64_t last_wait_ms = 0;  ///< delay of the latest retry (decorrelated jitter needs it);
                                   ///< 0: none since the last decision
-  bool cut_off = false;           ///< closed while nobody knew how its attempt ended
   std::uint64_t result_seq = 0;   ///< the action_completed event that holds the result
   action_error last_error;
   // Of the latest attempt that was open.
@@ -60,6 +72,7 @@ struct action_state {
   std::uint64_t outside_word = 0;  ///< how it ended, if by a word from outside: see word_of
   std::uint64_t opened_seq = 0;    ///< while it is open: its attempt_opened event
   std::string signal;              ///< while it is open: the signal that ends it; "": none
+  std::shared_ptr<const change_state> change;  ///< null: it is as submitted
 
   // Derived or transient, not stored:
   std::uint32_t open_dependencies = 0;  ///< derived from the definition and the others' phases
@@ -68,6 +81,8 @@ struct action_state {
   [[nodiscard]] bool goes_on() const noexcept {
     return phase == phase::deferred || (phase == phase::ready && deferrals > 0);
   }
+  /// The event that holds its input; 0: the definition does.
+  [[nodiscard]] std::uint64_t input_seq() const noexcept { return change ? change->input_seq : 0; }
   /// Equality of what is stored.
   [[nodiscard]] bool same_record(const action_state& o) const noexcept;
 };

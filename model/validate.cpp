@@ -14,6 +14,7 @@
 #include "model/documents/reference_text.hpp"
 #include "model/documents/suggest.hpp"
 #include "model/graph.hpp"
+#include "model/references.hpp"
 #include "tenax/exceptions.hpp"
 
 namespace tenax::model {
@@ -62,6 +63,8 @@ class validator {
   validator(const workflow_spec& spec, const handler_registry& types, const limits& bounds)
       : spec_(spec), types_(types), bounds_(bounds) {}
   std::vector<fault> run();
+  /// Of this input alone; `depends_on`: the actions that it may refer to.
+  std::vector<fault> run_input(std::size_t i, const std::vector<std::string>& depends_on);
 
  private:
   void check_header();
@@ -99,6 +102,7 @@ class validator {
   adjacency dependencies_;                    // without those that are faulty already
   std::optional<json_parse> workflow_input_;  // parsed when the first reference asks for it
   std::optional<path_lookup> workflow_lookup_;
+  const std::vector<std::string>* may_refer_to_ = nullptr;  ///< null: to all
 };
 
 template <class Where>
@@ -282,6 +286,10 @@ void validator::check_action_reference(std::size_t i, const reference& ref, cons
   } else if (ref.action_key == spec_.actions[i].key) {
     faults_.add(faults_.full() ? "" : pointer_in_input(i, walk),
                 reference_text(ref) + ": an action cannot refer to itself");
+  } else if (may_refer_to_ != nullptr && std::find(may_refer_to_->begin(), may_refer_to_->end(),
+                                                   ref.action_key) == may_refer_to_->end()) {
+    faults_.add(faults_.full() ? "" : pointer_in_input(i, walk),
+                reference_text(ref) + ": the action does not depend on " + shown(ref.action_key));
   } else {
     dependencies_[i].push_back(static_cast<action_index>(found->second));
   }
@@ -371,7 +379,34 @@ std::vector<fault> validator::run() {
   return faults_.take();
 }
 
+std::vector<fault> validator::run_input(std::size_t i, const std::vector<std::string>& depends_on) {
+  may_refer_to_ = &depends_on;
+  check_keys();
+  dependencies_.resize(spec_.actions.size());
+  check_input(i);
+  auto faults = faults_.take();
+  const auto action = place{i}.pointer();
+  for (auto& f : faults) {
+    if (f.path.starts_with(action)) f.path.erase(0, action.size());
+  }
+  return faults;
+}
+
 }  // namespace
+
+std::vector<fault> validate_input(const workflow_spec& spec, std::size_t at, std::string input,
+                                  const handler_registry& types, const limits& bounds) {
+  auto changed = spec;
+  auto& action = changed.actions[at];
+  auto depends_on = action.depends_on;
+  const auto referred_to = scan_references(action.input).action_keys;
+  depends_on.insert(depends_on.end(), referred_to.begin(), referred_to.end());
+  if (spec.order == action_order::sequential && at > 0) {
+    depends_on.push_back(spec.actions[at - 1].key);
+  }
+  action.input = std::move(input);
+  return validator(changed, types, bounds).run_input(at, depends_on);
+}
 
 std::vector<fault> validate(const workflow_spec& spec, const handler_registry& types,
                             const limits& bounds) {

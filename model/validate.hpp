@@ -19,4 +19,10 @@ namespace tenax::model {
 [[nodiscard]] std::vector<fault> validate(const workflow_spec& spec, const handler_registry& types,
                                           const limits& bounds);
 
+/// All faults of another input for action `at` of a spec that is valid, with paths relative to the
+/// action. It may refer only to what the action waits for already.
+[[nodiscard]] std::vector<fault> validate_input(const workflow_spec& spec, std::size_t at,
+                                                std::string input, const handler_registry& types,
+                                                const limits& bounds);
+
 }  // namespace tenax::model

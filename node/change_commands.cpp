@@ -1,10 +1,14 @@
 #include "node/change_commands.hpp"
 
 #include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <iterator>
 #include <utility>
 #include <vector>
 
 #include "model/documents/json_tree.hpp"
+#include "model/documents/policy_json.hpp"
 #include "node/engines.hpp"
 #include "node/text.hpp"
 
@@ -125,6 +129,62 @@ int retry_command(const common_options& common, const retry_options& o) {
   if (!target) return report_error(common, what, target.error());
   if (!of_one) return retry_failed(common, **target, o);
   return report(common, what, (*target)->retry(o.id, o.key, o.reason), "goes on");
+}
+
+namespace {
+
+/// The option's own words, or what its file holds.
+result<std::string> text_or_file(const std::string& given) {
+  if (!given.starts_with('@')) return given;
+  const auto name = given.substr(1);
+  std::ifstream file;
+  if (name != "-") file.open(name);
+  auto& from = name == "-" ? static_cast<std::istream&>(std::cin) : file;
+  std::string out{std::istreambuf_iterator<char>{from}, {}};
+  if (name != "-" && !file.is_open())
+    return error{errc::invalid_argument, name + " cannot be read"};
+  return out;
+}
+
+result<action_change> make_change(const change_options& o) {
+  action_change out;
+  out.reason = o.reason;
+  out.policy_as_registered = o.policy_as_registered;
+  if (o.input) {
+    const auto text = text_or_file(*o.input);
+    if (!text) return text.error();
+    out.input = compact(*text);
+    if (!out.input)
+      return error{errc::invalid_argument,
+                   "--input must be JSON (a text needs its own quotes: '\"text\"'), or @FILE"};
+  }
+  policy_change policy;
+  policy.max_attempts = o.max_attempts;
+  if (o.min_wait_ms) policy.min_wait = milliseconds{*o.min_wait_ms};
+  if (o.max_wait_ms) policy.max_wait = milliseconds{*o.max_wait_ms};
+  if (o.on_exhausted) policy.exhausted = model::parse_on_exhausted(*o.on_exhausted);
+  if (!policy.empty()) out.policy = policy;
+  if (out.input || out.policy || out.policy_as_registered) return out;
+  return error{errc::invalid_argument,
+               "say what changes: --input JSON, --max-attempts, --min-wait-ms, --max-wait-ms, "
+               "--on-exhausted or --policy-as-registered"};
+}
+
+std::string named(const action_change& what) {
+  const bool policy = what.policy || what.policy_as_registered;
+  return what.input ? policy ? "input and policy" : "input" : "policy";
+}
+
+}  // namespace
+
+int change_command(const common_options& common, const change_options& o) {
+  const auto change = make_change(o);
+  if (!change) return report_error(common, "bad option", change.error());
+  const auto what = "cannot change " + o.id + " " + o.key;
+  auto target = open_to_change(common, o.id);
+  if (!target) return report_error(common, what, target.error());
+  return report(common, what, (*target)->change(o.id, o.key, *change),
+                "action " + o.key + " has the " + named(*change));
 }
 
 int signal_command(const common_options& common, const signal_options& o) {

@@ -1,6 +1,6 @@
-// change_commands.hpp - the commands that change something: cancel, resolve, retry, signal, remove,
-// backup; on any engine (node/engines.hpp). Depends on include/tenax and node/. Main thread only.
-// Each returns the exit code.
+// change_commands.hpp - the commands that change something: cancel, resolve, retry, change, signal,
+// remove, backup; on any engine (node/engines.hpp). Depends on include/tenax and node/. Main thread
+// only. Each returns the exit code.
 #pragma once
 
 #include <optional>
@@ -35,6 +35,19 @@ struct retry_options {
   std::optional<std::string> error_class;
 };
 [[nodiscard]] int retry_command(const common_options& common, const retry_options& o);
+
+struct change_options {
+  std::string id;
+  std::string key;
+  std::optional<std::string> input;  ///< JSON; @FILE, @- for stdin
+  std::optional<std::uint32_t> max_attempts;
+  std::optional<std::uint64_t> min_wait_ms;
+  std::optional<std::uint64_t> max_wait_ms;
+  std::optional<std::string> on_exhausted;  ///< fail | pause | skip
+  bool policy_as_registered = false;
+  std::string reason;
+};
+[[nodiscard]] int change_command(const common_options& common, const change_options& o);
 
 struct signal_options {
   std::string id;

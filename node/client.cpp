@@ -104,10 +104,10 @@ class client::impl {
  private:
   bool set_headers(const std::string& token) {
     if (token.find_first_of("\r\n") != std::string::npos) return false;
-    add_header(headers_, "Content-Type: application/json");
-    add_header(headers_, "Expect:");
-    if (!token.empty()) add_header(headers_, "Authorization: Bearer " + token);
-    return headers_ != nullptr;
+    headers_.add("Content-Type: application/json");
+    headers_.add("Expect:");
+    if (!token.empty()) headers_.add("Authorization: Bearer " + token);
+    return headers_.get() != nullptr;
   }
 
   [[nodiscard]] error no_answer(CURLcode code, const std::string& said, bool changes) const {
@@ -135,8 +135,8 @@ class client::impl {
             read->what.faults()};
   }
 
-  const curl_owned<CURL> handle_ = new_curl();
-  curl_owned<curl_slist> headers_;
+  const curl::owned<CURL> handle_ = new_curl();
+  curl::header_lines headers_;
   http::socket_path socket_;
   std::string name_;
   std::string base_;

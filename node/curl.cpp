@@ -3,41 +3,26 @@
 #include <exception>
 #include <utility>
 
-#include "http/uri.hpp"
-
 namespace tenax::node {
 
-namespace {
-
-std::string part_of(CURLU* url, CURLUPart part) {
-  char* text = nullptr;
-  if (curl_url_get(url, part, &text, 0) != CURLUE_OK) return {};
-  const curl_owned<char> freed(text);
-  return text;
-}
-
-}  // namespace
-
-curl_owned<CURL> new_curl() {
-  static const auto ready = curl_global_init(CURL_GLOBAL_DEFAULT);
-  return curl_owned<CURL>(ready == CURLE_OK ? curl_easy_init() : nullptr);
+curl::owned<CURL> new_curl() {
+  return curl::owned<CURL>(curl::is_ready() ? curl_easy_init() : nullptr);
 }
 
 result<web_address> read_address(const std::string& url, const web_option& as) {
   const error refused(errc::invalid_argument, as.name + " " + url + ": use " + as.usage);
-  const curl_owned<CURLU> parts(curl_url());
+  const curl::owned<CURLU> parts(curl_url());
   if (!parts || curl_url_set(parts.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK)
     return refused;
-  const auto scheme = part_of(parts.get(), CURLUPART_SCHEME);
+  const auto scheme = curl::part_of(parts.get(), CURLUPART_SCHEME);
   if (scheme != "http" && scheme != "https") return refused;
   for (const auto part : {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_QUERY, CURLUPART_FRAGMENT})
-    if (!part_of(parts.get(), part).empty())  // it may be a secret
+    if (!curl::part_of(parts.get(), part).empty())  // it may be a secret
       return error(errc::invalid_argument,
                    as.name + " takes no user, query or fragment" + as.secrets);
   web_address out;
-  out.is_open_to_others =
-      scheme == "http" && !http::is_loopback_host(part_of(parts.get(), CURLUPART_HOST));
-  out.base = part_of(parts.get(), CURLUPART_URL);
+  out.is_open_to_others = curl::is_open_to_others(parts.get());
+  out.base = curl::part_of(parts.get(), CURLUPART_URL);
   while (out.base.ends_with('/')) out.base.pop_back();
   return out;
 }
@@ -71,13 +56,6 @@ void begin(CURL* h, const curl_request& what, curl_answer& to) {
   curl_easy_setopt(h, CURLOPT_ERRORBUFFER, to.why_);
   curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, curl_answer::take);
   curl_easy_setopt(h, CURLOPT_WRITEDATA, &to);
-}
-
-void add_header(curl_owned<curl_slist>& to, const std::string& text) {
-  auto* const longer = curl_slist_append(to.get(), text.c_str());
-  if (longer == nullptr) return;
-  (void)to.release();
-  to.reset(longer);
 }
 
 }  // namespace tenax::node

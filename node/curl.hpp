@@ -1,27 +1,17 @@
-// curl.hpp - what every use of libcurl here has in common. Depends on include/tenax, http/uri,
-// libcurl. Handles: one thread at a time.
+// curl.hpp - requests of the program itself by libcurl, to where its user said. Depends on
+// include/tenax, http/uri, node/http_action/curl.hpp. Handles: one thread at a time.
 #pragma once
 
-#include <curl/curl.h>
-
-#include <memory>
+#include <cstddef>
 #include <string>
 
+#include "node/http_action/curl.hpp"
 #include "tenax/result.hpp"
 
 namespace tenax::node {
 
-struct free_curl {
-  void operator()(CURL* h) const noexcept { curl_easy_cleanup(h); }
-  void operator()(CURLU* u) const noexcept { curl_url_cleanup(u); }
-  void operator()(curl_slist* l) const noexcept { curl_slist_free_all(l); }
-  void operator()(char* text) const noexcept { curl_free(text); }
-};
-template <class T>
-using curl_owned = std::unique_ptr<T, free_curl>;
-
 /// Null: libcurl does not start. Thread safe.
-[[nodiscard]] curl_owned<CURL> new_curl();
+[[nodiscard]] curl::owned<CURL> new_curl();
 
 struct web_address {
   std::string base;          ///< what the URLs of requests begin with; no '/' at its end
@@ -60,7 +50,4 @@ class curl_answer {
   std::size_t body_max_ = 0;
 };
 void begin(CURL* h, const curl_request& what, curl_answer& to);
-/// Adds to a list of headers, unless there is no memory.
-void add_header(curl_owned<curl_slist>& to, const std::string& text);
-
 }  // namespace tenax::node

@@ -70,6 +70,10 @@ class at_rest final : public local<operable, engine> {
                                  const std::string& reason) override {
     return after(id, local_.retry(id, action, reason, who_));
   }
+  result<workflow_summary> change(std::string_view id, std::string_view action,
+                                  const action_change& what) override {
+    return after(id, local_.change(id, action, what, who_));
+  }
   result<workflow_summary> signal(std::string_view id, const std::string& name,
                                   const std::string& payload, const std::string& key) override {
     return after(id, local_.signal(id, name, payload, key, who_));

@@ -39,6 +39,8 @@ class operable : public readable {
                                            const resolution& decision) = 0;
   virtual result<workflow_summary> retry(std::string_view id, std::string_view action,
                                          const std::string& reason) = 0;
+  virtual result<workflow_summary> change(std::string_view id, std::string_view action,
+                                          const action_change& what) = 0;
   virtual result<workflow_summary> signal(std::string_view id, const std::string& name,
                                           const std::string& payload, const std::string& key) = 0;
   virtual result<void> remove(std::string_view id) = 0;

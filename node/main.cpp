@@ -34,6 +34,7 @@ using namespace tenax::node;  // a program of its own, nothing includes it
 using action = std::function<int()>;
 
 constexpr std::uint64_t rows_max = 1'000'000'000;  // of one answer
+constexpr std::uint64_t http_timeout_ms_max = 86'400'000;
 constexpr auto ms_max = static_cast<std::uint64_t>(tenax::limits{}.delay_max.count());
 
 bool read_number(const std::string& text, double& value) {
@@ -193,11 +194,37 @@ void add_exec(CLI::App& command, run_options& o) {
       ->capture_default_str();
 }
 
+/// The action type http.
+void add_http(CLI::App& command, run_options& o) {
+  const auto not_empty = [](const std::string& path) {
+    return path.empty() ? "the path is empty" : "";
+  };
+  auto* hosts = command.add_option(
+      "--allow-host", o.allow_hosts,
+      "Where specs may send requests (action type http): api.example.com, *.example.com, "
+      "HOST:PORT, 10.0.0.0/8; repeatable");
+  hosts->expected(1)->take_all()->type_name("HOST");
+  command.add_option("--http-timeout-ms", o.http_timeout_ms, "Per attempt")
+      ->check(whole(1, http_timeout_ms_max))
+      ->capture_default_str();
+  command
+      .add_option("--http-cacert", o.http_cacert,
+                  "PEM file: who may sign certificates; else whom the system trusts")
+      ->check(not_empty)
+      ->type_name("FILE");
+  command
+      .add_option("--secrets-dir", o.secrets_dir,
+                  "Of files, one a secret, that such requests may have")
+      ->check(not_empty)
+      ->type_name("PATH");
+}
+
 /// CLI11's own conversion reads more into some words.
 void take_words(const CLI::App& command, run_options& o) {
   o.at_most_once = command.get_option("--at-most-once")->results();
   o.exec_programs = command.get_option("--exec-program")->results();
   o.exec_env = command.get_option("--exec-env")->results();
+  o.allow_hosts = command.get_option("--allow-host")->results();
 }
 
 void add_run(CLI::App& app, const common_options& common, action& chosen) {
@@ -219,6 +246,7 @@ void add_run(CLI::App& app, const common_options& common, action& chosen) {
       ->check(whole(1, 10'000'000))
       ->type_name("N");
   add_exec(run, o);
+  add_http(run, o);
   add_engine(run, o);
   run.footer(
       "A file without `id` gets one from its name and content, so the same command goes on with\n"
@@ -298,6 +326,7 @@ void add_serve(CLI::App& app, const common_options& common, action& chosen) {
       "With workflows to look at and a worker, in tenax-demo unless --data-dir is given");
   add_policy(serve, o.how);
   add_exec(serve, o.how);
+  add_http(serve, o.how);
   add_engine(serve, o.how);
   serve.add_option("--config", config, "A file of these settings (TOML); else TENAX_CONFIG")
       ->check(path_not_empty)
@@ -466,6 +495,30 @@ void add_retry(CLI::App& app, const common_options& common, action& chosen) {
   retry.callback([&common, &chosen] { chosen = [&] { return retry_command(common, o); }; });
 }
 
+void add_change(CLI::App& app, const common_options& common, action& chosen) {
+  static change_options o;
+  auto& change = *app.add_subcommand(
+      "change", "Give an action that waits, or that has failed, another input or retry policy");
+  change.add_option("ID", o.id)->required();
+  change.add_option("KEY", o.key, "The action")->required();
+  change
+      .add_option("--input", o.input,
+                  "In place of its input; references only to what it depends on already")
+      ->type_name("JSON|@FILE");
+  change.add_option("--max-attempts", o.max_attempts, "The first included, and those made")
+      ->check(whole(1, tenax::limits{}.attempts_max));
+  change.add_option("--min-wait-ms", o.min_wait_ms, "Before the first retry")
+      ->check(whole(0, ms_max));
+  change.add_option("--max-wait-ms", o.max_wait_ms, "Before any retry, jitter not included")
+      ->check(whole(0, ms_max));
+  change.add_option("--on-exhausted", o.on_exhausted, "After the last attempt")
+      ->check(CLI::IsMember({"fail", "pause", "skip"}));
+  change.add_flag("--policy-as-registered", o.policy_as_registered,
+                  "Take back what was changed of its policy, first");
+  change.add_option("--reason", o.reason, "For the history");
+  change.callback([&common, &chosen] { chosen = [&] { return change_command(common, o); }; });
+}
+
 void add_remove(CLI::App& app, const common_options& common, action& chosen) {
   static remove_options o;
   auto& remove = *app.add_subcommand("remove", "Remove a workflow that is over, with its history");
@@ -548,6 +601,7 @@ int main(int argc, char** argv) {
     add_reading(app, common, chosen);
     add_changing(app, common, chosen);
     add_retry(app, common, chosen);
+    add_change(app, common, chosen);
     add_signal(app, common, chosen);
     add_remove(app, common, chosen);
     add_backup(app, common, chosen);

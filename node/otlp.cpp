@@ -22,14 +22,15 @@ int is_to_stop(void* stop, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
 class collector {
  public:
   explicit collector(std::string url) : url_(std::move(url)) {
-    add_header(headers_, "Content-Type: application/json");
-    add_header(headers_, "Expect:");
+    headers_.add("Content-Type: application/json");
+    headers_.add("Expect:");
   }
 
   span_receipt post(const std::string& document, const std::stop_token& stop) {
     using kind = span_receipt::kind;
     CURL* const h = handle_.get();
-    if (h == nullptr || headers_ == nullptr) return {kind::again, "no memory for libcurl", {}};
+    if (h == nullptr || headers_.get() == nullptr)
+      return {kind::again, "no memory for libcurl", {}};
     curl_answer got;
     begin(h,
           {.url = url_,
@@ -59,8 +60,8 @@ class collector {
 
  private:
   const std::string url_;
-  const curl_owned<CURL> handle_ = new_curl();
-  curl_owned<curl_slist> headers_;
+  const curl::owned<CURL> handle_ = new_curl();
+  curl::header_lines headers_;
 };
 
 }  // namespace

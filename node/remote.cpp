@@ -3,7 +3,8 @@
 #include <utility>
 
 #include "http/uri.hpp"
-#include "model/documents/json_writer.hpp"
+#include "model/documents/policy_json.hpp"
+#include "model/documents/view_json.hpp"
 #include "node/view_reading.hpp"
 #include "storage/views.hpp"
 
@@ -94,6 +95,11 @@ class remote final : public operable {
                   out.string("reason", reason);
                 }));
   }
+  result<workflow_summary> change(std::string_view id, std::string_view action,
+                                  const action_change& what) override {
+    return post(of_workflow(id, "/actions/" + http::percent_encode(action) + "/change"),
+                change([&](json_writer& out) { put(out, what); }));
+  }
   result<workflow_summary> signal(std::string_view id, const std::string& name,
                                   const std::string& payload, const std::string& key) override {
     return post(of_workflow(id, "/signals"), change([&](json_writer& out) {
@@ -149,6 +155,12 @@ class remote final : public operable {
       fields(out);
       out.optional_string("who", who_);
     });
+  }
+  static void put(json_writer& out, const action_change& what) {
+    if (what.input) out.raw("input", *what.input);
+    if (what.policy) model::put_object(out, *what.policy, "policy");
+    if (what.policy_as_registered) out.boolean("policy_as_registered", true);
+    out.optional_string("reason", what.reason);
   }
   static void put(json_writer& out, const resolution& decision) {
     using kind = resolution::kind;

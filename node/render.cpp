@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "model/documents/policy_json.hpp"
 #include "node/run_terms.hpp"
 #include "node/text.hpp"
 
@@ -166,6 +167,24 @@ std::vector<std::size_t> dependency_order(const std::vector<action_view>& action
   return out;
 }
 
+namespace {
+
+/// "input changed by ann 2026-01-01T00:00:00Z: a typo"
+std::string change_note(const std::string& what, const change_view& c) {
+  return what + " changed" + (c.who.empty() ? "" : " by " + printable(c.who)) + " " +
+         format_time(c.at) + (c.reason.empty() ? "" : ": " + printable(c.reason));
+}
+
+std::string change_notes(const action_view& a) {
+  std::string out;
+  if (a.input_changed) out = change_note("input", *a.input_changed);
+  if (!a.policy_changed) return out;
+  if (!out.empty()) out += "; ";
+  return out + change_note("policy " + model::print_policy(a.policy), *a.policy_changed);
+}
+
+}  // namespace
+
 std::string render_workflow(const workflow_view& w, const explanation& why, const show_context& c) {
   std::unordered_map<std::string_view, const explained_action*> open;
   for (const auto& a : why.actions) open.emplace(a.key, &a);
@@ -186,6 +205,9 @@ std::string render_workflow(const workflow_view& w, const explanation& why, cons
     if (a.recoveries > 0) {
       if (!note.empty()) note += "; ";
       note += "interrupted " + std::to_string(a.recoveries) + "x";
+    }
+    if (const auto changed = change_notes(a); !changed.empty()) {
+      note += (note.empty() ? "" : "; ") + changed;
     }
     if (a.stuck_attempt) {
       if (!note.empty()) note += "; ";

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "node/spin.hpp"
+#include "tenax/http_action.hpp"
 #include "tenax/limits.hpp"
 
 namespace tenax::node {
@@ -25,6 +26,15 @@ exec_options exec_of(const run_options& run) {
   exec.timeout = to_ms(run.exec_timeout_ms);
   exec.inherit = run.exec_env;
   return exec;
+}
+
+http_options http_of(const run_options& run) {
+  http_options http;
+  http.allow_hosts = run.allow_hosts;
+  http.timeout = to_ms(run.http_timeout_ms);
+  http.cacert = run.http_cacert;
+  if (!run.secrets_dir.empty()) http.secrets = secrets_in(run.secrets_dir);
+  return http;
 }
 
 }  // namespace
@@ -50,6 +60,12 @@ std::vector<std::string> faults_of(const run_options& run) {
     out.emplace_back("--exec-program needs --allow-exec");
   if (!run.exec_env.empty() && !run.allow_exec) out.emplace_back("--exec-env needs --allow-exec");
   for (const auto& wrong : exec_of(run).faults()) out.push_back("exec: " + wrong);
+  if (!run.allow_hosts.empty())
+    for (const auto& wrong : http_of(run).faults()) out.push_back("http: " + wrong);
+  if (!run.http_cacert.empty() && run.allow_hosts.empty())
+    out.emplace_back("--http-cacert needs --allow-host");
+  if (!run.secrets_dir.empty() && run.allow_hosts.empty())
+    out.emplace_back("--secrets-dir needs --allow-host");
   const auto handlers = make_handlers(run, std::make_shared<attempt_counters>());
   for (const auto& type : run.at_most_once)
     if (handlers.find(type) == nullptr)
@@ -66,6 +82,7 @@ handler_registry make_handlers(const run_options& run, std::shared_ptr<attempt_c
   if (run.allow_exec) {
     builtin::add_exec(registry, exec_of(run));
   }
+  if (!run.allow_hosts.empty()) builtin::add_http(registry, http_of(run));
   for (const auto& type : run.at_most_once) {
     const auto* found = registry.find(type);
     if (found == nullptr) {
@@ -77,7 +94,8 @@ handler_registry make_handlers(const run_options& run, std::shared_ptr<attempt_c
     registry.add(type, std::move(entry.run), std::move(entry.options));
   }
   inject_faults(registry, run.faults, std::move(counters));
-  if (run.workers) registry.others_for_workers();
+  // What is off is not there, and no worker's either.
+  if (run.workers) registry.others_for_workers({}, {"exec", "http"});
   return registry;
 }
 

@@ -30,7 +30,11 @@ struct run_options {
   bool allow_exec = false;
   std::vector<std::string> exec_programs;  ///< empty: any
   std::uint64_t exec_timeout_ms = 60'000;
-  std::vector<std::string> exec_env;  ///< names of variables that programs inherit
+  std::vector<std::string> exec_env;     ///< names of variables that programs inherit
+  std::vector<std::string> allow_hosts;  ///< empty: no action type http
+  std::uint64_t http_timeout_ms = 60'000;
+  std::string http_cacert;  ///< "": whom the system trusts
+  std::string secrets_dir;  ///< "": there are no secrets
 
   std::size_t handler_threads = 0;
   std::string durability = "sync";  ///< sync | async

@@ -70,6 +70,12 @@ std::string terms_of(const run_options& run, const workflow_spec& spec) {
     if (!run.exec_env.empty()) out["exec_env"] = std::set(run.exec_env.begin(), run.exec_env.end());
     out["exec_timeout_ms"] = run.exec_timeout_ms;
   }
+  if (types.contains("http")) {
+    out["allow_host"] = std::set(run.allow_hosts.begin(), run.allow_hosts.end());
+    out["http_timeout_ms"] = run.http_timeout_ms;
+    if (!run.http_cacert.empty()) out["http_cacert"] = run.http_cacert;
+    if (!run.secrets_dir.empty()) out["secrets_dir"] = run.secrets_dir;
+  }
   if (run.faults.rate > 0) {  // without a rate, the seed decides nothing
     out["fail_rate"] = run.faults.rate;
     out["seed"] = run.faults.seed;
@@ -109,6 +115,10 @@ bool read_terms(std::string_view terms, run_options& run) {
     take_list(object, "exec_env", run.exec_env);
     take<std::uint64_t>(object, "exec_timeout_ms", run.exec_timeout_ms);
   }
+  take_list(object, "allow_host", run.allow_hosts);
+  take<std::uint64_t>(object, "http_timeout_ms", run.http_timeout_ms);
+  take<std::string>(object, "http_cacert", run.http_cacert);
+  take<std::string>(object, "secrets_dir", run.secrets_dir);
   run.faults.rate = 0;
   take<double>(object, "fail_rate", run.faults.rate);
   take<std::uint64_t>(object, "seed", run.faults.seed);

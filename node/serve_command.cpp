@@ -106,6 +106,10 @@ int serve_command(const common_options& given, const serve_options& o) {
     complain(
         "any user of this machine can have this server run programs: --token-file FILE locks the "
         "address, --exec-program PATH says which programs");
+  if (!o.how.secrets_dir.empty() && !o.token_file)
+    complain(
+        "any user of this machine can have this server send its secrets to the allowed hosts: "
+        "--token-file FILE locks the address");
   for (const auto& w : o.warnings) complain(w);
   raise_file_limit();
   const auto counters = std::make_shared<attempt_counters>();

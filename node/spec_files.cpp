@@ -1,5 +1,6 @@
 #include "node/spec_files.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -79,12 +80,13 @@ void check(plan& out, const std::string& file, const workflow_spec& spec, const 
           std::string{", with what "} + (run.another ? "--new" : "--repeat") + " adds to it";
     out.faults.push_back({file, std::move(f.path), std::move(f.message), f.count});
   }
-  if (run.allow_exec) return;
-  for (const auto& a : spec.actions) {
-    if (a.type != "exec") continue;
-    out.faults.push_back({file, "", "exec is off; --allow-exec lets this file run programs"});
-    break;
-  }
+  const auto is_off = [&](const char* type, const char* message) {
+    if (std::ranges::any_of(spec.actions, [&](const action_spec& a) { return a.type == type; }))
+      out.faults.push_back({file, "", message});
+  };
+  if (!run.allow_exec) is_off("exec", "exec is off; --allow-exec lets this file run programs");
+  if (run.allow_hosts.empty())
+    is_off("http", "http is off; --allow-host says where this file may send requests");
 }
 
 void add_workflows(plan& out, std::size_t spec, const run_options& run) {

@@ -10,6 +10,7 @@
 #include "model/documents/base64.hpp"
 #include "model/documents/json_text.hpp"
 #include "model/documents/json_tree.hpp"
+#include "model/documents/policy_json.hpp"
 #include "model/documents/timestamp.hpp"
 
 namespace tenax::node {
@@ -181,6 +182,13 @@ std::optional<action_error> to_last_error(const members& of) {
   return action_error{m.text("class"), m.text("message")};
 }
 
+std::optional<change_view> to_change(const members& of, std::string_view name) {
+  const auto found = of.find(name);
+  if (!found) return std::nullopt;
+  const members m(*found);
+  return change_view{m.time("at"), m.text_or_none("who"), m.text_or_none("reason")};
+}
+
 action_view to_action(std::string_view json) {
   const members m(json);
   action_view a;
@@ -204,6 +212,13 @@ action_view to_action(std::string_view json) {
   a.closed_at = m.time_if_there("closed_at");
   a.stuck_attempt = m.number_if_there<std::uint32_t>("stuck_attempt");
   a.input = m.bytes_of("input");
+  a.input_changed = to_change(m, "input_changed");
+  a.policy_changed = to_change(m, "policy_changed");
+  if (const auto policy = m.find("policy")) {
+    const auto read = model::parse_policy(*policy);
+    if (!read) throw misread{"policy"};
+    a.policy = *read;
+  }
   a.result = m.bytes("result");
   return a;
 }

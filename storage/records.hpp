@@ -16,6 +16,9 @@
 namespace tenax::storage::records {
 
 inline constexpr std::uint8_t version = 1;
+/// Of states and pages in which somebody has changed an action: a program that does not know that
+/// would go on as though nobody had.
+inline constexpr std::uint8_t version_with_changes = 2;
 /// Actions per page; page 0 is in the state record.
 inline constexpr std::uint32_t page_actions = 16;
 /// A history row that exceeds this gets no further event.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "model/documents/policy_json.hpp"
 #include "storage/keys.hpp"
 #include "storage/record_detail.hpp"
 #include "storage/records.hpp"
@@ -21,9 +22,9 @@ namespace {
 /// The payload of a stored value, or what is wrong with it.
 result<std::string_view> open(std::string_view key, std::string_view value) {
   if (value.size() < detail::envelope_bytes) return corrupt_at(key, "too short");
-  if (static_cast<std::uint8_t>(value[0]) != version) {
-    return corrupt_at(
-        key, "unknown record version " + std::to_string(static_cast<std::uint8_t>(value[0])));
+  const auto with = static_cast<std::uint8_t>(value[0]);
+  if (with != version && with != version_with_changes) {
+    return corrupt_at(key, "unknown record version " + std::to_string(with));
   }
   const auto payload = value.substr(detail::envelope_bytes);
   std::uint32_t stored = 0;
@@ -52,6 +53,23 @@ result<void> open_message(std::string_view key, std::string_view value, Message&
   return {};
 }
 
+/// What was changed of the action. False: it is none that an event can have made.
+bool read_change(const pb::Action& m, std::uint64_t last_seq, model::action_state& out) {
+  if (m.input_seq() == 0 && m.policy_seq() == 0) {
+    return m.policy().empty() && m.input_word() == 0;
+  }
+  if (m.input_seq() > last_seq || m.policy_seq() > last_seq) return false;
+  if ((m.input_seq() == 0) != (m.input_word() == 0)) return false;
+  model::change_state change{m.input_seq(), m.input_word(), m.policy_seq(), {}};
+  if (!m.policy().empty()) {
+    const auto policy = model::parse_policy(m.policy());
+    if (!policy || policy->empty() || m.policy_seq() == 0) return false;
+    change.policy = *policy;
+  }
+  out.change = std::make_shared<const model::change_state>(std::move(change));
+  return true;
+}
+
 result<void> read_action(std::string_view key, const pb::Action& m, model::action_index index,
                          const model::workflow_state& header, model::action_state& out) {
   const auto wrong = [&](std::string_view what) {
@@ -61,6 +79,7 @@ result<void> read_action(std::string_view key, const pb::Action& m, model::actio
   if (m.opened_seq() > header.seq) return wrong("opened_seq is beyond the history");
   if (m.result_seq() > header.seq) return wrong("result_seq is beyond the history");
   if (m.delivery() > delivery_max) return wrong("no delivery " + std::to_string(m.delivery()));
+  if (!read_change(m, header.seq, out)) return wrong("no such change");
   const time_ms base = header.created_at_ms;
   out.phase = static_cast<model::phase>(m.phase());
   out.attempt = m.attempt();

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "model/assert.hpp"
+#include "model/documents/policy_json.hpp"
 #include "storage/record_detail.hpp"
 #include "storage/records.hpp"
 
@@ -32,25 +33,26 @@ scratch& local() {
 constexpr std::size_t keep_bytes_max = 256 * 1024;
 
 /// Fills in version and checksum of a value whose payload is in place.
-void seal_payload(std::string& out) {
+void seal_payload(std::string& out, std::uint8_t with = version) {
   const auto sum = static_cast<std::uint32_t>(
       XXH3_64bits(out.data() + detail::envelope_bytes, out.size() - detail::envelope_bytes));
-  out[0] = static_cast<char>(version);
+  out[0] = static_cast<char>(with);
   for (std::size_t i = 0; i < 4; ++i) out[1 + i] = static_cast<char>(sum >> (8 * i));
 }
 
 template <class Message>
-void seal(const Message& m, std::string& out) {
+void seal(const Message& m, std::string& out, std::uint8_t with = version) {
   const std::size_t bytes = m.ByteSizeLong();
   // protobuf would write the cached, 32-bit sizes and say nothing. limits.hpp keeps far below.
   TENAX_ASSERT(bytes <= std::numeric_limits<std::int32_t>::max(), "a record fits protobuf");
   out.resize(detail::envelope_bytes + bytes);
   m.SerializeWithCachedSizesToArray(
       reinterpret_cast<std::uint8_t*>(out.data() + detail::envelope_bytes));
-  seal_payload(out);
+  seal_payload(out, with);
 }
 
-void put_action(const model::action_state& a, time_ms base, pb::Action& out) {
+/// The version of a record that holds the action, beside others.
+std::uint8_t put_action(const model::action_state& a, time_ms base, pb::Action& out) {
   out.set_phase(static_cast<std::uint32_t>(a.phase));
   out.set_attempt(a.attempt);
   out.set_started_at(time_delta(a.started_at_ms, base));
@@ -75,6 +77,12 @@ void put_action(const model::action_state& a, time_ms base, pb::Action& out) {
   }
   if (!a.last_error.error_class.empty()) out.set_error_class(a.last_error.error_class);
   if (!a.last_error.message.empty()) out.set_error_message(a.last_error.message);
+  if (!a.change) return version;
+  out.set_input_seq(a.change->input_seq);
+  out.set_input_word(a.change->input_word);
+  out.set_policy_seq(a.change->policy_seq);
+  if (!a.change->policy.empty()) out.set_policy(model::print_policy(a.change->policy));
+  return version_with_changes;
 }
 
 void put_event(const model::event& e, time_ms previous, pb::Event& out) {
@@ -133,8 +141,11 @@ void encode_state(const model::definition& def, const model::workflow_state& sta
     for (const std::uint32_t count : state.counts) m.add_counts(count);
   }
   const auto first_page = std::min<std::size_t>(state.actions.size(), page_actions);
-  for (std::size_t a = 0; a < first_page; ++a) put_action(state.actions[a], base, *m.add_actions());
-  seal(m, out);
+  auto with = version;
+  for (std::size_t a = 0; a < first_page; ++a) {
+    with = std::max(with, put_action(state.actions[a], base, *m.add_actions()));
+  }
+  seal(m, out, with);
 }
 
 void encode_page(const model::workflow_state& state, std::uint32_t page, std::string& out) {
@@ -143,10 +154,11 @@ void encode_page(const model::workflow_state& state, std::uint32_t page, std::st
   m.Clear();
   const std::size_t begin = std::size_t{page} * page_actions;
   const auto end = std::min<std::size_t>(state.actions.size(), begin + page_actions);
+  auto with = version;
   for (std::size_t a = begin; a < end; ++a) {
-    put_action(state.actions[a], state.created_at_ms, *m.add_actions());
+    with = std::max(with, put_action(state.actions[a], state.created_at_ms, *m.add_actions()));
   }
-  seal(m, out);
+  seal(m, out, with);
 }
 
 void encode_definition(const model::definition& def, std::string& out) {

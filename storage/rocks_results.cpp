@@ -39,7 +39,8 @@ result<std::string> rocks_results::next(std::uint64_t seq) {
   }
   auto& event = events_[seq - first_].event;
   if (event.kind != model::event_kind::action_completed &&
-      event.kind != model::event_kind::signal_received) {
+      event.kind != model::event_kind::signal_received &&
+      event.kind != model::event_kind::input_changed) {
     return missing(seq);
   }
   return event.text;

@@ -132,7 +132,7 @@ class read_store {
   [[nodiscard]] virtual result<std::vector<stored_event>> history(std::string_view id,
                                                                   std::uint64_t after,
                                                                   std::size_t limit) const = 0;
-  /// The result bytes in the action_completed or signal_received event at `seq`.
+  /// The bytes in the action_completed, signal_received or input_changed event at `seq`.
   [[nodiscard]] virtual result<std::string> load_result(std::string_view id,
                                                         std::uint64_t seq) const = 0;
   /// For many results of a workflow, best in ascending order. Here: a look-up for each.

@@ -161,7 +161,7 @@ void workflow_check::on_event(std::uint64_t seq, const model::event& e) {
   }
   if (over_ && model::is_terminal(e.kind)) {
     found("I12", at + "a second end");
-  } else if (over_ && e.kind != model::event_kind::late_result) {
+  } else if (over_ && e.kind != model::event_kind::late_result && !model::is_change(e.kind)) {
     found("I10", at + "after the end");
   }
   over_ = over_ || model::is_terminal(e.kind);
@@ -282,6 +282,8 @@ void workflow_check::compare_states() {
     const auto& key = definition_->spec.actions[a].key;
     if (stored.actions[a].result_seq != replayed_.actions[a].result_seq) {
       found("I6", "action " + key + ": its result is not in the event that the state names");
+    } else if (stored.actions[a].input_seq() != replayed_.actions[a].input_seq()) {
+      found("I13", "action " + key + ": its input is not in the event that the state names");
     } else if (!stored.actions[a].same_record(replayed_.actions[a])) {
       found("I13", "replay gives another state of action " + key);
     }

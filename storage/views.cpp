@@ -88,6 +88,7 @@ action_view to_view(const loaded_workflow& w, model::action_index index,
   v.started_at = to_optional_time(state.started_at_ms);
   v.closed_at = to_optional_time(state.closed_at_ms);
   v.input = spec.input;
+  if (state.change) v.policy = state.change->policy;
   return v;
 }
 
@@ -95,18 +96,48 @@ action_view to_view(const loaded_workflow& w, model::action_index index,
 constexpr std::size_t look_ups_max = 16;
 constexpr std::size_t events_per_read = 1'000;
 
-/// The text of an event that the state names; 0: none. It is in the history for good, as a result
-/// is.
-result<std::string> load_text(const read_store& store, std::string_view id, std::uint64_t seq,
-                              std::string_view what) {
-  if (seq == 0) return std::string();
+/// An event that the state names. It is in the history for good, as a result is.
+result<model::event> load_event(const read_store& store, std::string_view id, std::uint64_t seq,
+                                std::string_view what) {
   auto events = store.history(id, seq - 1, 1);
   if (!events) return events.error();
   if (events->empty() || events->front().seq != seq) {
     return error{errc::corrupt, "workflow " + std::string(id) + ": the history does not hold " +
                                     std::string(what)};
   }
-  return std::move(events->front().event.text);
+  return std::move(events->front().event);
+}
+
+/// Its text; 0: none.
+result<std::string> load_text(const read_store& store, std::string_view id, std::uint64_t seq,
+                              std::string_view what) {
+  if (seq == 0) return std::string();
+  auto event = load_event(store, id, seq, what);
+  if (!event) return event.error();
+  return std::move(event->text);
+}
+
+/// Fills in what was changed of the actions. Few are, and each look-up tells who has done it.
+result<void> add_changes(const read_store& store, const loaded_workflow& w, workflow_view& view) {
+  const std::string& id = w.definition->spec.id;
+  const auto load = [&](std::uint64_t seq, std::optional<change_view>& to,
+                        std::string* input) -> result<void> {
+    if (seq == 0) return {};
+    auto event = load_event(store, id, seq, "a change of an action");
+    if (!event) return event.error();
+    to = change_view{to_time(event->at_ms), std::move(event->who), std::move(event->name)};
+    if (input != nullptr) *input = std::move(event->text);
+    return {};
+  };
+  for (model::action_index a = 0; a < w.state.actions.size(); ++a) {
+    const auto& change = w.state.actions[a].change;
+    if (!change) continue;
+    auto& shown = view.actions[a];
+    auto loaded = load(change->input_seq, shown.input_changed, &shown.input);
+    if (loaded) loaded = load(change->policy_seq, shown.policy_changed, nullptr);
+    if (!loaded) return loaded;
+  }
+  return {};
 }
 
 /// What of an action is in an event that its state names.
@@ -211,6 +242,7 @@ result<workflow_view> read_view(const read_store& store, std::string_view id,
     view.actions.push_back(to_view(*loaded, a, handlers, now_ms));
   }
   if (auto added = add_texts(store, *loaded, view); !added) return added.error();
+  if (auto added = add_changes(store, *loaded, view); !added) return added.error();
   return view;
 }
 

@@ -120,6 +120,12 @@ void driver::resolve(std::string id, std::string key, resolution decision, callb
                  while_alive(std::move(done), alive_));
 }
 
+void driver::change(std::string id, std::string key, action_change what, callback<void> done) {
+  traced("change");
+  core_->change(std::move(id), {std::move(key), std::move(what), {}, nullptr},
+                while_alive(std::move(done), alive_));
+}
+
 void driver::retry(std::string id, std::string key, std::string reason, callback<void> done) {
   traced("retry");
   core_->request(std::move(id), messages::request::retry{std::move(key), std::move(reason), {}},

@@ -94,6 +94,7 @@ class driver {
   void cancel(std::string id, std::string reason, callback<void> done);
   void resolve(std::string id, std::string key, resolution decision, callback<void> done);
   void retry(std::string id, std::string key, std::string reason, callback<void> done);
+  void change(std::string id, std::string key, action_change what, callback<void> done);
   void remove(std::string id, callback<void> done);
   /// See engine::poll_async.
   std::uint64_t poll(worker_poll what, callback<std::vector<worker_task>> done);

@@ -121,6 +121,12 @@ result<std::optional<wall_time>> virtual_engine::heartbeat(std::string_view toke
   return impl_->as_engine.heartbeat(token, std::move(progress));
 }
 
+result<void> virtual_engine::change(std::string_view id, std::string_view action_key,
+                                    action_change what, std::string who) {
+  if (!impl_) return closed_error();
+  return impl_->as_engine.change(id, action_key, std::move(what), std::move(who));
+}
+
 result<void> virtual_engine::retry(std::string_view id, std::string_view action_key,
                                    std::string reason, std::string who) {
   if (!impl_) return closed_error();

@@ -46,6 +46,16 @@ struct resolution {
   std::string reason{};        ///< for the history; cut to limits::text_bytes_max
 };
 
+/// What engine::change changes of an action. What is not set stays as it is.
+struct action_change {
+  /// In place of the input: what the spec could hold there. References may lead to actions on which
+  /// the action depends already, and to the workflow's input.
+  std::optional<std::string> input{};
+  std::optional<policy_change> policy{};  ///< beside what was changed of it before
+  bool policy_as_registered = false;      ///< first takes back all that was changed of the policy
+  std::string reason{};                   ///< for the history; cut to limits::text_bytes_max
+};
+
 struct engine_stats {
   std::uint64_t submitted = 0;  ///< ever; = open + completed + failed + cancelled + removed
   std::uint64_t open = 0;
@@ -201,6 +211,16 @@ class engine {
   /// closing, stopped; storage_unavailable (unknown).
   result<void> retry(std::string_view id, std::string_view action_key = {}, std::string reason = {},
                      std::string who = {});
+  /// Changes the input or the retry policy of an action that is not done: its next attempt has the
+  /// new input, its next failure follows the new policy (the attempts that it allows count from the
+  /// start or the last decision, those made included). A time for which it waits stays. Of a
+  /// workflow that has failed: `retry` goes on with what was changed. An input only while no
+  /// attempt has it: not while one runs or is open. Returns once durable. What is so already is no
+  /// error and no event. Errors: not_found (workflow or action), wrong_state, invalid_argument
+  /// (nothing to change; an input that submit would refuse, with its faults; a policy out of
+  /// range), overloaded, corrupt, closing, stopped; storage_unavailable (unknown: say it again).
+  result<void> change(std::string_view id, std::string_view action_key, action_change what,
+                      std::string who = {});
   /// Ends an attempt that its handler left open (outcome::pending), or is about to: `token` is what
   /// action_context::token gave it, and `what` any other outcome; what follows is as though the
   /// handler had returned it. Returns once durable. The same word again is no error, until the next
@@ -260,6 +280,9 @@ class engine {
                      std::function<void(result<void>)> done, std::string who = {});
   void retry_async(std::string_view id, std::string_view action_key, std::string reason,
                    std::function<void(result<void>)> done, std::string who = {});
+  /// As change. Its input is checked before this returns.
+  void change_async(std::string_view id, std::string_view action_key, action_change what,
+                    std::function<void(result<void>)> done, std::string who = {});
   void remove_async(std::string_view id, std::function<void(result<void>)> done);
   /// Records other terms with an open workflow, in place of those that it had; the history keeps
   /// both. Returns once durable. Errors: not_found, wrong_state (it is over), invalid_argument (too

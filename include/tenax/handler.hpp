@@ -264,13 +264,14 @@ class handler_registry {
   /// Adds or replaces a type that has no handler here: it is for workers (run_mode::worker).
   handler_registry& add_worker(std::string type, action_options options = {}) &;
   /// Every type that is not registered is for workers, too, under these options: specs with any
-  /// type are accepted then.
-  handler_registry& others_for_workers(action_options options = {}) &;
+  /// type are accepted then, those with one of `but` (names that mean something else) are not.
+  handler_registry& others_for_workers(action_options options = {},
+                                       std::vector<std::string> but = {}) &;
   /// Under which options; null: they are not.
   [[nodiscard]] const entry* others() const& noexcept { return others_.get(); }
   const entry* others() const&& = delete;
-  /// `others` if it is not registered; null if there are none either. Both show what the registry
-  /// holds, so not of a temporary one.
+  /// `others` if it is not registered; null if there are none either, or it is none of them. Both
+  /// show what the registry holds, so not of a temporary one.
   [[nodiscard]] const entry* find(std::string_view type) const&;
   const entry* find(std::string_view type) const&& = delete;
   [[nodiscard]] const std::map<std::string, entry, std::less<>>& all() const& noexcept {
@@ -281,6 +282,7 @@ class handler_registry {
  private:
   std::map<std::string, entry, std::less<>> entries_;
   std::shared_ptr<const entry> others_;
+  std::vector<std::string> not_others_;
 };
 
 /// What `exec` may do. Off unless added to the registry.

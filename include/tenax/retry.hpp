@@ -107,4 +107,22 @@ struct retry_policy {
   [[nodiscard]] static retry_policy table(std::vector<milliseconds> waits);
 };
 
+/// What of a policy is set for one action, in place of what its type says (engine::change).
+struct policy_change {
+  std::optional<std::uint32_t> max_attempts = {};  ///< as in retry_policy, and its ranges
+  std::optional<milliseconds> min_wait = {};
+  std::optional<milliseconds> max_wait = {};
+  std::optional<tenax::on_exhausted> exhausted = {};
+
+  /// Nothing is set: all is as the type says.
+  [[nodiscard]] bool empty() const noexcept { return *this == policy_change(); }
+  /// The policy with what is set. Where only one of the waits is, the other gives way to it.
+  [[nodiscard]] retry_policy applied_to(retry_policy policy) const;
+  /// This, and then what `later` sets.
+  [[nodiscard]] policy_change then(const policy_change& later) const;
+  /// What is out of range, one sentence each; empty when it can be used.
+  [[nodiscard]] std::vector<std::string> faults() const { return applied_to({}).faults(); }
+  bool operator==(const policy_change&) const = default;
+};
+
 }  // namespace tenax

@@ -91,6 +91,13 @@ struct workflow_summary {
   std::string reason{};         ///< why it failed or was cancelled
 };
 
+/// What somebody has changed of an action last (engine::change).
+struct change_view {
+  wall_time at{};
+  std::string who{};     ///< "": nobody said
+  std::string reason{};  ///< "": none was given
+};
+
 struct action_view {
   std::string key{};
   std::string type{};
@@ -108,7 +115,10 @@ struct action_view {
   std::optional<action_error> last_error{};
   std::optional<wall_time> started_at{};  ///< of the latest attempt
   std::optional<wall_time> closed_at{};
-  std::string input{};                  ///< as submitted
+  std::string input{};                         ///< as submitted, or as it was changed last
+  std::optional<change_view> input_changed{};  ///< set if it was
+  std::optional<change_view> policy_changed{};
+  policy_change policy{};               ///< what is set of the type's retry policy
   std::optional<std::string> result{};  ///< of a completed action
   /// The latest attempt that was given up (timeout, cancel, close) and whose handler still runs; a
   /// new attempt may run beside it. Only engine::get can tell; a reader cannot.

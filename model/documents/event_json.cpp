@@ -60,6 +60,10 @@ event_fields fields_of(const event& e) noexcept {
       return {.text = {"reason", always}};
     case event_kind::late_result:
       return {.attempt = always, .text = {"outcome", always}};
+    case event_kind::input_changed:
+      return {.name = {"reason", if_set}, .text = {"input", always}, .text_is_json = true};
+    case event_kind::policy_changed:
+      return {.name = {"reason", if_set}, .text = {"policy", always}, .text_is_json = true};
     case event_kind::terms_recorded:
       return {.text = {"terms", always}, .text_is_json = true};
     case event_kind::attempt_opened:  // its secret is not shown: who reads may not end it

@@ -2,6 +2,7 @@
 
 #include "model/documents/base64.hpp"
 #include "model/documents/json_tree.hpp"
+#include "model/documents/policy_json.hpp"
 
 namespace tenax::model {
 
@@ -101,6 +102,19 @@ void put_error(json_writer& out, const std::optional<action_error>& last) {
 
 }  // namespace
 
+namespace {
+
+void put_change(json_writer& out, std::string_view name, const std::optional<change_view>& c) {
+  if (!c) return;
+  out.begin_object(name);
+  out.time("at", c->at);
+  out.optional_string("who", c->who);
+  out.optional_string("reason", c->reason);
+  out.end_object();
+}
+
+}  // namespace
+
 void put_fields(json_writer& out, const action_view& a) {
   out.string("key", a.key);
   out.string("type", a.type);
@@ -122,6 +136,9 @@ void put_fields(json_writer& out, const action_view& a) {
   out.optional_time("closed_at", a.closed_at);
   if (a.stuck_attempt) out.number("stuck_attempt", *a.stuck_attempt);
   put_bytes(out, "input", a.input);
+  put_change(out, "input_changed", a.input_changed);
+  put_change(out, "policy_changed", a.policy_changed);
+  if (a.policy_changed) put_object(out, a.policy, "policy");
   if (a.result) put_bytes(out, "result", *a.result);
 }
 

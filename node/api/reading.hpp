@@ -92,6 +92,15 @@ class fields {
   [[nodiscard]] std::optional<wall_time> time(std::string_view name);
   /// Any JSON, without its spaces.
   [[nodiscard]] std::optional<std::string> json(std::string_view name);
+  /// What `read` makes of the fields of an object.
+  template <class Read>
+  [[nodiscard]] auto object(std::string_view name, Read read)
+      -> std::optional<decltype(read(*this))> {
+    const auto at = find(name, model::json_kind::object);
+    if (!at) return std::nullopt;
+    fields inner(doc_, *at, {path_, name});
+    return read(inner);
+  }
   void fault_at(std::string_view name, std::string message);
   void require(std::string_view name, bool is_there);
 

@@ -17,6 +17,7 @@ const std::vector<route>& all_routes() {
       {"POST", "/v1/workflows/{id}/signals", scope::submit, send_signal},
       {"POST", "/v1/workflows/{id}/retry", scope::operate, retry},
       {"POST", "/v1/workflows/{id}/actions/{key}/resolve", scope::operate, resolve},
+      {"POST", "/v1/workflows/{id}/actions/{key}/change", scope::operate, change},
       {"POST", "/v1/attempts/end", scope::work, end_attempts},
       {"POST", "/v1/attempts/heartbeat", scope::work, heartbeat},
       {"GET", "/v1/events", scope::read, stream_changes},

@@ -53,6 +53,7 @@ void retry(const call& c);
 void send_signal(const call& c);
 void explain(const call& c);
 void resolve(const call& c);
+void change(const call& c);
 void remove(const call& c);
 
 /// Whether a request for a history asks for a stream of it.

@@ -17,6 +17,7 @@
 #include <span>
 #include <system_error>
 
+#include "http/private_file.hpp"
 #include "http/text.hpp"
 #include "model/documents/hex.hpp"
 #include "model/documents/json_writer.hpp"
@@ -174,31 +175,10 @@ class descriptor {
   int fd_;
 };
 
-/// Of a file that is this user's or root's alone (root may read anybody's): what anybody else can
-/// write lets anybody in.
-result<std::string> read_private(const std::filesystem::path& file) {
-  const descriptor fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  struct ::stat found {};
-  if (!fd || ::fstat(fd.get(), &found) != 0) return failed(file, "the token file");
-  const auto refuse = [&](const std::string& why) {
-    return error(errc::invalid_argument, "the token file " + file.string() + " " + why);
-  };
-  if (!S_ISREG(found.st_mode)) return refuse("is no file");
-  const auto me = ::geteuid();
-  if (found.st_uid != me && found.st_uid != 0 && me != 0) return refuse("is of another user");
-  if ((found.st_mode & 077) != 0) {
-    return refuse("can be read or written by others than its owner: chmod 600 it");
-  }
-  if (static_cast<std::size_t>(found.st_size) > file_bytes_max) return refuse("is too large");
-  std::string text(static_cast<std::size_t>(found.st_size), '\0');
-  std::size_t have = 0;
-  while (have < text.size()) {
-    const auto n = ::read(fd.get(), text.data() + have, text.size() - have);
-    if (n < 0) return failed(file, "reading");
-    if (n == 0) break;
-    have += static_cast<std::size_t>(n);
-  }
-  text.resize(have);
+/// What anybody else can write lets anybody in.
+result<std::string> read_tokens(const std::filesystem::path& file) {
+  auto text = http::read_private_file(file, "the token file", file_bytes_max);
+  if (!text) return error(errc::invalid_argument, text.error().message());
   return text;
 }
 
@@ -228,7 +208,7 @@ result<void> edit(const std::filesystem::path& given,
   struct ::stat found {};
   if (::stat(file.c_str(), &found) == 0) {
     owner = found;
-    auto old = read_private(file);
+    auto old = read_tokens(file);
     if (!old) return old.error();
     text = std::move(*old);
   } else if (errno != ENOENT) {
@@ -322,7 +302,7 @@ result<token_table> token_table::parse(std::string_view text) {
 }
 
 result<token_table> token_table::load(const std::filesystem::path& file) {
-  const auto text = read_private(file);
+  const auto text = read_tokens(file);
   if (!text) return text.error();
   auto out = parse(*text);
   if (!out) return in_file(file, out.error());

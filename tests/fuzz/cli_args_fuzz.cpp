@@ -132,6 +132,13 @@ int cancel_command(const common_options&, const cancel_options&) {
   called = true;
   return exit_ok;
 }
+int change_command(const common_options&, const change_options& o) {
+  called = true;
+  require(!o.max_attempts || (*o.max_attempts >= 1 && *o.max_attempts <= 100));
+  require(!o.on_exhausted || *o.on_exhausted == "fail" || *o.on_exhausted == "pause" ||
+          *o.on_exhausted == "skip");
+  return exit_ok;
+}
 int retry_command(const common_options&, const retry_options&) {
   called = true;
   return exit_ok;

@@ -145,6 +145,9 @@ event any_event(FuzzedDataProvider& in, const history& so_far) {
   e.delivery = in.ConsumeBool() ? delivery::at_most_once : delivery::at_least_once;
   e.error_class = in.ConsumeRandomLengthString(4);
   e.text = in.ConsumeRandomLengthString(4);
+  if (e.kind == event_kind::policy_changed && in.ConsumeBool()) {
+    e.text = R"({"max_attempts":)" + std::to_string(in.ConsumeIntegral<std::uint8_t>()) + "}";
+  }
   return e;
 }
 
@@ -201,7 +204,19 @@ command any_command(FuzzedDataProvider& in, const history& h) {
   const std::uint32_t attempt = in.ConsumeIntegralInRange<int>(0, 7) == 0
                                     ? in.ConsumeIntegral<std::uint32_t>()
                                     : action.attempt;
-  switch (in.ConsumeIntegralInRange<int>(0, 11)) {
+  switch (in.ConsumeIntegralInRange<int>(0, 12)) {
+    case 12: {
+      change c{a};
+      if (in.ConsumeBool()) c.what.input = in.ConsumeRandomLengthString(4);
+      auto& policy = c.what.policy.emplace();
+      if (in.ConsumeBool()) policy.max_attempts = in.ConsumeIntegralInRange<unsigned>(1, 100);
+      if (in.ConsumeBool()) policy.min_wait = milliseconds(in.ConsumeIntegral<std::uint16_t>());
+      if (in.ConsumeBool()) policy.max_wait = milliseconds(in.ConsumeIntegral<std::uint16_t>());
+      c.what.policy_as_registered = in.ConsumeBool();
+      c.begun = in.ConsumeBool();
+      if (!policy.faults().empty()) c.what.policy.reset();  // the engine refuses it
+      return c;
+    }
     case 0:
       return come_due{a};
     case 1:

@@ -61,7 +61,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return model::document_ptr();
   };
   const auto rendered =
-      model::render_input(*definition, 2, {position, read}, {}, rendered_bytes_max);
+      model::render_input(*definition, 2, input, {position, read}, {}, rendered_bytes_max);
   if (!rendered) {
     require(rendered.end == model::render_end::bad_reference);
     require(rendered.why->code() == errc::invalid_argument);

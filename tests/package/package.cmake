@@ -83,7 +83,7 @@ run(${CMAKE_COMMAND} -S "${consumer}" -B "${work}/cmake" -G "${generator}"
     -D CMAKE_BUILD_TYPE=${build_type} "-DCMAKE_CXX_FLAGS=${flags} ${warning_flags}"
     -D CMAKE_NO_SYSTEM_FROM_IMPORTED=ON -D tenax_wanted=${version})
 run(${CMAKE_COMMAND} --build "${work}/cmake")
-foreach(program IN ITEMS consumer testing_consumer server_consumer typed_consumer)
+foreach(program IN ITEMS consumer testing_consumer server_consumer http_action_consumer typed_consumer)
   run("${work}/cmake/${program}")
 endforeach()
 
@@ -113,13 +113,15 @@ endfunction()
 build_by_pkg_config(main tenax)
 build_by_pkg_config(testing tenax-testing)
 build_by_pkg_config(server tenax-server)
+build_by_pkg_config(http_action tenax-http-action)
 build_by_pkg_config(typed tenax-testing)
 
 # What warns differs between compilers.
 find_program(clang clang++)
 if(clang)
   run("${clang}" -std=c++20 -fsyntax-only ${warnings} "-I${prefix}/include"
-      "${consumer}/main.cpp" "${consumer}/server.cpp" "${consumer}/testing.cpp" "${consumer}/typed.cpp")
+      "${consumer}/main.cpp" "${consumer}/server.cpp" "${consumer}/http_action.cpp" "${consumer}/testing.cpp"
+      "${consumer}/typed.cpp")
 endif()
 
 # By add_subdirectory (and FetchContent, which is the same): the targets are there, and the project's

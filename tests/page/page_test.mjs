@@ -242,6 +242,27 @@ test('a_decision_says_what_each_choice_means', async () => {
   });
 });
 
+test('an_action_is_changed_where_it_is_read_and_says_who_changed_it', async () => {
+  await retrying('order-10');
+  await with_page('/w/order-10?action=charge', { allowed: ['400'] }, async (page) => {
+    await page.locator('aside .acts button', { hasText: 'Change …' }).click();
+    await see(page, 'dialog .means', 'The next attempt of charge has the new input');
+    await see(page, 'dialog .means', 'as before');
+    await page.locator('dialog textarea').fill('{"argv":["true"],"n":12345678901234567890}');
+    await page.locator('dialog button[type=submit]').click();
+    await see(page, 'dialog .refused', '/input');
+    await page.locator('dialog textarea').fill('{"argv":["true"]}');
+    await page.locator('dialog label', { hasText: 'Attempts in all' }).locator('input').fill('9');
+    await page.locator('dialog label', { hasText: 'Reason' }).locator('input').fill('a typo');
+    await picture(page, 'change');
+    await page.locator('dialog button[type=submit]').click();
+    await see(page, 'dialog .changes', 'input changed charge');
+    await page.keyboard.press('Escape');
+    await see(page, 'aside', 'Input changed: a typo');
+    await see(page, 'aside', '(max attempts 9)');
+  });
+});
+
 test('the_list_groups_by_reason_and_a_click_shows_those', async () => {
   await retrying('order-5');
   await retrying('order-6');

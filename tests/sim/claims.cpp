@@ -228,7 +228,7 @@ void claims::check_start(const claim& c, const explained_action& a, const action
             return one.event.action != model::no_action &&
                    oracle_.entry(c.said.workflow_id).spec.actions[one.event.action].key == a.key &&
                    one.event.kind != event_kind::attempt_extended &&
-                   one.event.kind != event_kind::late_result;
+                   one.event.kind != event_kind::late_result && !model::is_change(one.event.kind);
           });
       break;
     }

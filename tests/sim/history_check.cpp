@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "model/documents/policy_json.hpp"
+
 namespace tenax::sim {
 
 namespace {
@@ -31,6 +33,7 @@ struct action_track {
   bool done = false;  ///< completed or skipped
   std::string error_class;
   std::string decision;
+  policy_change policy;
 };
 
 class reader {
@@ -64,6 +67,7 @@ class reader {
   std::string one(std::uint64_t seq, const event& e) {
     if ((seq == 1) != (e.kind == event_kind::workflow_created)) return "I12 not the first event";
     if (e.kind == event_kind::workflow_continued) return continued(e);
+    if (model::is_change(e.kind)) return changed(e);
     if (over_ && e.kind != event_kind::late_result) return "I10 after the end";
     if (e.action != model::no_action && e.action >= actions_.size()) return "no such action";
     switch (e.kind) {
@@ -93,6 +97,21 @@ class reader {
         return of_action(e, actions_[e.action]);
     }
   }
+  /// Of what is not done, and has not begun with what it had before.
+  std::string changed(const event& e) {
+    if (e.actor != event_actor::user) return "by nobody";
+    if (e.action >= actions_.size()) return "no such action";
+    auto& a = actions_[e.action];
+    if (over_ && !failed_) return "I10 after the end";
+    if (a.done) return "of an action that is done";
+    if (e.kind == event_kind::input_changed) {
+      return !over_ && a.running ? "I6 while an attempt has the input" : "";
+    }
+    const auto policy = model::parse_policy(e.text);
+    if (!policy || *policy == a.policy) return "not another policy";
+    a.policy = *policy;
+    return "";
+  }
   /// All that was done stays, the rest begins anew.
   std::string continued(const event& e) {
     if (!failed_) return "it has not failed";
@@ -104,8 +123,10 @@ class reader {
       const bool once = work_.options_of(spec_.actions[n].type).delivery == delivery::at_most_once;
       const bool in_doubt = (a.running && once) || a.in_doubt;
       const auto attempt = a.attempt;
+      const auto policy = a.policy;
       a = {};
       a.attempt = attempt;
+      a.policy = policy;
       a.in_doubt = in_doubt;
     }
     return "";
@@ -167,7 +188,8 @@ class reader {
         return retried(e, a);
       case event_kind::retry_exhausted:
         if (!std::exchange(a.failed_just_now, false)) return "I5 without a failure";
-        return e.text == "max_attempts reached" && a.failures != e.count
+        if (e.count != policy_of(e).max_attempts) return "I8 not the policy's max_attempts";
+        return e.text == "max_attempts reached" && a.failures < e.count
                    ? "I5 after " + std::to_string(a.failures) + " failures"
                    : "";
       case event_kind::attempt_opened:
@@ -246,8 +268,12 @@ class reader {
     return "";
   }
 
+  [[nodiscard]] retry_policy policy_of(const event& e) const {
+    return actions_[e.action].policy.applied_to(work_.policy_of(spec_.actions[e.action].type));
+  }
+
   std::string retried(const event& e, action_track& a) {
-    const auto& policy = work_.policy_of(spec_.actions[e.action].type);
+    const auto policy = policy_of(e);
     if (!std::exchange(a.failed_just_now, false)) return "I5 without a failure";
     if (e.count != policy.max_attempts) return "I8 not the type's max_attempts";
     if (a.failures >= policy.max_attempts) return "I5 beyond max_attempts";

@@ -73,6 +73,25 @@ void oracle::cancelled(const std::string& id, const result<void>& r, bool was_th
   }
 }
 
+/// An acknowledged change is in the store, and stays there.
+void oracle::changed(const std::string& id, const std::string& key, const action_change& what,
+                     const result<void>& r) {
+  if (!r) return;
+  const auto w = engine_.store().load(id);
+  const auto a = w ? w->definition->find(key) : std::nullopt;
+  if (!a) return fail("a change of no action of " + id + " is acknowledged");
+  const auto all = engine_.store().history(id, 0, 1'000'000);
+  const auto& submitted = w->definition->spec.actions[*a].input;
+  const auto kind =
+      what.input ? model::event_kind::input_changed : model::event_kind::policy_changed;
+  const bool there = all && std::any_of(all->begin(), all->end(), [&](const auto& e) {
+                       return e.event.kind == kind && e.event.action == *a &&
+                              (!what.input || e.event.text == *what.input);
+                     });
+  const bool was_so = what.input ? *what.input == submitted : what.policy->empty();
+  if (!there && !was_so) fail("I1 a change of " + id + "/" + key + " is acknowledged and lost");
+}
+
 void oracle::finished(const workflow_summary& s) {
   auto& e = ledger_[s.id];
   if (std::exchange(e.finished_told, true) && !e.retried)
@@ -95,6 +114,11 @@ void oracle::started(const handler_start& s) {
   check_overlap(s);
   const attempt_key key{id, std::string(s.key), s.attempt, s.deferrals};
   if (!started_in_this_life_.insert(key).second) fail("I5 " + name_of(s) + " started twice");
+  if (const auto seq = w->state.actions[*a].input_seq(); seq != 0) {
+    begun_with_[key] = input_at(id, *a, seq + 1);
+  } else {
+    begun_with_.erase(key);
+  }
   started_ever_.insert(key);
 }
 
@@ -161,22 +185,45 @@ void oracle::check_overlap(const handler_start& s) {
   }
 }
 
+/// What the latest change before this event has made of the action's input; "": nothing.
+std::string oracle::input_at(const std::string& id, model::action_index a,
+                             std::uint64_t before) const {
+  std::string out;
+  const auto all = engine_.store().history(id, 0, 1'000'000);
+  for (std::size_t n = 0; all && n < all->size() && (*all)[n].seq < before; ++n) {
+    const auto& e = (*all)[n].event;
+    if (e.kind == model::event_kind::input_changed && e.action == a) out = e.text;
+  }
+  return out;
+}
+
+action_spec oracle::as_begun(const attempt_key& call, const action_spec& submitted) const {
+  auto out = submitted;
+  const auto changed = begun_with_.find(call);
+  if (changed != begun_with_.end() && !changed->second.empty()) out.input = changed->second;
+  return out;
+}
+
 void oracle::ended(const action_context& call) {
   const std::string id(call.workflow_id);
   const auto& spec = ledger_[id].spec;
-  const auto action = std::find_if(spec.actions.begin(), spec.actions.end(),
-                                   [&](const auto& a) { return a.key == call.action_key; });
-  if (action == spec.actions.end()) return fail("a handler of no action of " + id);
-  bool good = work_.possible_input(spec, *action, call.input);
-  if (!good && call.input == workload::input_of_skipped) {
+  const auto found = std::find_if(spec.actions.begin(), spec.actions.end(),
+                                  [&](const auto& a) { return a.key == call.action_key; });
+  if (found == spec.actions.end()) return fail("a handler of no action of " + id);
+  const auto action =
+      as_begun({id, std::string(call.action_key), call.attempt, call.deferrals}, *found);
+  bool good = work_.possible_input(spec, action, call.input);
+  const auto referred_to = workload::referred_to(action);
+  if (!good && !referred_to.empty() && call.input == workload::rendered(action, "null")) {
     const auto w = engine_.store().load(id);
-    const auto on = w ? w->definition->find(workload::referred_to(*action)) : std::nullopt;
+    const auto on = w ? w->definition->find(referred_to) : std::nullopt;
     good = on && w->state.actions[*on].phase == phase::skipped;
   }
   if (!good) {
-    fail("I6 " + id + "/" + action->key + " got the input " + std::string(call.input));
+    fail("I6 " + id + "/" + action.key + " got the input " + std::string(call.input) +
+         (action.input == found->input ? "" : ", which was changed to " + action.input));
   }
-  if (call.idempotency_key != id + "/" + action->key) fail("another idempotency key for " + id);
+  if (call.idempotency_key != id + "/" + action.key) fail("another idempotency key for " + id);
 }
 
 std::uint64_t oracle::told(const worker_task& t) {
@@ -198,6 +245,8 @@ std::uint64_t oracle::told(const worker_task& t) {
   }
   if (seq == 0) fail("I5 " + name + " was told to a worker before it was durable");
   if (!told_tokens_.insert(t.token).second) fail("I7 " + name + " was told to two workers");
+  begun_with_[{t.workflow_id, t.action_key, t.attempt, t.deferrals}] =
+      input_at(t.workflow_id, token->action, seq);
   const attempt_key key{t.workflow_id, t.action_key, t.attempt, 0};
   if (!told_.insert(key).second && !deferred_.contains(key)) {
     fail("I7 " + name + " was told again, though nobody had given it back");
@@ -205,6 +254,8 @@ std::uint64_t oracle::told(const worker_task& t) {
   action_context call;
   call.workflow_id = t.workflow_id;
   call.action_key = t.action_key;
+  call.attempt = t.attempt;
+  call.deferrals = t.deferrals;
   call.input = t.input;
   call.idempotency_key = t.idempotency_key;
   ended(call);
@@ -299,6 +350,12 @@ void oracle::observe_action(const std::string& id, ledger_entry& e,
   seen.phase = now.phase;
   seen.attempt = now.attempt;
   seen.retries = now.retries;
+  const auto policy_seq = now.change ? now.change->policy_seq : 0;
+  if (now.input_seq() < seen.input_seq || policy_seq < seen.policy_seq) {
+    fail("I15 a change of " + name + " is forgotten");
+  }
+  seen.input_seq = now.input_seq();
+  seen.policy_seq = policy_seq;
   if (now.phase != phase::completed) return;
   auto result = engine_.store().load_result(id, now.result_seq);
   if (!result) return fail("I6 the result of " + name + ": " + result.error().to_string());

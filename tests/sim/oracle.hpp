@@ -32,6 +32,8 @@ struct ledger_entry {
     std::uint32_t attempt = 0;
     std::uint32_t retries = 0;
     std::optional<std::string> result;
+    std::uint64_t input_seq = 0;
+    std::uint64_t policy_seq = 0;
   };
   std::uint64_t seq = 0;
   workflow_status status = workflow_status::pending;
@@ -67,6 +69,8 @@ class oracle {
   void submitted(const std::string& id, const result<submission>& r);
   void conflicting_submitted(const std::string& id, const result<submission>& r);
   void retrying(const std::string& id) { ledger_[id].retried = true; }
+  void changed(const std::string& id, const std::string& key, const action_change& what,
+               const result<void>& r);
   void cancelling(const std::string& id) { ++ledger_[id].cancels_in_flight; }
   /// `was_there`: when it was asked.
   void cancelled(const std::string& id, const result<void>& r, bool was_there);
@@ -118,6 +122,11 @@ class oracle {
   model::time_ms punctual_since_ms_ = 0;  ///< 0: timers may be late
   std::map<std::string, ledger_entry> ledger_;
   using attempt_key = std::tuple<std::string, std::string, std::uint32_t, std::uint32_t>;
+  /// The spec's action, as it was when the attempt began.
+  [[nodiscard]] action_spec as_begun(const attempt_key& call, const action_spec& submitted) const;
+  [[nodiscard]] std::string input_at(const std::string& id, model::action_index a,
+                                     std::uint64_t before) const;
+  std::map<attempt_key, std::string> begun_with_;  ///< an input that was changed before
   std::set<attempt_key> started_ever_;
   std::set<attempt_key> started_in_this_life_;
   std::set<std::string> told_tokens_;

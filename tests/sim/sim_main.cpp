@@ -139,6 +139,7 @@ int main(int argc, char** argv) {
     sum.workflows += r.workflows;
     sum.starts += r.starts;
     sum.tasks += r.tasks;
+    sum.changes += r.changes;
     sum.explained += r.explained;
     sum.trace = sum.trace * 31 + r.trace;
     if (!r.failure.empty()) {
@@ -158,7 +159,8 @@ int main(int argc, char** argv) {
   const double s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   std::printf(
       "%llu worlds from seed %llu: %llu steps, %llu lives, %llu crashes, %llu failed commits, %llu "
-      "failed reads, %llu moves, %llu workflows, %llu handler starts, %llu tasks, %llu explained; "
+      "failed reads, %llu moves, %llu workflows, %llu handler starts, %llu tasks, %llu changes, "
+      "%llu explained; "
       "trace "
       "%016llx; "
       "%.1f s, %.0f worlds/s\n",
@@ -168,8 +170,9 @@ int main(int argc, char** argv) {
       static_cast<unsigned long long>(sum.failed_commits),
       static_cast<unsigned long long>(sum.failed_reads), static_cast<unsigned long long>(sum.moves),
       static_cast<unsigned long long>(sum.workflows), static_cast<unsigned long long>(sum.starts),
-      static_cast<unsigned long long>(sum.tasks), static_cast<unsigned long long>(sum.explained),
-      static_cast<unsigned long long>(sum.trace), s, static_cast<double>(ran) / s);
+      static_cast<unsigned long long>(sum.tasks), static_cast<unsigned long long>(sum.changes),
+      static_cast<unsigned long long>(sum.explained), static_cast<unsigned long long>(sum.trace), s,
+      static_cast<double>(ran) / s);
   std::fflush(stdout);
   return failed == 0 ? 0 : 1;
 }

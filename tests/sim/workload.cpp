@@ -126,7 +126,18 @@ bool workload::possible_input(const workflow_spec& spec, const action_spec& acti
                               std::string_view got) const {
   const auto key = referred_to(action);
   if (key.empty()) return got == action.input;
-  return got == R"({"x":)" + value_of(spec.id, key) + "}" || got == R"({"x":-1})";
+  return got == rendered(action, value_of(spec.id, key)) || got == rendered(action, "-1");
+}
+
+std::string workload::rendered(const action_spec& action, std::string_view value) {
+  const auto tail = action.input.find("}\"");
+  return R"({"x":)" + std::string(value) + action.input.substr(tail + 2);
+}
+
+std::string workload::changed_input(const action_spec& action, std::uint64_t number) {
+  const auto mark = R"("c":)" + std::to_string(number) + "}";
+  if (number % 2 == 0 || referred_to(action).empty()) return "{" + mark;
+  return action.input.substr(0, action.input.find("}\"") + 2) + "," + mark;
 }
 
 std::uint64_t workload::fate_of(std::string_view workflow_id, std::string_view key) const {

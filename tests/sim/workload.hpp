@@ -45,8 +45,10 @@ class workload {
                                     std::string_view got) const;
   /// The action that an input refers to; "" if none.
   [[nodiscard]] static std::string referred_to(const action_spec& action);
-  /// What an input becomes whose reference leads to a skipped action.
-  static constexpr std::string_view input_of_skipped = R"({"x":null})";
+  /// What the input becomes where its reference leads to this; of a skipped action null.
+  [[nodiscard]] static std::string rendered(const action_spec& action, std::string_view value);
+  /// Another input, with the reference that there was, or without.
+  [[nodiscard]] static std::string changed_input(const action_spec& action, std::uint64_t number);
 
   /// What `resolution::kind::complete` gives in these worlds.
   static constexpr std::string_view decided_result = R"({"by":0,"v":-1})";

@@ -54,6 +54,7 @@ class world {
         claims_(engine_, oracle_),
         worker_dice_(testing::mix(how.seed, 31)),
         explain_dice_(testing::mix(how.seed, 23)),
+        change_dice_(testing::mix(how.seed, 37)),
         submits_max_(dice_.chance(80) ? 1 + dice_.below(7) : 8 + dice_.below(12)) {
     engine_.on_step = how.on_step;
     engine_.control.fate = [this](std::uint64_t) {
@@ -112,6 +113,7 @@ class world {
   void cancel_one();
   void resolve_one(bool for_good);
   void retry_one();
+  void change_one();
   void answer_one();
   void answer(const errand& e);
   [[nodiscard]] outcome word_of(const errand& e) const;
@@ -146,6 +148,7 @@ class world {
   claims claims_;
   dice worker_dice_;   ///< of their own, as below
   dice explain_dice_;  ///< of its own: it changes nothing of what the others make of a seed
+  dice change_dice_;   ///< of some worlds
   world_result out_;
   write_fate next_fate_ = write_fate::good;
   std::uint64_t submits_ = 0;
@@ -339,6 +342,7 @@ void world::safety_phase() {
 /// Now and then a workflow is explained.
 void world::after_step() {
   if (!worker_types_.empty() && worker_dice_.chance(12)) work_step();
+  if (testing::mix(how_.seed, 41) % 3 == 0 && change_dice_.chance(3)) change_one();
   if (!explain_dice_.chance(4) || oracle_.ledger().empty()) return;
   const auto& [id, e] =
       *std::next(oracle_.ledger().begin(),
@@ -632,6 +636,38 @@ void world::retry_one() {
   engine_.retry(id, key, "mended", [](result<void>) {});
 }
 
+/// Somebody changes what an action is given, or how it is retried.
+void world::change_one() {
+  const auto& ledger = oracle_.ledger();
+  if (ledger.empty()) return;
+  const auto& [id, e] =
+      *std::next(ledger.begin(), static_cast<std::ptrdiff_t>(change_dice_.below(ledger.size())));
+  if (e.exists != known::yes) return;
+  const auto& action = change_dice_.pick(e.spec.actions);
+  action_change what;
+  if (action.type.starts_with("type") && change_dice_.chance(60)) {
+    what.input = change_dice_.chance(5)
+                     ? action.input
+                     : workload::changed_input(action, change_dice_.below(1'000));
+  } else {
+    auto& policy = what.policy.emplace();
+    what.policy_as_registered = change_dice_.chance(30);
+    if (change_dice_.chance(60)) {
+      policy.max_attempts = static_cast<std::uint32_t>(change_dice_.between(1, 6));
+    }
+    if (change_dice_.chance(30)) policy.min_wait = milliseconds(change_dice_.between(0, 3'000));
+    if (change_dice_.chance(30)) policy.max_wait = milliseconds(change_dice_.between(0, 6'000));
+    if (change_dice_.chance(30)) {
+      policy.exhausted = static_cast<on_exhausted>(change_dice_.below(3));
+    }
+    if (!policy.faults().empty()) return;
+  }
+  ++out_.changes;
+  engine_.change(id, action.key, what, [this, id = id, key = action.key, what](result<void> r) {
+    oracle_.changed(id, key, what, r);
+  });
+}
+
 outcome world::word_of(const errand& e) const {
   action_context call;
   call.workflow_id = e.workflow_id;
@@ -888,7 +924,8 @@ time_ms world::time_needed() {
       const auto& action = w->state.actions[a];
       const auto& spec = e.spec.actions[a];
       if (model::is_over(action.phase) && !may_go_on) continue;
-      const auto& policy = work_.policy_of(spec.type);
+      auto policy = work_.policy_of(spec.type);
+      if (action.change) policy = action.change->policy.applied_to(std::move(policy));
       sum += std::max<time_ms>(action.due_at_ms - now, 0);
       if (spec.scheduled_at) {
         sum += std::max<time_ms>(spec.scheduled_at->time_since_epoch().count() - now, 0);

@@ -29,6 +29,7 @@ struct world_result {
   std::uint64_t workflows = 0;
   std::uint64_t starts = 0;     ///< of handlers
   std::uint64_t tasks = 0;      ///< told to workers
+  std::uint64_t changes = 0;    ///< of actions, asked for
   std::uint64_t explained = 0;  ///< workflows, now and then
 };
 

@@ -1,7 +1,7 @@
 // One action in full, beside the view it was chosen in: why, each attempt with its error, each wait
 // with its bounds, what may be done about it.
 import { h, type Child } from './dom.js';
-import { quantile, type ActionView, type HistoryEvent, type TypeStats } from './model.js';
+import { quantile, type ActionView, type Changed, type HistoryEvent, type PolicyChange, type TypeStats } from './model.js';
 import { look, sign } from './status.js';
 import { duration, parse_time } from './time.js';
 import { outcome_word } from './timeline.js';
@@ -34,12 +34,18 @@ export function detail_view(d: Detail): HTMLElement {
     a.progress ? h('p', `Progress: ${a.progress} `, h('span.dim', a.heard_at ? ['heard ', since(parse_time(a.heard_at), 'for'), ' ago'] : '')) : null,
     a.pending_on ? h('p', `Waits on: ${a.pending_on}`) : null,
     a.stuck_attempt !== undefined ? h('p.refused', `Attempt ${a.stuck_attempt} was given up, and its handler still runs.`) : null,
-    acts(d),
+    acts(d), changed('Input', a.input_changed), changed('Retry policy', a.policy_changed, a.policy),
     a.last_error ? h('div.field', h('div.label', a.status === 'failed' ? 'Why it failed' : 'Last error'), h('div.failure', h('code', a.last_error.class), h('pre', a.last_error.message))) : null,
     attempts(d), usual(d),
     a.depends_on.length ? h('div.field', h('div.label', 'Depends on'), h('p', keys(a.depends_on))) : null,
     children.length ? h('div.field', h('div.label', 'Then', shown.holds.get(a.key) ? h('span.dim', ` holds ${shown.holds.get(a.key)} in all`) : null), h('p', keys(children))) : null,
     payload('input', a), payload('result', a));
+}
+
+function changed(what: string, c: Changed | undefined, policy?: PolicyChange): HTMLElement | null {
+  if (!c) return null;
+  const set = Object.entries(policy ?? {}).map(([name, value]) => `${name.replace(/_/g, ' ')} ${value}`).join(', ');
+  return h('p', `${what} changed${c.who ? ` by ${c.who}` : ''}${c.reason ? `: ${c.reason}` : ''}${policy ? ` (${set || 'as registered'})` : ''} `, h('span.dim', when(parse_time(c.at))));
 }
 
 function acts(d: Detail): HTMLElement | null {
@@ -51,6 +57,8 @@ function acts(d: Detail): HTMLElement | null {
     a.waiting === 'decision' || kinds.some((k) => k === 'in_doubt' || k === 'exhausted') ? button('Decide …', () => verbs.resolve(context, a)) : null,
     a.signal ? button(`Send ${a.signal} …`, () => verbs.signal(context, a.signal)) : null,
     a.waiting === 'outside' && !a.signal ? button('End the attempt …', () => verbs.end_attempt(context, a)) : null,
+    a.status === 'validated' || a.status === 'executing' || context.view.workflow.status === 'failed' && a.status !== 'completed' && a.status !== 'skipped'
+      ? button('Change …', () => verbs.change(context, a)) : null,
   ].filter(Boolean);
   return all.length ? h('div.acts', all) : null;
 }

@@ -19,8 +19,11 @@ export interface ActionView {
   signal?: string; pending_on?: string; progress?: string; heard_at?: string; last_error?: ActionError;
   started_at?: string; closed_at?: string; stuck_attempt?: number;
   input?: Raw; input_text?: string; input_base64?: string;
+  input_changed?: Changed; policy_changed?: Changed; policy?: PolicyChange;
   result?: Raw; result_text?: string; result_base64?: string;
 }
+export interface Changed { at: string; who?: string; reason?: string }
+export interface PolicyChange { max_attempts?: number; min_wait_ms?: number; max_wait_ms?: number; on_exhausted?: string }
 export interface WorkflowView {
   workflow: Summary; actions: ActionView[];
   input?: Raw; input_text?: string; input_base64?: string;

@@ -214,6 +214,31 @@ export function resolve(context: Context, action: ActionView): void {
       run: () => send('POST', path, body()), curl: () => curl_line('POST', path, body()) };
   });
 }
+/** An input only while no attempt has it. */
+export function change(context: Context, action: ActionView): void {
+  ask(context, () => {
+    const { view } = context;
+    const failed = view.workflow.status === 'failed';
+    const has_input = action.waiting === 'outside' || (action.status === 'executing' && action.waiting === 'nothing');
+    const before = action.input?.text ?? '';
+    const input = text_field('Input (JSON; references only to what it depends on)', before, { lines: 6 });
+    const most = text_field('Attempts in all, those made included (empty: as it is)', `${action.policy?.max_attempts ?? ''}`, { inputmode: 'numeric' });
+    const wait = text_field('Least wait before a retry, in ms (empty: as it is)', `${action.policy?.min_wait_ms ?? ''}`, { inputmode: 'numeric' });
+    const why = text_field('Reason (kept in the history)');
+    const path = workflow_path(view.workflow.id, 'actions', action.key, 'change');
+    // The input as text, so that numbers keep their digits.
+    const body = () => {
+      const policy = [most.value().trim() ? `"max_attempts":${most.value().trim()}` : '', wait.value().trim() ? `"min_wait_ms":${wait.value().trim()}` : ''].filter(Boolean);
+      const parts = [!has_input && input.value().trim() !== before ? `"input":${input.value().trim() || 'null'}` : '', policy.length ? `"policy":{${policy.join(',')}}` : '',
+        why.value() ? `"reason":${json(why.value())}` : ''].filter(Boolean);
+      return `{${parts.join(',')}}`;
+    };
+    return { title: `Change ${action.key}`, button: 'Change it', scope: 'operate', fields: [has_input ? null : input.root, most.root, wait.root, why.root].filter((f): f is HTMLElement => f !== null),
+      means: [h('p', has_input ? 'An attempt is under way and has its input: only how it is retried can be changed now.' : `The next attempt of ${action.key} has the new input. What was submitted stays in the definition, and who changed it in the history.`),
+        h('p', failed ? 'The workflow stays failed until somebody goes on with it.' : action.next_at ? `It waits until ${action.next_at} as before; retry makes it now.` : 'Nothing else changes.')],
+      run: () => send('POST', path, body()), curl: () => curl_line('POST', path, body()) };
+  });
+}
 export function end_attempt(context: Context, action: ActionView): void {
   ask(context, () => {
     const key = text_field('Token of the attempt', '', { required: true, type: 'password', autocomplete: 'off' });

@@ -66,6 +66,8 @@ class virtual_engine {
   result<void> cancel(std::string_view id, std::string reason = {}, std::string who = {});
   result<void> resolve(std::string_view id, std::string_view action_key, resolution decision,
                        std::string who = {});
+  result<void> change(std::string_view id, std::string_view action_key, action_change what,
+                      std::string who = {});
   result<void> retry(std::string_view id, std::string_view action_key = {}, std::string reason = {},
                      std::string who = {});
   result<void> end_attempt(std::string_view token, outcome what, std::string who = {});

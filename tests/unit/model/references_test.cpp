@@ -43,7 +43,7 @@ struct world {
       if (found == results.end()) return document_ptr();
       return parse_document(found->second);
     };
-    return render_input(*def, *def->find("it"), {position, read}, {}, bytes_max);
+    return render_input(*def, *def->find("it"), input, {position, read}, {}, bytes_max);
   }
   std::string text(const std::string& input) const {
     const auto rendered = render(input);
@@ -296,7 +296,10 @@ struct fan_in {
       return made;
     };
   }
-  rendered_input render() { return render_input(*def, *def->find("it"), sources, stop, plenty); }
+  rendered_input render() {
+    const auto it = *def->find("it");
+    return render_input(*def, it, def->spec.actions[it].input, sources, stop, plenty);
+  }
 
   definition_ptr def;
   input_sources sources;
@@ -363,12 +366,14 @@ BOOST_AUTO_TEST_CASE(a_stop_ends_rendering_within_a_large_output) {
   std::size_t stop_at = SIZE_MAX;
   const std::function<bool()> stop = [&] { return ++asked == stop_at; };
   const input_sources sources{[](action_index) { return std::uint64_t{0}; }, read};
-  BOOST_TEST(render_input(*def, 0, sources, stop, plenty).input.size() == 2u * 20'000 + 3);
+  BOOST_TEST(
+      render_input(*def, 0, def->spec.actions[0].input, sources, stop, plenty).input.size() ==
+      2u * 20'000 + 3);
   const std::size_t looks = asked;
   BOOST_TEST(looks > 6u);
   for (stop_at = 1; stop_at <= looks; ++stop_at) {
     asked = 0;
-    const auto stopped = render_input(*def, 0, sources, stop, plenty);
+    const auto stopped = render_input(*def, 0, def->spec.actions[0].input, sources, stop, plenty);
     BOOST_TEST((stopped.end == render_end::stopped));
     BOOST_TEST(stopped.input.empty());
     BOOST_TEST(asked == stop_at);

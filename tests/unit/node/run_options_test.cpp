@@ -51,6 +51,25 @@ BOOST_AUTO_TEST_CASE(bad_numbers_are_refused) {
     o.exec_env = {"HOME=x"};
   }));
   BOOST_TEST(refused([](auto& o) { o.at_most_once = {"nope"}; }));
+  BOOST_TEST(refused([](auto& o) { o.allow_hosts = {"http://api.example.com"}; }));
+  BOOST_TEST(refused([](auto& o) { o.secrets_dir = "secrets"; }));
+  BOOST_TEST(refused([](auto& o) { o.http_cacert = "ca.pem"; }));
+  BOOST_TEST(refused([](auto& o) {
+    o.allow_hosts = {"api.example.com"};
+    o.http_timeout_ms = std::numeric_limits<std::uint64_t>::max();
+  }));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_off_is_not_for_workers_either) {
+  run_options run;
+  run.workers = true;
+  auto handlers = make_handlers(run, std::make_shared<attempt_counters>());
+  BOOST_TEST(handlers.find("exec") == nullptr);
+  BOOST_TEST(handlers.find("http") == nullptr);
+  BOOST_REQUIRE(handlers.find("render") != nullptr);
+  run.allow_exec = true;
+  handlers = make_handlers(run, std::make_shared<attempt_counters>());
+  BOOST_TEST((handlers.find("exec")->options.mode == run_mode::blocking));
 }
 
 BOOST_AUTO_TEST_CASE(exec_is_off_unless_allowed) {
@@ -66,6 +85,23 @@ BOOST_AUTO_TEST_CASE(exec_is_off_unless_allowed) {
   BOOST_TEST((handlers.find("exec")->options.delivery == delivery::at_most_once));
   BOOST_TEST((handlers.find("wait")->options.delivery == delivery::at_least_once));
   BOOST_TEST(static_cast<bool>(handlers.find("wait")->options.check));
+}
+
+BOOST_AUTO_TEST_CASE(http_is_off_until_hosts_are_allowed) {
+  const auto counters = std::make_shared<attempt_counters>();
+  run_options run;
+  run.workers = true;
+  const auto without = make_handlers(run, counters);
+  BOOST_TEST((without.find("http")->options.mode == run_mode::worker));
+  run.allow_hosts = {"api.example.com", "10.0.0.0/8:8080"};
+  run.at_most_once = {"http"};
+  BOOST_TEST(faults_of(run).empty());
+  const auto handlers = make_handlers(run, counters);
+  const auto& http = handlers.find("http")->options;
+  BOOST_TEST((http.mode == run_mode::blocking));
+  BOOST_TEST((http.delivery == delivery::at_most_once));
+  BOOST_TEST(http.check(R"({"method":"GET","url":"https://api.example.com"})").empty());
+  BOOST_TEST(http.check(R"({"method":"GET","url":"https://evil.example"})").size() == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(types_that_a_server_does_not_have_are_for_workers) {

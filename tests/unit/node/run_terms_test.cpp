@@ -18,6 +18,7 @@ workflow_spec of_types(const std::vector<std::string>& types) {
 
 const workflow_spec spinning = of_types({"spin", "noop"});
 const workflow_spec with_exec = of_types({"exec"});
+const workflow_spec with_http = of_types({"http"});
 
 /// What `change` makes of the terms that a workflow of these types has by default.
 template <class Change>
@@ -47,6 +48,11 @@ BOOST_AUTO_TEST_CASE(the_text_is_fixed_for_all_time) {
              R"({"max_attempts":3,"min_wait_ms":1000,"max_wait_ms":60000,"on_exhausted":"fail",)"
              R"("at_most_once":["exec"],"allow_exec":true,"exec_program":["/bin/a","/bin/b"],)"
              R"("exec_env":["HOME"],"exec_timeout_ms":60000,"fail_rate":0.5,"seed":7})");
+  run_options requests;
+  requests.allow_hosts = {"b.example", "a.example"};
+  BOOST_TEST(terms_of(requests, with_http) ==
+             R"({"max_attempts":3,"min_wait_ms":1000,"max_wait_ms":60000,"on_exhausted":"fail",)"
+             R"("allow_host":["a.example","b.example"],"http_timeout_ms":60000})");
 }
 
 BOOST_AUTO_TEST_CASE(every_option_that_changes_what_happens_differs) {
@@ -70,6 +76,14 @@ BOOST_AUTO_TEST_CASE(every_option_that_changes_what_happens_differs) {
              R"(--exec-env:  -> ["A"])");
   BOOST_TEST(one(changed(with_exec, [](auto& r) { r.exec_timeout_ms = 1; })) ==
              "--exec-timeout-ms: 60000 -> 1");
+  BOOST_TEST(one(changed(with_http, [](auto& r) { r.allow_hosts = {"a"}; })) ==
+             R"(--allow-host: [] -> ["a"])");
+  BOOST_TEST(one(changed(with_http, [](auto& r) { r.http_timeout_ms = 1; })) ==
+             "--http-timeout-ms: 60000 -> 1");
+  BOOST_TEST(one(changed(with_http, [](auto& r) { r.http_cacert = "c"; })) ==
+             R"(--http-cacert:  -> "c")");
+  BOOST_TEST(one(changed(with_http, [](auto& r) { r.secrets_dir = "s"; })) ==
+             R"(--secrets-dir:  -> "s")");
   BOOST_TEST(changed(spinning, [](auto& r) { r.faults.rate = 0.1; }).size() == 2u);
 }
 
@@ -84,6 +98,9 @@ BOOST_AUTO_TEST_CASE(what_does_not_concern_the_workflow_is_no_difference) {
                r.exec_programs = {"/bin/a"};
                r.exec_env = {"A"};
                r.exec_timeout_ms = 1;
+               r.allow_hosts = {"a"};
+               r.http_timeout_ms = 1;
+               r.secrets_dir = "s";
              }).empty());
 }
 
@@ -101,6 +118,19 @@ BOOST_AUTO_TEST_CASE(terms_are_read_back) {
   run_options again;
   BOOST_TEST(read_terms(terms, again));
   BOOST_TEST(terms_of(again, with_exec) == terms);
+  BOOST_TEST(faults_of(again).empty());
+}
+
+BOOST_AUTO_TEST_CASE(terms_of_requests_are_read_back) {
+  run_options run;
+  run.allow_hosts = {"a.example"};
+  run.http_timeout_ms = 17;
+  run.http_cacert = "ca.pem";
+  run.secrets_dir = "secrets";
+  const auto terms = terms_of(run, with_http);
+  run_options again;
+  BOOST_TEST(read_terms(terms, again));
+  BOOST_TEST(terms_of(again, with_http) == terms);
   BOOST_TEST(faults_of(again).empty());
 }
 

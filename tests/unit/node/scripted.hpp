@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <mutex>
 #include <stdexcept>
@@ -30,7 +32,10 @@ inline std::string version(const std::string& api = "v1") {
   return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
-/// Reads each request's head and sends the next text; closes the connection but after a `version`,
+/// In the place of an answer: nothing is said until the client leaves.
+inline const std::string silence = "silence";
+
+/// Reads each request and sends the next text; closes the connection but after a `version`,
 /// which may be followed by more on it. After the last text it listens no more.
 class scripted {
  public:
@@ -51,6 +56,8 @@ class scripted {
     const std::lock_guard lock(mutex_);
     return requests_;
   }
+  /// That were taken.
+  [[nodiscard]] int connections() const noexcept { return connections_; }
 
  private:
   void listen(const std::string& path) {
@@ -87,9 +94,10 @@ class scripted {
     for (std::size_t next = 0; next < answers_.size();) {
       const int ready = wait_for(kept, fd_);
       if (ready < 0) break;
+      if (ready != kept) ++connections_;
       const int client =
           ready == kept ? std::exchange(kept, -1) : ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
-      const auto request = read_head(client);
+      const auto request = read_request(client);
       if (request.empty()) {  // it has left
         ::close(client);
         continue;
@@ -100,7 +108,11 @@ class scripted {
         const std::lock_guard lock(mutex_);
         requests_.push_back(request);
       }
-      (void)::send(client, text.data(), text.size(), MSG_NOSIGNAL);
+      if (text == silence) {
+        (void)wait_for(client, -1);
+      } else {
+        (void)::send(client, text.data(), text.size(), MSG_NOSIGNAL);
+      }
       const int old = std::exchange(kept, text == version() ? client : -1);
       for (const int done : {old, kept == client ? -1 : client})
         if (done >= 0) ::close(done);
@@ -108,10 +120,19 @@ class scripted {
     for (const int open : {kept, fd_})
       if (open >= 0) ::close(open);
   }
-  [[nodiscard]] std::string read_head(int client) const {
+  /// Its head and as much more as that says.
+  [[nodiscard]] static bool is_whole(const std::string& request) {
+    const std::string length = "\r\nContent-Length: ";
+    const auto head = request.find("\r\n\r\n");
+    if (head == std::string::npos) return false;
+    const auto at = request.find(length);
+    const std::size_t body = at < head ? std::stoul(request.substr(at + length.size(), 10)) : 0;
+    return request.size() >= head + 4 + body;
+  }
+  [[nodiscard]] std::string read_request(int client) const {
     std::array<char, 4096> buffer{};
     std::string request;
-    while (request.find("\r\n\r\n") == std::string::npos && wait_for(client, -1) == client) {
+    while (!is_whole(request) && wait_for(client, -1) == client) {
       const auto n = ::recv(client, buffer.data(), buffer.size(), 0);
       if (n <= 0) break;
       request.append(buffer.data(), static_cast<std::size_t>(n));
@@ -123,6 +144,7 @@ class scripted {
   std::string url_;
   int fd_ = -1;
   const int stop_ = ::eventfd(0, EFD_CLOEXEC);
+  std::atomic<int> connections_ = 0;
   std::mutex mutex_;
   std::vector<std::string> requests_;
   std::thread thread_;  // last: uses all of the above

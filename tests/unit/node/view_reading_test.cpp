@@ -57,6 +57,11 @@ workflow_view full_view() {
   a.pending_on = "a person";
   a.progress = "half";
   a.heard_at = moment(9);
+  a.input_changed = change_view{moment(10), "ann", "a typo"};
+  a.policy_changed = change_view{moment(11), "", ""};
+  a.policy.max_attempts = 7;
+  a.policy.min_wait = milliseconds{0};
+  a.policy.exhausted = on_exhausted::skip;
   w.actions = {a, {}};
   w.actions[1].waiting = waiting_for::handler;
   return w;

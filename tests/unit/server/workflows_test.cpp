@@ -213,6 +213,42 @@ BOOST_AUTO_TEST_CASE(commands_do_what_they_say_or_say_why_not) {
   refused(get("/v1/workflows/w"), 404, "not_found");
 }
 
+BOOST_AUTO_TEST_CASE(what_waits_is_changed_over_the_api_and_shows_it) {
+  submit("w", "wait", R"({"seconds":60})");
+  submit("f", "fail", R"({"n":1})");
+  BOOST_TEST(status_at_end("f") == "failed");
+  const auto change = [&](const std::string& id, std::string_view body) {
+    return post("/v1/workflows/" + id + "/actions/a/change", body);
+  };
+  must(change("f", R"({"input":{"n": 18446744073709551615},"reason":"a typo","who":"ann"})"));
+  must(change("f", R"({"policy":{"max_attempts":5,"min_wait_ms":1,"on_exhausted":"pause"}})"));
+  BOOST_TEST(get("/v1/workflows/f").body.find("18446744073709551615") != std::string::npos);
+  const auto f = workflow("f")["actions"][0];
+  BOOST_TEST(f["input_changed"]["who"] == "ann");
+  BOOST_TEST(f["input_changed"]["reason"] == "a typo");
+  BOOST_TEST(f["policy"] ==
+             json::parse(R"({"max_attempts":5,"min_wait_ms":1,"on_exhausted":"pause"})"));
+  BOOST_TEST(f.contains("policy_changed"));
+  must(change("f", R"({"policy_as_registered":true,"policy":{"max_wait_ms":9}})"));
+  BOOST_TEST(workflow("f")["actions"][0]["policy"] == json::parse(R"({"max_wait_ms":9})"));
+  must(change("w", R"({"input":{"seconds":61}})"));
+  BOOST_TEST(workflow("w")["actions"][0]["input"]["seconds"] == 61);
+  must(change("w", R"({"input":{"seconds":61}})"));  // again is no error
+  for (const auto* wrong :
+       {"{}", "[]", R"({"input":{"seconds":"x"}})", R"({"policy":{"max_attempts":0}})",
+        R"({"policy":{"min_wait_ms":9,"max_wait_ms":1}})", R"({"policy":{"attempts":1}})",
+        R"({"policy":{"on_exhausted":"stop"}})", R"({"policy":1})", R"({"inputs":1})"}) {
+    refused(change("w", wrong), 400, "invalid_argument");
+  }
+  const auto fault = refused(change("w", R"({"input":"${actions.a.result}"})"), 400,
+                             "invalid_argument")["faults"][0];
+  BOOST_TEST(fault["path"] == "/input");
+  refused(post("/v1/workflows/w/actions/b/change", R"({"input":1})"), 404, "not_found");
+  refused(change("nobody", R"({"input":1})"), 404, "not_found");
+  must(post("/v1/workflows/w/cancel"));
+  refused(change("w", R"({"input":{"seconds":62}})"), 409, "wrong_state");
+}
+
 BOOST_AUTO_TEST_CASE(who_asks_over_the_api_is_in_the_history) {
   const auto last = [&](const std::string& id, std::string_view kind) {
     const auto all = must(get("/v1/workflows/" + id + "/history"))["events"];

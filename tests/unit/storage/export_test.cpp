@@ -162,7 +162,7 @@ BOOST_AUTO_TEST_CASE(an_imported_directory_has_the_rows_of_the_first_but_for_tho
 }
 
 BOOST_AUTO_TEST_CASE(what_was_removed_is_not_counted_where_it_never_was) {
-  const some_workflows w(3);
+  const some_workflows w(4);
   const auto before = [&] {
     const auto s = open_for_test(w.dir.data());
     write_batch batch;

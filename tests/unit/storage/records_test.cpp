@@ -268,7 +268,7 @@ BOOST_AUTO_TEST_CASE(decoders_check_ranges_and_say_what_and_where) {
   refuses(std::string_view("\x08\x01\x18\x01\x48\x02\x6a\x00", 8), "failed action", state);
   refuses("\x08\x01\x18\x01\x6a\x02\x28\x02", "result_seq", state);
   refuses("", "without events", history);
-  refuses("\x12\x02\x08\x1c", "kind 28", history);
+  refuses("\x12\x02\x08\x1e", "kind 30", history);
   refuses("\x12\x04\x08\x01\x10\x03", "actor 3", history);
   refuses("", "length", definition);
   refuses("\x05\x01", "length", definition);
@@ -280,10 +280,48 @@ BOOST_AUTO_TEST_CASE(decoders_check_ranges_and_say_what_and_where) {
 
 BOOST_AUTO_TEST_CASE(a_newer_record_version_is_named) {
   auto value = sealed("x");
-  value[0] = 2;
+  value[0] = 3;
   const auto decoded = records::decode_bytes("the key", value);
   BOOST_REQUIRE(!decoded);
-  BOOST_TEST(decoded.error().message().find("version 2") != std::string::npos);
+  BOOST_TEST(decoded.error().message().find("version 3") != std::string::npos);
+}
+
+/// A program that does not know changes must not go on with what was before them.
+BOOST_AUTO_TEST_CASE(only_records_that_hold_a_change_have_the_version_that_older_programs_refuse) {
+  random_source r(1);
+  workflow_spec spec;
+  spec.id = "w";
+  spec.name = "n";
+  for (int a = 0; a < 20; ++a) spec.actions.push_back({"k" + std::to_string(a), "t"});
+  random_workflow w(r, std::move(spec));
+  w.changes.begin(w.state);
+  model::event e;
+  e.kind = model::event_kind::workflow_created;
+  w.apply(e);
+  const auto versions = [&] {
+    std::string state;
+    std::string page;
+    records::encode_state(*w.def, w.state, state);
+    records::encode_page(w.state, 1, page);
+    return std::pair(int{state[0]}, int{page[0]});
+  };
+  BOOST_TEST((versions() == std::pair(1, 1)));
+  e.action = 18;
+  e.kind = model::event_kind::input_changed;
+  e.text = "{}";
+  w.apply(e);
+  BOOST_TEST((versions() == std::pair(1, 2)));
+  e.action = 3;
+  e.kind = model::event_kind::policy_changed;
+  e.text = R"({"max_attempts":5,"min_wait_ms":0,"on_exhausted":"pause"})";
+  w.apply(e);
+  BOOST_TEST((versions() == std::pair(2, 2)));
+  std::string value;
+  records::encode_state(*w.def, w.state, value);
+  const auto back = records::decode_state("the key", value);
+  BOOST_REQUIRE(back);
+  BOOST_TEST(back->state.actions[3].same_record(w.state.actions[3]));
+  BOOST_TEST(*back->state.actions[3].change->policy.max_attempts == 5U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

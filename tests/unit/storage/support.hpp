@@ -189,6 +189,10 @@ class random_workflow {
       case event_kind::attempt_extended:
         e.due_at_ms = action.due_at_ms + 1 + static_cast<time_ms>(r_.below(100'000));
         break;
+      case event_kind::policy_changed:
+        e.name = "why";
+        e.text = R"({"max_attempts":)" + std::to_string(1 + r_.below(100)) + "}";
+        return e;
       default:
         break;
     }
