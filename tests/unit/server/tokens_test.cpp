@@ -275,7 +275,9 @@ BOOST_AUTO_TEST_CASE(a_token_that_is_revoked_while_a_request_is_on_its_way_lets_
   BOOST_TEST(poll.read().status == 401);
   const auto reads = with(token_with({scope::read}));
   BOOST_REQUIRE(!!front->reload());
-  BOOST_TEST(must(get("/v1/workflows/w?summary", reads))["workflow"]["status"] == "in_progress");
+  BOOST_TEST(eventually([&] {
+    return must(get("/v1/workflows/w?summary", reads))["workflow"]["status"] == "in_progress";
+  }));
 }
 
 BOOST_AUTO_TEST_CASE(the_history_names_the_token_of_who_asked) {
