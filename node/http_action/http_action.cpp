@@ -161,8 +161,8 @@ outcome run_http(const action_context& ctx, const rules& allowed) {
   for (const auto& name : asked.secrets())
     if (auto wrong = secrets.add(name, allowed.options.secrets)) return *std::move(wrong);
   const auto url = asked.url(secrets);
-  outgoing out{asked.method(), url.get(), asked.target(),
-               asked.headers(secrets, ctx.idempotency_key), asked.body(secrets)};
+  outgoing out{asked.method(), url.get(), asked.target(), asked.headers(secrets, ctx),
+               asked.body(secrets)};
   for (const auto& [name, value] : out.headers)
     if (std::ranges::any_of(value, http::is_control))
       return outcome::fatal("secret_unusable", "the header " + name + " would have a line end");

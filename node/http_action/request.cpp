@@ -213,14 +213,16 @@ curl::owned<CURLU> request::url(const secret_texts& secrets) const {
   return out;
 }
 
-std::vector<std::pair<std::string, std::string>> request::headers(
-    const secret_texts& secrets, std::string_view idempotency_key) const {
+std::vector<std::pair<std::string, std::string>> request::headers(const secret_texts& secrets,
+                                                                  const action_context& ctx) const {
   auto out = headers_;
   for (auto& [name, value] : out) value = secrets.put_into(value);
   const auto by_default = [&](const char* name, std::string value) {
     if (!is_header_given(name)) out.emplace_back(name, std::move(value));
   };
-  by_default("Idempotency-Key", std::string(idempotency_key));
+  by_default("Idempotency-Key", std::string(ctx.idempotency_key));
+  if (auto parent = ctx.traceparent(); !parent.empty())
+    by_default("traceparent", std::move(parent));
   by_default("User-Agent", "tenax/" TENAX_VERSION);
   if (body_) {
     const bool is_text = doc_.tree.is(*body_, json_kind::string);

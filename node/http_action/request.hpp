@@ -40,7 +40,7 @@ class request {
   [[nodiscard]] curl::owned<CURLU> url(const secret_texts& secrets) const;
   /// With secrets in their places, and with what is sent unless the input says otherwise.
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> headers(
-      const secret_texts& secrets, std::string_view idempotency_key) const;
+      const secret_texts& secrets, const action_context& ctx) const;
   [[nodiscard]] std::optional<std::string> body(const secret_texts& secrets) const;
 
  private:

@@ -156,6 +156,26 @@ BOOST_AUTO_TEST_CASE(a_request_has_what_the_input_says_and_the_attempts_key) {
   BOOST_TEST(sent[4].starts_with("HEAD / HTTP/1.1\r\n"));
 }
 
+BOOST_AUTO_TEST_CASE(a_request_has_the_trace_context_of_its_attempt) {
+  const struct : token_source {
+    [[nodiscard]] std::string token() const override { return {}; }
+    [[nodiscard]] std::string traceparent() const override { return "00-aa-bb-01"; }
+  } source;
+  scripted server({answer("200 OK", ""), answer("200 OK", "")});
+  handler_registry registry;
+  builtin::add_http(registry, allowing(server));
+  const auto text = get(server).dump();
+  action_context ctx;
+  ctx.input = text;
+  (void)registry.find("http")->run(ctx);  // nobody collects spans
+  ctx.tokens = &source;
+  (void)registry.find("http")->run(ctx);
+  const auto sent = server.requests();
+  BOOST_REQUIRE(sent.size() == 2U);
+  BOOST_TEST(!has(sent[0], "traceparent"));
+  BOOST_TEST(has(sent[1], "\r\ntraceparent: 00-aa-bb-01\r\n"), sent[1]);
+}
+
 BOOST_AUTO_TEST_CASE(each_status_means_what_the_documents_say) {
   const std::map<std::string, kind> meanings{
       {"300 x", kind::fatal},   {"301 x", kind::fatal},   {"304 x", kind::fatal},
