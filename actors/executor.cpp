@@ -323,7 +323,7 @@ void executor::add_waiting(executor_view& out, std::string_view workflow_id,
 std::optional<outcome> render(handler_call& call) noexcept {
   if (!call.render) return std::nullopt;
   try {
-    auto instead = call.render(call, call.input);
+    auto instead = call.render(call);
     call.render = nullptr;
     return instead;
   } catch (...) {
@@ -378,6 +378,7 @@ outcome call_handler(handler_call& call, const handler_env& env, model::time_ms 
   context.action_key = action.key;
   context.action_type = action.type;
   context.input = call.input_told();
+  context.input_written = call.input_written();
   // Ids and keys have at most 128 bytes: room for both.
   std::array<std::byte, 264> room;
   std::pmr::monotonic_buffer_resource memory(room.data(), room.size());
@@ -385,6 +386,7 @@ outcome call_handler(handler_call& call, const handler_env& env, model::time_ms 
   idempotency_key.reserve(spec.id.size() + 1 + action.key.size());
   idempotency_key.append(spec.id).append("/").append(action.key);
   context.idempotency_key = idempotency_key;
+  context.delivery = call.how;
   context.attempt = call.attempt;
   context.deferrals = call.deferrals;
   context.now = wall_time(milliseconds(now_ms));

@@ -74,13 +74,15 @@ struct handler_call {
   std::uint32_t ready_at_ms = 0;       ///< since when it could have run; the lower half of it
   model::time_ms submitted_at_ms = 0;  ///< of its workflow
   std::uint64_t round = 0;             ///< of its lane, in which it is its workflow's turn
-  bool durable_first = false;          ///< the start is durable before the handler is called
-  bool has_own_input = false;          ///< made for this call; else it is as in the spec
+  delivery how = delivery::at_least_once;
+  bool durable_first = false;  ///< the start is durable before the handler is called
+  bool has_own_input = false;  ///< made for this call; else it is as in the spec
   /// Makes that, or says what comes of the attempt instead; looks at `is_open` now and then. Null:
   /// it is made, or there is none.
-  std::function<std::optional<outcome>(const handler_call&, std::string& input)> render;
+  std::function<std::optional<outcome>(handler_call&)> render;
   bool renders_at_once = false;             ///< in microseconds, from what is in memory
   std::string input;                        ///< rendered
+  std::string changed_input;                ///< what it was made from, if not from the spec's
   lane_place place;                         ///< of a type with a lane
   std::shared_ptr<const void> charge;       ///< for workers: of its input, until that is told
   std::stop_source stop{std::nostopstate};  ///< has a state when the handler may block
@@ -102,6 +104,10 @@ struct handler_call {
   /// What the handler is told.
   [[nodiscard]] const std::string& input_told() const noexcept {
     return has_own_input ? input : definition->spec.actions[action].input;
+  }
+  /// Before references were replaced.
+  [[nodiscard]] const std::string& input_written() const noexcept {
+    return changed_input.empty() ? definition->spec.actions[action].input : changed_input;
   }
   [[nodiscard]] bool is_blocking() const noexcept {
     return entry->options.mode == run_mode::blocking;

@@ -362,6 +362,7 @@ class pool_executor final : public executor, public std::enable_shared_from_this
       return;
     }
     std::string().swap(call->input);
+    std::string().swap(call->changed_input);
     env_.budget.drop_input(input_bytes);
     env_.budget.wait_for_results();
     lock.lock();

@@ -26,8 +26,7 @@ bool input_parts::are_small(const model::definition& def, action_index a) const 
   return true;
 }
 
-std::optional<outcome> make_input(runtime& rt, const input_parts& parts, const handler_call& call,
-                                  std::string& input) {
+std::optional<outcome> make_input(runtime& rt, const input_parts& parts, handler_call& call) {
   const auto& def = *call.definition;
   const auto position = [&](action_index d) {
     const auto from = parts.results.find(d);
@@ -60,15 +59,16 @@ std::optional<outcome> make_input(runtime& rt, const input_parts& parts, const h
   model::rendered_input rendered;
   if (parts.input_seq == 0) {
     rendered = render(def.spec.actions[call.action].input);
-  } else if (const auto changed = rt.store.load_result(def.spec.id, parts.input_seq)) {
+  } else if (auto changed = rt.store.load_result(def.spec.id, parts.input_seq)) {
     rendered = render(*changed);
+    call.changed_input = std::move(*changed);
   } else {
     rendered.end = model::render_end::unread;
     rendered.why = changed.error();
   }
   switch (rendered.end) {
     case model::render_end::rendered:
-      input = std::move(rendered.input);
+      call.input = std::move(rendered.input);
       return std::nullopt;
     case model::render_end::stopped:
       return std::nullopt;

@@ -25,9 +25,9 @@ struct input_parts {
   [[nodiscard]] bool are_small(const model::definition& def, model::action_index a) const;
 };
 
-/// The input, or what comes of the attempt instead. Stops early once the call is revoked or nothing
-/// may start any more; what it gives then counts for nothing.
+/// Makes the input of the call, or says what comes of the attempt instead. Stops early once the
+/// call is revoked or nothing may start any more; what it gives then counts for nothing.
 [[nodiscard]] std::optional<outcome> make_input(runtime& rt, const input_parts& parts,
-                                                const handler_call& call, std::string& input);
+                                                handler_call& call);
 
 }  // namespace tenax::actors

@@ -119,6 +119,7 @@ class manual_executor final : public stepped_executor {
     auto result = call_handler(*one.call, env_, one.at_ms);
     env_.budget.drop_input(one.call->input.size());
     std::string().swap(one.call->input);
+    std::string().swap(one.call->changed_input);
     if (!one.given_up) lanes_.ended(*one.call->place.where);
     tell_ended(*one.call, one.at_ms, std::move(result), env_.budget);
     one.call->place.give_back();

@@ -593,12 +593,11 @@ void workflow_process::admit(const ready_row::queued& next, lane_place where) {
   call->priority = def_->spec.priority;
   call->ready_at_ms = next.ready_at_ms;
   call->submitted_at_ms = state_.created_at_ms;
+  call->how = goes_on ? action.delivery : rules.options().delivery;
   // A worker has it once it is open, and that is durable.
   call->durable_first =
       !call->is_for_worker() &&
-      (mine.durable_first ||
-       ((goes_on ? action.delivery : rules.options().delivery) == delivery::at_most_once &&
-        !TENAX_PLANTED(14)));
+      (mine.durable_first || (call->how == delivery::at_most_once && !TENAX_PLANTED(14)));
   call->place = std::move(where);
   if (call->is_blocking()) {
     call->stop = std::stop_source();
@@ -692,8 +691,8 @@ void workflow_process::set_input(handler_call& call) {
   call.renders_at_once = parts.are_small(*def_, call.action);
   if (!call.renders_at_once && life_ == 0) life_ = rt_->documents.new_life();
   parts.life = life_;
-  call.render = [rt = rt_, parts = std::move(parts)](const handler_call& c, std::string& input) {
-    return make_input(*rt, parts, c, input);
+  call.render = [rt = rt_, parts = std::move(parts)](handler_call& c) {
+    return make_input(*rt, parts, c);
   };
 }
 

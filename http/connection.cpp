@@ -244,25 +244,27 @@ void connection::respond(response r, written_call written) {
   if (is_closed_ || state_ != state::handling) return;
   written_ = std::move(written);
   state_ = state::answering;
-  if (!hold_answer(r)) written_(false);
+  hold_answer(r);
   const bool has_body = !has_no_body(r.status);
   add_head(r, has_body ? body_end::length : body_end::none);
   if (has_body && !head_only_) out_ += r.body;
   write();
 }
 
-bool connection::hold_answer(response& r) {
+/// One of which somebody asks whether it was written is kept: it gives what cannot be given twice,
+/// and its bytes are bounded where they come from.
+void connection::hold_answer(response& r) {
   answer_bytes_ = r.body.size();
   const auto all = core_->answers_bytes.fetch_add(answer_bytes_) + answer_bytes_;
-  if (answer_bytes_ <= options::body_bytes_small || all <= core_->options.answers_bytes_max) {
-    return true;
+  if (answer_bytes_ <= options::body_bytes_small || all <= core_->options.answers_bytes_max ||
+      written_.is_asked()) {
+    return;
   }
   release_answer();
   request asked;  // its own has gone to the application
   asked.id = request_id_;
   r = core_->refusal({503, "too many answers at a time: again later"}, asked);
   r.headers.push_back({"Retry-After", "1"});
-  return false;
 }
 
 void connection::release_answer() { core_->answers_bytes -= std::exchange(answer_bytes_, 0); }

@@ -71,8 +71,8 @@ class connection : public std::enable_shared_from_this<connection> {
   /// False: there is no room for it.
   bool body_came(std::size_t n);
   void release_body();
-  /// Counts the answer's bytes. False: there is no room for it, and it has become a refusal.
-  bool hold_answer(response& r);
+  /// Counts the answer's bytes; it becomes a refusal where there is no room for it.
+  void hold_answer(response& r);
   void release_answer();
   void take_request();
   void refuse(const problem& p);

@@ -28,6 +28,7 @@ class written_call {
     return *this;
   }
   ~written_call() { operator()(false); }
+  [[nodiscard]] bool is_asked() const noexcept { return static_cast<bool>(call_); }
   void operator()(bool ok) {
     if (const auto call = std::exchange(call_, {})) call(ok);
   }

@@ -402,9 +402,10 @@ void add_reading(CLI::App& app, const common_options& common, action& chosen) {
   list.add_option("--reference", list_o.reference, "Exactly this reference");
   list.add_option("--error-class", list_o.error_class,
                   "Failed with this class of error; open: an action's last error is of it");
-  list.add_option("--waiting", list_o.waiting,
-                  "Open, with an action that waits for: dependencies, schedule, retry, timer, "
-                  "thread, decision; nothing: that runs");
+  list.add_option(
+      "--waiting", list_o.waiting,
+      "Open, with an action that waits for: dependencies, schedule, retry, timer, outside, "
+      "thread, decision; nothing: that runs");
   list.add_option("--since", list_o.since, "Submitted at or after: a date or RFC 3339");
   list.add_option("--until", list_o.until, "Submitted before");
   for (const auto* filter :

@@ -41,6 +41,7 @@ class collector {
           got);
     curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(document.size()));
     curl_easy_setopt(h, CURLOPT_POSTFIELDS, document.data());
+    curl_easy_setopt(h, CURLOPT_QUICK_EXIT, 1L);  // of one handle: a stop waits for no lookup
     curl_easy_setopt(h, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(h, CURLOPT_XFERINFOFUNCTION, is_to_stop);
     curl_easy_setopt(h, CURLOPT_XFERINFODATA, const_cast<std::stop_token*>(&stop));

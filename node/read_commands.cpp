@@ -44,9 +44,10 @@ result<list_query> make_query(const list_options& o) {
   if (!o.waiting.empty()) {
     q.waiting = parse_waiting_for(o.waiting);
     if (!q.waiting)
-      return error{errc::invalid_argument, "--waiting " + o.waiting +
-                                               ": use dependencies, schedule, retry, timer, "
-                                               "thread, decision or nothing"};
+      return error{errc::invalid_argument,
+                   "--waiting " + o.waiting +
+                       ": use dependencies, schedule, retry, timer, outside, "
+                       "thread, decision or nothing"};
   }
   if (o.to_decide) {
     if (q.waiting && q.waiting != waiting_for::decision)

@@ -4,6 +4,8 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "node/spin.hpp"
@@ -66,6 +68,10 @@ std::vector<std::string> faults_of(const run_options& run) {
     out.emplace_back("--http-cacert needs --allow-host");
   if (!run.secrets_dir.empty() && run.allow_hosts.empty())
     out.emplace_back("--secrets-dir needs --allow-host");
+  if (std::error_code ignored;
+      !run.secrets_dir.empty() && !std::filesystem::is_directory(run.secrets_dir, ignored)) {
+    out.emplace_back("--secrets-dir: there is no directory " + run.secrets_dir);
+  }
   const auto handlers = make_handlers(run, std::make_shared<attempt_counters>());
   for (const auto& type : run.at_most_once)
     if (handlers.find(type) == nullptr)

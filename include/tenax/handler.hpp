@@ -153,15 +153,28 @@ class token_source {
   ~token_source() = default;
 };
 
+/// What becomes of an attempt of which nobody knows how it ended: one in flight at a crash, one
+/// that start_to_close gave up, one whose handler threw, outcome::unknown. Recorded with each
+/// attempt as it starts, so another value at a later open holds for the attempts after. Numbers are
+/// stored.
+enum class delivery : std::uint8_t {
+  at_least_once = 0,  ///< it is made again
+  at_most_once = 1,   ///< it is in doubt and waits for `engine::resolve`
+};
+
 /// What a handler is told. Views are valid during the call only.
 struct action_context {
   std::string_view workflow_id{};
   std::string_view workflow_name{};
   std::string_view action_key{};
   std::string_view action_type{};
-  std::string_view input{};              ///< references already replaced
-  std::string_view idempotency_key{};    ///< the same for every attempt of this action: pass it on
-  std::uint32_t attempt = 1;             ///< 1..n
+  std::string_view input{};  ///< references already replaced
+  /// The same as somebody wrote it, at submit or in a change: with its ${...} references. What is
+  /// in `input` and not here came from results. "" where a test calls the handler itself.
+  std::string_view input_written{};
+  std::string_view idempotency_key{};  ///< the same for every attempt of this action: pass it on
+  tenax::delivery delivery = tenax::delivery::at_least_once;  ///< of this attempt
+  std::uint32_t attempt = 1;                                  ///< 1..n
   std::uint32_t deferrals = 0;           ///< how often this attempt was deferred
   wall_time now{};                       ///< the engine's wall clock at the start of the call
   std::stop_token stop;                  ///< requested at timeout, cancellation, and shutdown
@@ -192,15 +205,6 @@ enum class run_mode : std::uint8_t {
   /// attempt (outcome::pending), once that is durable. Until somebody asks the action is ready, and
   /// takes no memory where many are. See handler_registry::add_worker.
   worker,
-};
-
-/// What becomes of an attempt of which nobody knows how it ended: one in flight at a crash, one
-/// that start_to_close gave up, one whose handler threw, outcome::unknown. Recorded with each
-/// attempt as it starts, so another value at a later open holds for the attempts after. Numbers are
-/// stored.
-enum class delivery : std::uint8_t {
-  at_least_once = 0,  ///< it is made again
-  at_most_once = 1,   ///< it is in doubt and waits for `engine::resolve`
 };
 
 struct action_options {

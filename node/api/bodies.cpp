@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "model/documents/policy_json.hpp"
 #include "model/validate.hpp"
 
 namespace tenax::api {
@@ -40,6 +41,21 @@ outcome read_outcome(fields& f) {
   }
   if (retry_after) f.fault_at("retry_after_ms", "does not go with final");
   return outcome::fatal(std::move(error_class), std::move(message));
+}
+
+policy_change read_policy(fields& f) {
+  constexpr std::uint64_t attempts_max = limits{}.attempts_max;
+  policy_change out;
+  if (const auto most = f.number("max_attempts", 1, attempts_max)) {
+    out.max_attempts = static_cast<std::uint32_t>(*most);
+  }
+  out.min_wait = f.duration("min_wait_ms");
+  out.max_wait = f.duration("max_wait_ms");
+  if (const auto word = f.text("on_exhausted")) {
+    out.exhausted = model::parse_on_exhausted(*word);
+    if (!out.exhausted) f.fault_at("on_exhausted", "must be fail, pause or skip");
+  }
+  return out;
 }
 
 }  // namespace
@@ -93,6 +109,16 @@ resolve_body read_resolve(fields& f) {
   }
   if (value && d.what != kind::complete) f.fault_at("value", "goes with complete");
   if (message && d.what != kind::fail) f.fault_at("message", "goes with fail");
+  return out;
+}
+
+change_body read_change(fields& f) {
+  change_body out;
+  out.what.input = f.json("input");
+  out.what.policy = f.object("policy", read_policy);
+  out.what.policy_as_registered = f.flag("policy_as_registered");
+  out.what.reason = f.text("reason").value_or("");
+  out.who = f.text("who");
   return out;
 }
 

@@ -38,6 +38,12 @@ struct resolve_body {
 };
 [[nodiscard]] resolve_body read_resolve(fields& f);
 
+struct change_body {
+  action_change what;
+  std::optional<std::string> who;
+};
+[[nodiscard]] change_body read_change(fields& f);
+
 /// Of an open attempt. The token is a secret.
 struct end_body {
   std::string token;

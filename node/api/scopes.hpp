@@ -14,7 +14,7 @@ enum class scope : std::uint8_t {
   read,     ///< workflows with their payloads, figures
   submit,   ///< new workflows, and signals to them
   work,     ///< words about open attempts: workers
-  operate,  ///< cancel, retry, resolve, change
+  operate,  ///< cancel, retry, resolve, change (of an input: and submit)
   admin,    ///< all, and what destroys: removing workflows
   nothing,  ///< of a route: anybody may ask
 };

@@ -3,7 +3,6 @@
 #include <string>
 #include <utility>
 
-#include "model/documents/policy_json.hpp"
 #include "model/documents/view_json.hpp"
 #include "node/api/bodies.hpp"
 #include "node/api/paced_step.hpp"
@@ -274,36 +273,15 @@ void take_resolve(const call& c) {
                            c.who(said->who));
 }
 
-policy_change read_policy(fields& f) {
-  constexpr std::uint64_t attempts_max = limits{}.attempts_max;
-  policy_change out;
-  if (const auto most = f.number("max_attempts", 1, attempts_max)) {
-    out.max_attempts = static_cast<std::uint32_t>(*most);
-  }
-  out.min_wait = f.duration("min_wait_ms");
-  out.max_wait = f.duration("max_wait_ms");
-  if (const auto word = f.text("on_exhausted")) {
-    out.exhausted = model::parse_on_exhausted(*word);
-    if (!out.exhausted) f.fault_at("on_exhausted", "must be fail, pause or skip");
-  }
-  return out;
-}
-
 void take_change(const call& c) {
-  body_reader body(c.request().body, c.at().bounds);
-  action_change what;
-  std::string who;
-  if (body.is_open()) {
-    fields f(body.doc, model::json_tree::root, {});
-    what.input = f.json("input");
-    what.policy = f.object("policy", read_policy);
-    what.policy_as_registered = f.flag("policy_as_registered");
-    what.reason = f.text("reason").value_or("");
-    who = c.who(f.text("who"));
+  auto said = body_of(c, read_change);
+  if (!said) return;
+  if (said->what.input) {  // it says what is done, as a spec does
+    const auto visit = c.at().locks->admit(c.request(), scope::submit);
+    if (visit.refused) return c.answer(*visit.refused);
   }
-  if (is_faulty(c, body)) return;
-  c.target().change_async(c.param("id"), c.param("key"), std::move(what), answer_done(c),
-                          std::move(who));
+  c.target().change_async(c.param("id"), c.param("key"), std::move(said->what), answer_done(c),
+                          c.who(said->who));
 }
 
 }  // namespace

@@ -19,6 +19,8 @@ namespace {
 using end = answer::end;
 
 constexpr milliseconds timeout_max{24 * 60 * 60 * 1'000};
+/// Whatever the other side says.
+constexpr milliseconds retry_after_max{24 * 60 * 60 * 1'000};
 constexpr std::size_t response_bytes_most = 64U << 20;
 constexpr std::size_t answer_shown_max = 256;
 
@@ -49,13 +51,12 @@ std::optional<milliseconds> wait_of(const std::string& retry_after, wall_time no
   const auto read = std::from_chars(retry_after.data(), last, seconds);
   milliseconds wait{0};
   if (read.ptr == last && read.ec == std::errc{}) {
-    constexpr std::int64_t most = 1'000'000'000;  // more than any delay_max
-    wait = milliseconds{std::min(seconds, most) * 1'000};
+    wait = milliseconds{std::clamp(seconds, std::int64_t{0}, std::int64_t{1'000'000'000}) * 1'000};
   } else if (const auto at = curl_getdate(retry_after.c_str(), nullptr); at != -1) {
     wait = std::chrono::ceil<milliseconds>(wall_time{std::chrono::seconds{at}} - now);
   }
   if (wait <= milliseconds{0}) return std::nullopt;
-  return wait;
+  return std::min(wait, retry_after_max);
 }
 
 bool is_json(std::string_view content_type) {
@@ -74,7 +75,13 @@ bool put_json(model::json_writer& out, const std::string& body, const secret_tex
                        model::append_json_string(to, secrets.taken_out_of(value));
                        return true;
                      });
-  out.raw("body", text);
+  // Names of members, too. Where that leaves no JSON, it is a text.
+  auto clean = secrets.taken_out_of(text);
+  if (clean != text && model::parse_json(clean, {limits{}.json_depth_max - 1, false}).failure !=
+                           model::json_failure::none) {
+    return false;
+  }
+  out.raw("body", clean);
   return true;
 }
 
@@ -104,8 +111,8 @@ std::string result_of(const answer& got, const secret_texts& secrets) {
   return text;
 }
 
-/// Of an answer that is no success.
-outcome refusal_of(const answer& got, const secret_texts& secrets, wall_time now) {
+/// Of an answer that is no success. `may_repeat`: once is not the most that it may be done.
+outcome refusal_of(const answer& got, const secret_texts& secrets, wall_time now, bool may_repeat) {
   const auto error_class = "http_" + std::to_string(got.status);
   auto message = "HTTP " + std::to_string(got.status);
   if (got.status < 400)
@@ -113,10 +120,14 @@ outcome refusal_of(const answer& got, const secret_texts& secrets, wall_time now
   const auto said = builtin::printable(body_of(got, secrets), answer_shown_max);
   if (!said.empty()) message += ": " + said;
   switch (got.status) {
+    case 503:  // also of a proxy that lost the server's answer
+      if (!may_repeat) return outcome::unknown(error_class, message);
+      [[fallthrough]];
     case 429:
-    case 503:
       return outcome::failure(error_class, message, wait_of(got.retry_after, now));
     case 408:
+      if (!may_repeat) return outcome::unknown(error_class, message);
+      [[fallthrough]];
     case 425:
       return outcome::failure(error_class, message);
     default:
@@ -127,7 +138,7 @@ outcome refusal_of(const answer& got, const secret_texts& secrets, wall_time now
 }
 
 outcome outcome_of(const answer& got, const request& asked, const secret_texts& secrets,
-                   wall_time now) {
+                   const action_context& ctx) {
   const auto no_answer = [&](const char* error_class, std::string why) {
     if (got.was_sent) return outcome::unknown(error_class, std::move(why));
     return outcome::failure(error_class, "not sent: " + why);
@@ -150,11 +161,12 @@ outcome outcome_of(const answer& got, const request& asked, const secret_texts& 
       break;
   }
   if (got.status >= 200 && got.status < 300) return outcome::success(result_of(got, secrets));
-  return refusal_of(got, secrets, now);
+  return refusal_of(got, secrets, ctx.now, ctx.delivery == delivery::at_least_once);
 }
 
 outcome run_http(const action_context& ctx, const rules& allowed) {
-  request asked(ctx.input, allowed.of_requests());
+  request asked(ctx.input, ctx.input_written.empty() ? ctx.input : ctx.input_written,
+                allowed.of_requests());
   if (const auto faults = faults_of(asked, allowed); !faults.empty())
     return builtin::bad_input(faults);
   secret_texts secrets;
@@ -170,7 +182,7 @@ outcome run_http(const action_context& ctx, const rules& allowed) {
   const transfer_limits bounds{asked.timeout(), allowed.options.connect_timeout,
                                allowed.options.response_bytes_max};
   const auto got = transfer(out, allowed.hosts, bounds, allowed.options.cacert, ctx.stop);
-  return outcome_of(got, asked, secrets, ctx.now);
+  return outcome_of(got, asked, secrets, ctx);
 }
 
 }  // namespace
@@ -201,7 +213,7 @@ void builtin::add_http(handler_registry& registry, http_options options, action_
   action.mode = run_mode::blocking;
   if (!action.check) {
     action.check = [allowed](std::string_view input) {
-      http_action::request asked(input, allowed->of_requests());
+      http_action::request asked(input, input, allowed->of_requests());
       return http_action::faults_of(asked, *allowed);
     };
   }

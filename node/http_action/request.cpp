@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <unordered_map>
 
 #include "http/text.hpp"
 #include "http/uri.hpp"
@@ -46,6 +47,32 @@ bool is_plain_url(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c > ' ' && c < '\x7f'; });
 }
 
+using texts = std::unordered_map<json_at, std::string_view>;
+
+/// Of each text of a body what somebody wrote there, if it was a text. References replace values
+/// only, so that members and elements stand in the same order.
+texts written_texts(const json_tree& tree, json_at at, const json_tree& written,
+                    json_at written_at) {
+  texts out;
+  std::vector<std::pair<json_at, json_at>> left{{at, written_at}};
+  while (!left.empty()) {
+    const auto [now, then] = left.back();
+    left.pop_back();
+    if (tree.kind(now) != written.kind(then)) continue;  // a reference brought it
+    if (tree.is(now, json_kind::string)) out.emplace(now, written.text(then));
+    std::vector<json_at> was;
+    if (written.has_children(then))
+      written.for_each_child(then, [&](json_at child) { was.push_back(child); });
+    std::size_t i = 0;
+    if (was.size() != tree.child_count(now)) continue;
+    tree.for_each_child(now, [&](json_at child) {
+      if (tree.key(child) == written.key(was[i])) left.emplace_back(child, was[i]);
+      ++i;
+    });
+  }
+  return out;
+}
+
 place place_of(CURLU* url) {
   place out;
   out.host = curl::part_of(url, CURLUPART_HOST);
@@ -59,10 +86,15 @@ place place_of(CURLU* url) {
 
 }  // namespace
 
-request::request(std::string_view input, const request_rules& rules) : timeout_(rules.timeout) {
+request::request(std::string_view input, std::string_view written, const request_rules& rules)
+    : timeout_(rules.timeout) {
   limits any_size;  // the engine has looked at that
   any_size.spec_bytes_max = limits::spec_bytes_most;
   if (!doc_.open(input, any_size)) return;
+  if (auto parsed = model::parse_json(written, {any_size.json_depth_max, false});
+      parsed.failure == model::json_failure::none) {
+    written_ = std::move(parsed.tree);
+  }
   if (doc_.expect(json_tree::root, json_kind::object, {})) read(rules);
 }
 
@@ -79,7 +111,10 @@ void request::read(const request_rules& rules) {
       return;
     }
     if (name == "timeout_seconds") return read_timeout(at);
-    if (name == "secrets") return read_secrets(at);
+    if (name == "secrets") {
+      secrets_at_ = at;
+      return read_secrets(at);
+    }
     doc_.fault_at({{}, name}, "is not a field of this action");
   });
   if (method) read_method(*method);
@@ -105,6 +140,7 @@ void request::read_url(json_at at, const request_rules& rules) {
   if (!text) return;
   if (!is_plain_url(*text))
     return doc_.fault_at(path, "has spaces or characters that a URL has as %XX (or xn--) only");
+  is_url_written_ = written_text(written_member({"url"})) == *text;
   url_.reset(curl_url());
   const auto read =
       curl_url_set(url_.get(), CURLUPART_URL, std::string(*text).c_str(), CURLU_DISALLOW_USER);
@@ -190,9 +226,42 @@ void request::check_secrets(const request_rules& rules) {
     if (url_) check_names(curl::part_of(url_.get(), part), {root, "url"});
   if (secrets_.empty()) return;
   const doc_path path{root, "secrets"};
+  if (!are_secrets_written())
+    doc_.fault_at(path, "must be in the spec as they are, not by a reference");
+  if (!is_url_written_ && url_) {
+    for (const auto part : {CURLUPART_PATH, CURLUPART_QUERY})
+      each_secret_in(curl::part_of(url_.get(), part), [&](std::string_view) {
+        doc_.fault_at({root, "url"}, "has a reference and a secret: only one of them is possible");
+      });
+  }
   if (!rules.has_secrets) doc_.fault_at(path, "no place for secrets is set here");
   if (url_ && curl::is_open_to_others(url_.get()))
     doc_.fault_at(path, "are sent by https or to loopback only");
+}
+
+std::optional<json_at> request::written_member(std::initializer_list<std::string_view> path) const {
+  json_at at = json_tree::root;
+  for (const auto name : path) {
+    if (!written_ || !written_->is(at, json_kind::object)) return std::nullopt;
+    const auto next = written_->member(at, name);
+    if (!next) return std::nullopt;
+    at = *next;
+  }
+  return at;
+}
+
+std::string_view request::written_text(std::optional<json_at> at) const {
+  return at && written_->is(*at, json_kind::string) ? written_->text(*at) : std::string_view();
+}
+
+bool request::are_secrets_written() const {
+  const auto at = written_member({"secrets"});
+  if (!at || !secrets_at_) return false;
+  std::string now;
+  std::string then;
+  model::append_json(now, doc_.tree, *secrets_at_);
+  model::append_json(then, *written_, *at);
+  return now == then;
 }
 
 bool request::is_header_given(std::string_view name) const {
@@ -216,7 +285,8 @@ curl::owned<CURLU> request::url(const secret_texts& secrets) const {
 std::vector<std::pair<std::string, std::string>> request::headers(const secret_texts& secrets,
                                                                   const action_context& ctx) const {
   auto out = headers_;
-  for (auto& [name, value] : out) value = secrets.put_into(value);
+  for (auto& [name, value] : out)
+    value = secrets.put_into_written(value, written_text(written_member({"headers", name})));
   const auto by_default = [&](const char* name, std::string value) {
     if (!is_header_given(name)) out.emplace_back(name, std::move(value));
   };
@@ -233,11 +303,19 @@ std::vector<std::pair<std::string, std::string>> request::headers(const secret_t
 
 std::optional<std::string> request::body(const secret_texts& secrets) const {
   if (!body_) return std::nullopt;
-  if (doc_.tree.is(*body_, json_kind::string)) return secrets.put_into(doc_.tree.text(*body_));
+  const auto body_written = written_member({"body"});
+  const auto written =
+      body_written ? written_texts(doc_.tree, *body_, *written_, *body_written) : texts();
+  const auto filled = [&](json_at at) {
+    const auto known = written.find(at);
+    return secrets.put_into_written(doc_.tree.text(at),
+                                    known == written.end() ? std::string_view() : known->second);
+  };
+  if (doc_.tree.is(*body_, json_kind::string)) return filled(*body_);
   std::string out;
   model::append_json(out, doc_.tree, *body_, SIZE_MAX,
                      [&](std::string& to, json_at at, std::size_t) {
-                       model::append_json_string(to, secrets.put_into(doc_.tree.text(at)));
+                       model::append_json_string(to, filled(at));
                        return true;
                      });
   return out;

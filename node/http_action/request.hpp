@@ -2,6 +2,7 @@
 // model/documents. One thread each.
 #pragma once
 
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,8 +25,9 @@ struct request_rules {
 
 class request {
  public:
-  /// With every fault of the input.
-  request(std::string_view input, const request_rules& rules);
+  /// With every fault of the input. `written`: the same before its references were replaced; what
+  /// is only in `input` may be of another server, and names no secret.
+  request(std::string_view input, std::string_view written, const request_rules& rules);
 
   [[nodiscard]] bool is_faulty() const noexcept { return !doc_.faults.empty(); }
   [[nodiscard]] std::vector<fault> take_faults() { return doc_.faults.take(); }
@@ -52,15 +54,24 @@ class request {
   void read_timeout(model::json_at at);
   void read_secrets(model::json_at at);
   void check_secrets(const request_rules& rules);
+  [[nodiscard]] bool are_secrets_written() const;
+  /// The member of the input as it was written.
+  [[nodiscard]] std::optional<model::json_at> written_member(
+      std::initializer_list<std::string_view> path) const;
+  /// The text at that place as it was written; "" if it was not a text.
+  [[nodiscard]] std::string_view written_text(std::optional<model::json_at> at) const;
   void check_names(std::string_view text, const model::doc_path& path);
   [[nodiscard]] bool is_header_given(std::string_view name) const;
 
   model::doc_reader doc_;
+  std::optional<model::json_tree> written_;
   std::string method_;
   curl::owned<CURLU> url_;
   place target_;
   std::vector<std::pair<std::string, std::string>> headers_;
   std::optional<model::json_at> body_;
+  std::optional<model::json_at> secrets_at_;
+  bool is_url_written_ = false;  ///< without references
   milliseconds timeout_;
   std::vector<std::string> secrets_;
 };

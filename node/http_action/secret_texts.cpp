@@ -1,12 +1,12 @@
 #include "node/http_action/secret_texts.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "http/private_file.hpp"
 #include "http/text.hpp"
-#include "http/uri.hpp"
-#include "model/documents/json_text.hpp"
+#include "model/documents/json_tree.hpp"
 
 namespace tenax::http_action {
 
@@ -37,22 +37,90 @@ std::optional<mention> find_secret(std::string_view text, std::size_t from) {
   return std::nullopt;
 }
 
-std::string in_json(const std::string& text) {
-  std::string quoted;
-  model::append_json_string(quoted, text);
-  return quoted.substr(1, quoted.size() - 2);
+/// So many bytes of a text stand for so many of a secret.
+struct spelling {
+  std::size_t bytes;
+  std::size_t of_secret;
+};
+
+std::optional<unsigned> hex_at(std::string_view text, std::size_t at, std::size_t digits) {
+  if (at + digits > text.size()) return std::nullopt;
+  unsigned value = 0;
+  const auto* const last = text.data() + at + digits;
+  const auto read = std::from_chars(text.data() + at, last, value, 16);
+  if (read.ec != std::errc{} || read.ptr != last) return std::nullopt;
+  return value;
 }
 
-/// As libcurl and others write it: %2f.
-std::string with_small_digits(std::string encoded) {
-  for (auto at = encoded.find('%'); at != encoded.npos; at = encoded.find('%', at + 1))
-    for (const auto i : {at + 1, at + 2}) encoded[i] = http::to_lower(encoded[i]);
-  return encoded;
+/// The character that begins there, in UTF-8; its first byte if it is none.
+std::string_view character_at(std::string_view text, std::size_t at) {
+  const auto first = static_cast<unsigned char>(text[at]);
+  const std::size_t n = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+  return text.substr(at, n);
 }
 
-void replace_all(std::string& text, const std::string& what, const std::string& by) {
-  for (auto at = text.find(what); at != text.npos; at = text.find(what, at + by.size()))
-    text.replace(at, what.size(), by);
+std::optional<spelling> escaped_at(std::string_view text, std::size_t at, std::string_view secret,
+                                   std::size_t i) {
+  if (text[at] == '%') {
+    const auto byte = hex_at(text, at + 1, 2);
+    if (byte && static_cast<char>(*byte) == secret[i]) return spelling{3, 1};
+    return std::nullopt;
+  }
+  if (text[at] == '+' && secret[i] == ' ') return spelling{1, 1};
+  if (text[at] != '\\' || at + 1 == text.size()) return std::nullopt;
+  if (text[at + 1] != 'u') {
+    constexpr std::string_view letters = "\"\\/bfnrt";
+    constexpr std::string_view meant = "\"\\/\b\f\n\r\t";
+    const auto which = letters.find(text[at + 1]);
+    if (which != letters.npos && meant[which] == secret[i]) return spelling{2, 1};
+    return std::nullopt;
+  }
+  const auto character = character_at(secret, i);
+  std::string quoted = "\"" + std::string(text.substr(at, 6)) + "\"";
+  auto bytes = std::size_t{6};
+  if (character.size() == 4) {  // two of them
+    quoted = "\"" + std::string(text.substr(at, 12)) + "\"";
+    bytes = 12;
+  }
+  const auto parsed = model::parse_json(quoted, {1, false});
+  if (parsed.failure != model::json_failure::none) return std::nullopt;
+  if (parsed.tree.text(model::json_tree::root) != character) return std::nullopt;
+  return spelling{bytes, character.size()};
+}
+
+struct match {
+  std::size_t bytes = 0;  ///< of the text
+  bool is_whole = false;  ///< else the text ends before the secret does
+};
+
+/// The secret as it stands at that place. `escapes_first`: where a byte of the text is the secret's
+/// and may as well begin an escape.
+match match_as(std::string_view text, std::size_t at, std::string_view secret, bool escapes_first) {
+  const auto begin = at;
+  for (std::size_t i = 0; i < secret.size();) {
+    if (at == text.size()) return {at - begin, false};
+    const bool is_same = text[at] == secret[i];
+    const auto other = is_same && !escapes_first ? std::nullopt : escaped_at(text, at, secret, i);
+    if (is_same && !other) {
+      ++at, ++i;
+      continue;
+    }
+    if (!other) {
+      // An escape that was cut may have been the next byte.
+      const bool is_cut =
+          (text[at] == '%' && text.size() - at < 3) || (text[at] == '\\' && text.size() - at < 12);
+      return {is_cut ? text.size() - begin : 0, false};
+    }
+    at += other->bytes;
+    i += other->of_secret;
+  }
+  return {at - begin, true};
+}
+
+match match_at(std::string_view text, std::size_t at, std::string_view secret) {
+  const auto one = match_as(text, at, secret, false);
+  const auto other = one.is_whole ? one : match_as(text, at, secret, true);
+  return other.is_whole || other.bytes > one.bytes ? other : one;
 }
 
 std::optional<outcome> fault_of(const std::string& name, const result<std::string>& value) {
@@ -89,16 +157,13 @@ std::optional<outcome> secret_texts::add(const std::string& name, const secret_s
       source ? source(name) : result<std::string>(error(errc::not_found, "there are no secrets"));
   if (auto wrong = fault_of(name, value)) return wrong;
   all_.push_back({name, *value});
-  const auto encoded = http::percent_encode(*value);
-  for (const auto& text : {*value, encoded, with_small_digits(encoded), in_json(*value)})
-    shown_.emplace_back(text, "[" + std::string(mark) + name + "]");
-  std::ranges::stable_sort(shown_, std::ranges::greater{},
-                           [](const auto& s) { return s.first.size(); });
+  std::ranges::stable_sort(all_, std::ranges::greater{},
+                           [](const one& s) { return s.value.size(); });
   return std::nullopt;
 }
 
 std::string secret_texts::put_into(
-    std::string_view text, const std::function<std::string(std::string_view)>& written) const {
+    std::string_view text, const std::function<std::string(std::string_view)>& encode) const {
   std::string out;
   std::size_t done = 0;
   for (std::size_t from = 0; const auto found = find_secret(text, from);) {
@@ -106,26 +171,50 @@ std::string secret_texts::put_into(
     const auto known = std::ranges::find(all_, found->name, &one::name);
     if (known == all_.end()) continue;
     out += text.substr(done, found->at - done);
-    out += written ? written(known->value) : known->value;
+    out += encode ? encode(known->value) : known->value;
     done = from;
   }
   return out += text.substr(done);
 }
 
-std::string secret_texts::taken_out_of(std::string text) const {
-  for (const auto& [value, name] : shown_) replace_all(text, value, name);
-  return text;
+std::string secret_texts::put_into_written(std::string_view text, std::string_view written) const {
+  const auto first = written.find("${");
+  if (first == written.npos) return text == written ? put_into(text) : std::string(text);
+  const auto head = written.substr(0, first);
+  const auto last = written.rfind('}');
+  const auto tail = last == written.npos ? std::string_view() : written.substr(last + 1);
+  if (text.size() < head.size() + tail.size() || !text.starts_with(head) || !text.ends_with(tail))
+    return std::string(text);
+  auto out = put_into(head);
+  out += text.substr(head.size(), text.size() - head.size() - tail.size());
+  return out += put_into(tail);
 }
 
-std::string secret_texts::taken_out_of_cut(std::string text) const {
-  text = taken_out_of(std::move(text));
-  std::size_t cut = 0;
-  for (const auto& [value, name] : shown_) {
-    for (auto n = std::min(value.size() - 1, text.size()); n > cut; --n)
-      if (text.ends_with(std::string_view(value).substr(0, n))) cut = n;
+std::string secret_texts::taken_out_of(std::string_view text) const {
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto found = std::ranges::find_if(
+        all_, [&](const one& s) { return match_at(text, at, s.value).is_whole; });
+    if (found == all_.end()) {
+      out += text[at++];
+      continue;
+    }
+    out.append("[").append(mark).append(found->name).append("]");
+    at += match_at(text, at, found->value).bytes;
   }
-  text.resize(text.size() - cut);
-  return text;
+  return out;
+}
+
+std::string secret_texts::taken_out_of_cut(std::string_view text) const {
+  auto out = taken_out_of(text);
+  for (std::size_t at = 0; at < out.size(); ++at) {
+    const bool begins_one = std::ranges::any_of(all_, [&](const one& s) {
+      const auto m = match_at(out, at, s.value);
+      return !m.is_whole && m.bytes == out.size() - at;
+    });
+    if (begins_one) out.resize(at);
+  }
+  return out;
 }
 
 }  // namespace tenax::http_action

@@ -6,7 +6,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "tenax/http_action.hpp"
@@ -27,22 +26,22 @@ class secret_texts {
 
   /// The text with its secrets in the place of their names; other names stay as they are.
   [[nodiscard]] std::string put_into(
-      std::string_view text,
-      const std::function<std::string(std::string_view)>& written = {}) const;
-  /// The text with each secret that it holds as it is, percent-encoded or as in JSON replaced by
-  /// its name.
-  [[nodiscard]] std::string taken_out_of(std::string text) const;
+      std::string_view text, const std::function<std::string(std::string_view)>& encode = {}) const;
+  /// The same of a text with references, of which `written` is what somebody wrote: only before the
+  /// first of them and behind the last, for what they bring may be of another server.
+  [[nodiscard]] std::string put_into_written(std::string_view text, std::string_view written) const;
+  /// The text with each secret that it holds replaced by its name; each byte of one may be as it
+  /// is, percent-encoded, or escaped as in JSON.
+  [[nodiscard]] std::string taken_out_of(std::string_view text) const;
   /// The same of a text that was cut: no beginning of a secret is left at its end.
-  [[nodiscard]] std::string taken_out_of_cut(std::string text) const;
+  [[nodiscard]] std::string taken_out_of_cut(std::string_view text) const;
 
  private:
   struct one {
     std::string name;
     std::string value;
   };
-  std::vector<one> all_;
-  std::vector<std::pair<std::string, std::string>>
-      shown_;  ///< text, what stands for it; long first
+  std::vector<one> all_;  ///< long ones first
 };
 
 }  // namespace tenax::http_action

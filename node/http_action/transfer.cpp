@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <deque>
 #include <exception>
 #include <memory>
+#include <mutex>
 
 #include "http/text.hpp"
 
@@ -16,6 +19,7 @@ namespace {
 
 constexpr std::size_t head_bytes_max = 64U << 10;
 constexpr int poll_ms_max = 1'000;
+constexpr std::size_t lookups_left_max = 32;
 
 /// Renewed certificates are read after so long.
 constexpr long trust_seconds = 600;
@@ -140,8 +144,6 @@ void set_limits(CURL* h, const transfer_limits& bounds) {
   curl_easy_setopt(h, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, static_cast<long>(bounds.timeout.count()));
   curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(bounds.connect_timeout.count()));
-  // A name that is still looked up at the end is not waited for.
-  curl_easy_setopt(h, CURLOPT_QUICK_EXIT, 1L);
 }
 
 /// libcurl keeps the trusted certificates if they are in one file.
@@ -202,6 +204,35 @@ answer::end end_of(CURLcode code, const progress& p) {
   return answer::end::failed;
 }
 
+/// Names that were still looked up at the end of their attempt, of the last minute: each lookup
+/// goes on in a thread of its own, with two descriptors, for as long as the system's resolver
+/// waits.
+class lookups_left {
+ public:
+  /// Whether one more need not be waited for.
+  bool has_room() {
+    const std::lock_guard lock(mutex_);
+    const auto now = clock::now();
+    while (!left_.empty() && now - left_.front() > std::chrono::minutes(1)) left_.pop_front();
+    return left_.size() < lookups_left_max;
+  }
+  void add() {
+    const std::lock_guard lock(mutex_);
+    left_.push_back(clock::now());
+  }
+
+ private:
+  using clock = std::chrono::steady_clock;
+  std::mutex mutex_;
+  std::deque<clock::time_point> left_;
+};
+
+bool is_in_lookup(CURL* h, const std::optional<CURLcode>& code) {
+  curl_off_t looked_up = 0;
+  curl_easy_getinfo(h, CURLINFO_NAMELOOKUP_TIME_T, &looked_up);
+  return looked_up == 0 && (!code || *code == CURLE_OPERATION_TIMEDOUT);
+}
+
 }  // namespace
 
 answer transfer(const outgoing& request, const allowed_hosts& hosts, const transfer_limits& bounds,
@@ -220,7 +251,11 @@ answer transfer(const outgoing& request, const allowed_hosts& hosts, const trans
   set_limits(h, bounds);
   set_calls(h, p, said.data());
   set_trust(h, cacert);
+  static lookups_left lookups;
+  const bool leaves_lookup = lookups.has_room();
+  curl_easy_setopt(h, CURLOPT_QUICK_EXIT, leaves_lookup ? 1L : 0L);
   const auto code = run(curl, stop);
+  if (leaves_lookup && is_in_lookup(h, code)) lookups.add();
   if (!code) {
     out.how = answer::end::stopped;
   } else {

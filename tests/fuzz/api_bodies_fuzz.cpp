@@ -37,6 +37,7 @@ void check(const signal_body& b) { require(!b.name.empty() && is_json(b.payload)
 void check(const resolve_body& b) {
   if (b.decision.what == resolution::kind::complete) require(is_json(b.decision.value));
 }
+void check(const change_body& b) { require(!b.what.input || is_json(*b.what.input)); }
 void check(const end_body& b) { require(!b.token.empty()); }
 void check(const heartbeat_body& b) { require(!b.token.empty()); }
 void check(const poll_body& b) {
@@ -75,7 +76,7 @@ void read_query(std::string_view text) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 9) {
+  switch (data[0] % 10) {
     case 0:
       read_as(text, read_cancel);
       break;
@@ -99,6 +100,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     case 7:
       read_as(text, read_backup);
+      break;
+    case 9:
+      read_as(text, read_change);
       break;
     default:
       read_query(text);

@@ -24,8 +24,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto end = std::min(all.find('\n'), all.size());
   std::vector<std::string> faults;
   const http_action::allowed_hosts hosts({std::string(all.substr(0, end))}, &faults);
-  http_action::request asked(all.substr(std::min(end + 1, all.size())),
-                             {hosts, milliseconds{60'000}, true});
+  const auto input = all.substr(std::min(end + 1, all.size()));
+  http_action::request asked(input, input, {hosts, milliseconds{60'000}, true});
   if (asked.is_faulty()) {
     for (const auto& f : asked.take_faults()) require(!f.message.empty());
     return 0;

@@ -61,12 +61,15 @@ struct fixture {
     out.secrets = source();
     return out;
   }
-  [[nodiscard]] outcome call(const scripted& server, const json& input) const {
+  [[nodiscard]] outcome call(const scripted& server, const json& input,
+                             const json& written = nullptr) const {
     handler_registry registry;
     builtin::add_http(registry, allowing(server));
     const auto text = input.dump();
+    const auto written_text = written.is_null() ? "" : written.dump();
     action_context ctx;
     ctx.input = text;
+    ctx.input_written = written_text;
     return registry.find("http")->run(ctx);
   }
 
@@ -126,6 +129,55 @@ BOOST_AUTO_TEST_CASE(only_what_an_action_lists_is_a_secret_of_its) {
       has(in_header.message, "/headers/A names the secret token, which is not in `secrets`"));
   input = {{"method", "GET"}, {"url", server.url() + "/?a=secret:token"}};
   BOOST_TEST(has(call(server, input).message, "/url names the secret token"));
+}
+
+BOOST_AUTO_TEST_CASE(what_a_reference_brings_names_no_secret) {
+  scripted server({answer("200 OK", ""), answer("200 OK", "")});
+  const std::string from = "${actions.a.result.said}";
+  const json written{{"method", "POST"},
+                     {"url", server.url()},
+                     {"headers", {{"A", "secret:token " + from}, {"B", from}}},
+                     {"body", {{"k", {"secret:token", from}}, {"more", from}}},
+                     {"secrets", {"token"}}};
+  auto input = written;
+  input["headers"]["A"] = "secret:token secret:token";
+  input["headers"]["B"] = "secret:token";
+  input["body"]["k"][1] = "secret:token";
+  input["body"]["more"] = {{"deep", "secret:token"}};
+  BOOST_TEST(call(server, input, written).message == "");
+  const auto sent = server.requests().at(0);
+  BOOST_TEST(has(sent, "\r\nA: " + value + " secret:token\r\n"), sent);
+  BOOST_TEST(has(sent, "\r\nB: secret:token\r\n"), sent);
+  BOOST_TEST(sent.ends_with("{\"k\":[\"s3cr3t/\\\"with\\\" spaces\",\"secret:token\"],"
+                            "\"more\":{\"deep\":\"secret:token\"}}"),
+             sent);
+  // Nor does it say which there are, nor is it put into a URL beside one.
+  auto by_reference = written;
+  by_reference["secrets"] = from;
+  BOOST_TEST(has(call(server, input, by_reference).message, "/secrets must be in the spec"));
+  BOOST_TEST(has(call(server, input, from).message, "/secrets must be in the spec"));
+  by_reference = written;
+  by_reference["url"] = server.url() + "/" + from;
+  input["url"] = server.url() + "/secret:token";
+  BOOST_TEST(has(call(server, input, by_reference).message, "/url has a reference and a secret"));
+}
+
+BOOST_AUTO_TEST_CASE(a_secret_is_found_however_an_answer_spells_it) {
+  put("odd", "ab/cd+ef\\gh ij\xc3\xa4%z\n");
+  secret_texts texts;
+  BOOST_REQUIRE(!texts.add("odd", source()));
+  for (const std::string spelt :
+       {"ab/cd+ef\\gh ij\xc3\xa4%z", R"(ab\/cd+ef\\gh ij\u00e4%z)",
+        R"(\u0061b\u002Fcd+ef\u005cgh ij\u00E4\u0025z)", "ab/cd%2Bef%5cgh%20ij%c3%A4%25z",
+        "ab%2fcd%2Bef%5Cgh+ij%C3%a4%25z"}) {
+    BOOST_TEST(texts.taken_out_of("<" + spelt + ">") == "<[secret:odd]>", spelt);
+    BOOST_TEST(texts.taken_out_of_cut("<" + spelt.substr(0, spelt.size() - 1)) == "<", spelt);
+  }
+  BOOST_TEST(texts.taken_out_of("ab/cd+ef") == "ab/cd+ef");
+  scripted server(
+      {answer("200 OK", R"({"s3cr3t\/\"with\" spaces":1})", "Content-Type: application/json\r\n")});
+  BOOST_TEST(call(server, with_secret(server)).result ==
+             R"({"status":200,"body":{"[secret:token]":1}})");
 }
 
 BOOST_AUTO_TEST_CASE(an_answer_that_repeats_a_secret_is_kept_without_it) {

@@ -126,7 +126,7 @@ BOOST_AUTO_TEST_CASE(terms_of_requests_are_read_back) {
   run.allow_hosts = {"a.example"};
   run.http_timeout_ms = 17;
   run.http_cacert = "ca.pem";
-  run.secrets_dir = "secrets";
+  run.secrets_dir = "/";
   const auto terms = terms_of(run, with_http);
   run_options again;
   BOOST_TEST(read_terms(terms, again));

@@ -296,6 +296,18 @@ BOOST_AUTO_TEST_CASE(the_history_names_the_token_of_who_asked) {
   BOOST_TEST(cancelled_by("w3", R"({"who":"bob"})") == "ann (bob)");  // she says it is bob
 }
 
+BOOST_AUTO_TEST_CASE(an_input_is_changed_by_who_may_submit_only) {
+  const auto operates = with(token_with({scope::operate}));
+  const auto both = with(token_with({scope::operate, scope::submit}));
+  must(post("/v1/workflows", spec("w", "wait", R"({"seconds":60})"), both), 201);
+  const auto change = [&](std::string_view body, const std::string& token) {
+    return post("/v1/workflows/w/actions/a/change", body, token);
+  };
+  BOOST_TEST(change(R"({"input":{"seconds":61}})", operates).status == 403);
+  must(change(R"({"policy":{"max_attempts":2}})", operates));
+  must(change(R"({"input":{"seconds":61}})", both));
+}
+
 BOOST_AUTO_TEST_CASE(no_body_is_read_of_who_may_not_ask) {
   const auto reads = token_with({scope::read});
   start();
