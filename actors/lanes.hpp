@@ -143,6 +143,7 @@ class lanes {
   handler_call_ptr take(const handler_call& which);
 
  private:
+  lane* make_pulled(std::string_view type);
   [[nodiscard]] bool may_run(const lane& l) const;
   [[nodiscard]] bool lets_in(const lane& l) const;
   [[nodiscard]] bool is_tight() const;
@@ -155,8 +156,6 @@ class lanes {
   std::vector<std::unique_ptr<lane>> all_;
   std::unordered_map<const handler_registry::entry*, lane*> by_type_;
   std::size_t next_ = 0;  ///< where the next look for a call begins
-  lane* make_pulled(std::string_view type);
-
   std::map<std::string, std::unique_ptr<lane>, std::less<>> pulled_;  ///< by type
   std::size_t only_polled_ = 0;
   std::size_t pulled_in_row_ = 0;  ///< in all of their rows

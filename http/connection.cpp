@@ -233,9 +233,7 @@ void connection::refuse(response r) {
 void connection::refuse(const problem& p) {
   if (request_id_.empty()) request_id_ = core_->new_id();
   framer_.head().id = request_id_;  // the answer may show it
-  auto answer = core_->refusal(p, framer_.head());
-  if (p.status == 503) answer.headers.push_back({"Retry-After", "1"});
-  refuse(std::move(answer));
+  refuse(core_->refusal(p, framer_.head()));
 }
 
 // --- answers -----------------------------------------------------------------------------------
@@ -264,7 +262,6 @@ void connection::hold_answer(response& r) {
   request asked;  // its own has gone to the application
   asked.id = request_id_;
   r = core_->refusal({503, "too many answers at a time: again later"}, asked);
-  r.headers.push_back({"Retry-After", "1"});
 }
 
 void connection::release_answer() { core_->answers_bytes -= std::exchange(answer_bytes_, 0); }

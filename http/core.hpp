@@ -60,8 +60,10 @@ struct core {
     if (options.report) options.report(what);
   }
   [[nodiscard]] response refusal(const problem& p, const request& of) const {
-    return options.refusal ? options.refusal(p.status, p.reason, of)
-                           : problem_response(p.status, p.reason);
+    auto answer = options.refusal ? options.refusal(p.status, p.reason, of)
+                                  : problem_response(p.status, p.reason);
+    if (p.status == 503) answer.headers.push_back({"Retry-After", "1"});
+    return answer;
   }
 };
 

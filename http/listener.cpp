@@ -57,8 +57,7 @@ void listener::place(accepted a) {
   const auto& o = core_->options;
   if (!core_->clients.enter(a.counted, o.connections_max, o.connections_per_address_max)) {
     if (tls_) return;  // no time for a handshake
-    auto full = core_->refusal({503, "too many connections"}, {});
-    full.headers.push_back({"Retry-After", "1"});
+    const auto full = core_->refusal({503, "too many connections"}, {});
     const auto head = format_head(full, {.keep_alive = false, .now = std::time(nullptr)});
     return send_now(a.socket.get(), head + full.body);
   }

@@ -7,24 +7,11 @@
 #include <cerrno>
 #include <system_error>
 
+#include "http/file_descriptor.hpp"
+
 namespace tenax::http {
 
 namespace {
-
-class open_file {
- public:
-  explicit open_file(const std::filesystem::path& path) noexcept
-      : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {}
-  open_file(const open_file&) = delete;
-  open_file& operator=(const open_file&) = delete;
-  ~open_file() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  [[nodiscard]] int get() const noexcept { return fd_; }
-
- private:
-  int fd_;
-};
 
 error no_file(const std::filesystem::path& file, const std::string& what) {
   const int code = errno;
@@ -36,9 +23,9 @@ error no_file(const std::filesystem::path& file, const std::string& what) {
 
 result<std::string> read_private_file(const std::filesystem::path& file, const std::string& what,
                                       std::size_t bytes_max) {
-  const open_file from(file);
+  const file_descriptor from(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct ::stat found {};
-  if (from.get() < 0 || ::fstat(from.get(), &found) != 0) return no_file(file, what);
+  if (!from || ::fstat(from.get(), &found) != 0) return no_file(file, what);
   const auto refuse = [&](const std::string& why) {
     return error(errc::invalid_argument, what + " " + file.string() + " " + why);
   };

@@ -134,10 +134,6 @@ result<void> clear_way(const std::string& path, const socket_address& address) {
 
 }  // namespace
 
-file_descriptor::~file_descriptor() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 result<file_descriptor> listen_on_address(const std::string& text) {
   const auto address = parse_address(text);
   if (!address) return error(errc::invalid_argument, "no address to listen on: " + text);

@@ -10,29 +10,10 @@
 #include <string>
 #include <utility>
 
+#include "http/file_descriptor.hpp"
 #include "tenax/result.hpp"
 
 namespace tenax::http {
-
-/// Owns a descriptor.
-class file_descriptor {
- public:
-  file_descriptor() = default;
-  explicit file_descriptor(int fd) noexcept : fd_(fd) {}
-  file_descriptor(file_descriptor&& other) noexcept : fd_(other.release()) {}
-  file_descriptor& operator=(file_descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~file_descriptor();
-
-  [[nodiscard]] int get() const noexcept { return fd_; }
-  [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
-  explicit operator bool() const noexcept { return fd_ >= 0; }
-
- private:
-  int fd_ = -1;
-};
 
 /// "HOST:PORT" with an address, "[ADDRESS]" or "localhost"; port 0 is any free one.
 result<file_descriptor> listen_on_address(const std::string& address);

@@ -100,10 +100,6 @@ void put_error(json_writer& out, const std::optional<action_error>& last) {
   out.end_object();
 }
 
-}  // namespace
-
-namespace {
-
 void put_change(json_writer& out, std::string_view name, const std::optional<change_view>& c) {
   if (!c) return;
   out.begin_object(name);

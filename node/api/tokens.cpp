@@ -17,6 +17,7 @@
 #include <span>
 #include <system_error>
 
+#include "http/file_descriptor.hpp"
 #include "http/private_file.hpp"
 #include "http/text.hpp"
 #include "model/documents/hex.hpp"
@@ -160,21 +161,6 @@ error failed(const std::filesystem::path& file, std::string_view what) {
           file.string() + ": " + std::string(what) + ": " + std::generic_category().message(errno)};
 }
 
-class descriptor {
- public:
-  explicit descriptor(int fd) noexcept : fd_(fd) {}
-  descriptor(const descriptor&) = delete;
-  descriptor& operator=(const descriptor&) = delete;
-  ~descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  [[nodiscard]] int get() const noexcept { return fd_; }
-  explicit operator bool() const noexcept { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
-
 /// What anybody else can write lets anybody in.
 result<std::string> read_tokens(const std::filesystem::path& file) {
   auto text = http::read_private_file(file, "the token file", file_bytes_max);
@@ -200,7 +186,7 @@ result<void> edit(const std::filesystem::path& given,
   auto file = std::filesystem::weakly_canonical(given, ec);  // behind a link
   if (ec) file = given;
   const auto parent = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
-  const descriptor folder(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const http::file_descriptor folder(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder || ::flock(folder.get(), LOCK_EX) != 0) return failed(parent, "the directory");
   std::string text;
   struct ::stat owner {};  // of the file, or else of the directory
@@ -219,7 +205,7 @@ result<void> edit(const std::filesystem::path& given,
   auto beside = file;
   beside += ".new";
   ::unlink(beside.c_str());
-  const descriptor made(
+  const http::file_descriptor made(
       ::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!made) return failed(beside, "the new token file");
   auto done = write_all(made.get(), *changed, beside);
