@@ -288,7 +288,8 @@ void take_change(const call& c) {
 
 void cancel(const call& c) { c.by_size(take_cancel); }
 void retry(const call& c) { c.by_size(take_retry); }
-void change(const call& c) { c.by_size(take_change); }
+/// The spec is read to check an input: not on an io thread.
+void change(const call& c) { c.later(take_change); }
 void send_signal(const call& c) { c.by_size(take_signal); }
 void resolve(const call& c) { c.by_size(take_resolve); }
 
