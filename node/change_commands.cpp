@@ -1,15 +1,13 @@
 #include "node/change_commands.hpp"
 
 #include <filesystem>
-#include <fstream>
-#include <iostream>
-#include <iterator>
 #include <utility>
 #include <vector>
 
 #include "model/documents/json_tree.hpp"
 #include "model/documents/policy_json.hpp"
 #include "node/engines.hpp"
+#include "node/read_file.hpp"
 #include "node/text.hpp"
 
 namespace tenax::node {
@@ -137,13 +135,9 @@ namespace {
 result<std::string> text_or_file(const std::string& given) {
   if (!given.starts_with('@')) return given;
   const auto name = given.substr(1);
-  std::ifstream file;
-  if (name != "-") file.open(name);
-  auto& from = name == "-" ? static_cast<std::istream&>(std::cin) : file;
-  std::string out{std::istreambuf_iterator<char>{from}, {}};
-  if (name != "-" && !file.is_open())
-    return error{errc::invalid_argument, name + " cannot be read"};
-  return out;
+  auto text = read_file(name == "-" ? "/dev/stdin" : name);
+  if (!text) return error{text.error().code(), name + " " + text.error().message()};
+  return text;
 }
 
 result<action_change> make_change(const change_options& o) {

@@ -6,12 +6,11 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <utility>
 
 #include "model/documents/suggest.hpp"
 #include "node/config_file.hpp"
+#include "node/read_file.hpp"
 #include "node/text.hpp"
 
 namespace tenax::node {
@@ -52,10 +51,9 @@ std::vector<std::string> parted(const std::string& text) {
 }
 
 std::string text_of(const std::string& file) {
-  std::ifstream in(file, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(in), {}};
-  if (!in.is_open() || in.bad()) refuse(file, "the file cannot be read");
-  return text;
+  auto text = read_file(file);
+  if (!text) refuse(file, "the file cannot be read");
+  return *std::move(text);
 }
 
 }  // namespace

@@ -202,6 +202,7 @@ BOOST_AUTO_TEST_CASE(every_verb_does_the_same_to_a_directory_a_process_and_a_ser
         {{"change", "ask", "w", "--input", R"({"seconds":-1})"}, 2},
         {{"change", "ask", "w", "--input", R"("${actions.a.result}")"}, 2},
         {{"change", "ask", "w", "--input", "{"}, 2},
+        {{"change", "ask", "w", "--input", "@/dev/zero"}, 2},
         {{"change", "ask", "w"}, 2},
         {{"change", "ask", "w", "--max-attempts", "101"}, 2},
         {{"change", "ask", "nope", "--max-attempts", "7"}, 2},
