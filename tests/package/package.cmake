@@ -126,7 +126,7 @@ endif()
 
 # By add_subdirectory (and FetchContent, which is the same): the targets are there, and the project's
 # own tests, programs and examples are not.
-# The type is Debug: in CI this is the build of that type, and the one that compiles each file alone.
+# Here each file is compiled alone; as Debug, which takes the least time.
 run(${CMAKE_COMMAND} -S "${consumer}" -B "${work}/subdirectory" -G "${generator}"
     -D CMAKE_CXX_COMPILER=${compiler} -D CMAKE_BUILD_TYPE=Debug -D tenax_source=${source}
     -D CMAKE_COMPILE_WARNING_AS_ERROR=ON)
